@@ -1,0 +1,45 @@
+# `make` prints what each target is for.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check install install-dev chromium
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | expand -t 24
+
+run: install ## install, then open the dashboard on the demo world (prints its address)
+	$(BIN)/airlens serve
+
+test: install-dev chromium check ## install with development tools, then every check and every test
+	$(BIN)/pytest
+
+check: ## format, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch comes first and alone: asked for by another package, pip may take a build with gigabytes of CUDA.
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet "torch==2.13.*"
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet "torch==2.13.*"
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@ $(VENV)/.installed
+
+chromium: ## get a browser for the tests, where there is none and it can
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk; } || \
+	  echo "No Chromium: the browser tests will be skipped. Install one (Debian: apt-get install chromium)."

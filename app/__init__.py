@@ -1,0 +1,1 @@
+"""The AirLens dashboard. It asks the engine and draws; it owns no science."""

@@ -1,0 +1,1 @@
+"""The engine of AirLens: data in, maps out. It knows no screen."""

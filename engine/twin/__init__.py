@@ -1,0 +1,1 @@
+"""A simulated Yangtze River Delta with known truth. Synthetic, and always called so."""

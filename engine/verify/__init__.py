@@ -1,0 +1,1 @@
+"""How good a map is: metrics, pairs, diagnostics. Masks everywhere, metrics last."""
