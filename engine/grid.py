@@ -118,13 +118,17 @@ class Grid:
     @property
     def latitude(self) -> NDArray[np.float64]:
         """Cell centres, decreasing, degrees north."""
-        centres: NDArray[np.float64] = self.north - self.step_lat * np.arange(self.rows, dtype=np.float64)
+        centres: NDArray[np.float64] = self.north - self.step_lat * np.arange(
+            self.rows, dtype=np.float64
+        )
         return centres
 
     @property
     def longitude(self) -> NDArray[np.float64]:
         """Cell centres, increasing, degrees east."""
-        centres: NDArray[np.float64] = self.west + self.step_lon * np.arange(self.columns, dtype=np.float64)
+        centres: NDArray[np.float64] = self.west + self.step_lon * np.arange(
+            self.columns, dtype=np.float64
+        )
         return centres
 
     @property
@@ -219,11 +223,9 @@ def _even_step(axis: NDArray[np.floating], name: str, where: str) -> float:
         )
     steps = np.diff(values)
     mean = float(values[-1] - values[0]) / (values.size - 1)
-    if (
-        not np.isfinite(mean)
-        or mean == 0
-        or np.abs(steps - mean).max() > SPACING_TOLERANCE * abs(mean)
-    ):
+    # Written so that a NaN anywhere fails it.
+    even = np.abs(steps - mean) <= SPACING_TOLERANCE * abs(mean)
+    if mean == 0 or not even.all():
         raise DataError(
             f"{name} is not evenly spaced",
             where=where,

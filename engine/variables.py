@@ -74,36 +74,24 @@ VARIABLES: dict[str, Variable] = {
     )
 }
 
-# Factor that turns a mass concentration in the given unit into ug m-3.
+# Factor that turns a mass concentration into ug m-3, by the unit as `_plain` writes it.
 _TO_UG_M3: dict[str, float] = {
-    "ugm-3": 1.0,
-    "µgm-3": 1.0,
-    "μgm-3": 1.0,
-    "microgramm-3": 1.0,
-    "microgramsm-3": 1.0,
+    "ng/m3": 1e-3,
     "ug/m3": 1.0,
-    "µg/m3": 1.0,
-    "μg/m3": 1.0,
-    "ug/m^3": 1.0,
-    "µg/m^3": 1.0,
-    "μg/m^3": 1.0,
-    "µg/m³": 1.0,
-    "μg/m³": 1.0,
-    "ug/m³": 1.0,
-    "mgm-3": 1e3,
+    "microgram/m3": 1.0,
+    "micrograms/m3": 1.0,
     "mg/m3": 1e3,
-    "mg/m^3": 1e3,
-    "mg/m³": 1e3,
-    "gm-3": 1e6,
     "g/m3": 1e6,
-    "kgm-3": 1e9,
     "kg/m3": 1e9,
-    "kg/m^3": 1e9,
-    "kg/m³": 1e9,
-    "kgm**-3": 1e9,
-    "ugm**-3": 1.0,
-    "ngm-3": 1e-3,
 }
+
+
+def _plain(units: str) -> str:
+    """One spelling for `µg/m³`, `ug m-3`, `ug m**-3`, `μg/m^3`."""
+    text = units.strip().lower().replace("µ", "u").replace("μ", "u").replace("³", "3")
+    for mark in (" ", "*", "^", "_", "."):
+        text = text.replace(mark, "")
+    return text.replace("m-3", "/m3").replace("//", "/")
 
 
 def find(name: str) -> Variable | None:
@@ -121,9 +109,9 @@ def mass_factor(units: str, *, where: str) -> float:
     Raises:
         DataError: If the unit is not one of a mass concentration.
     """
-    key = units.strip().replace(" ", "").replace("*", "*").lower()
-    if key in _TO_UG_M3:
-        return _TO_UG_M3[key]
+    factor = _TO_UG_M3.get(_plain(units))
+    if factor is not None:
+        return factor
     raise DataError(
         f"unit {units!r} is not a mass concentration we know",
         where=where,
