@@ -1,0 +1,67 @@
+"""The shape of the house, where import-linter cannot see it."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted([*ROOT.glob("app/**/*.py"), *ROOT.glob("engine/**/*.py")])
+LONGEST_MODULE = 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_can_be_read_in_one_sitting(path):
+    lines = path.read_text().count("\n")
+    assert lines <= LONGEST_MODULE, f"{lines} lines; split it by what it does"
+
+
+def test_folders_are_two_levels_deep():
+    deep = [p for p in SOURCES if len(p.relative_to(ROOT).parts) > 3]
+    assert not deep, f"{deep} lie deeper than package/folder/module"
+
+
+def test_no_drawer_for_leftovers():
+    drawers = [p for p in SOURCES if re.fullmatch(r"(utils?|helpers?|misc|common)", p.stem)]
+    assert not drawers
+
+
+def test_no_module_of_the_app_hides_an_installed_one():
+    # `streamlit run app/serve.py` puts app/ first on sys.path: app/calendar.py would shadow
+    # the standard library's.
+    installed = set(importlib.metadata.packages_distributions()) | set(sys.stdlib_module_names)
+    ours = {p.stem for p in (ROOT / "app").glob("*.py")} | {
+        p.name for p in (ROOT / "app").iterdir() if p.is_dir()
+    }
+    # The package names of this project are installed too, by the editable install.
+    assert not (ours - {"__init__", "__pycache__"}) & installed
+
+
+def test_nothing_is_unpickled():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert isinstance(node.value, ast.Constant), path
+                assert node.value.value is False, f"{path}:{node.value.lineno}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                raise AssertionError(f"{path}:{node.lineno} loads a pickle")
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        line = next(line for line in text.splitlines() if f'"{requirement}"' in line)
+        known_by_name = requirement.startswith(("pytest>", "mypy", "ruff"))
+        assert known_by_name or "#" in line, f"{requirement} says not why it is here"
+
+
+def test_imports_point_down():
+    lint = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
