@@ -13,7 +13,10 @@ FOLDER = ROOT / "app" / "i18n"
 PAGES = sorted({p.stem for p in FOLDER.glob("*/*.json")})
 # Texts that are the same in both languages on purpose: names, symbols, numbers, commands.
 SAME = {
-    "units.amount", "units.pm2p5", "units.none",
+    "units.amount",
+    "units.pm2p5",
+    "units.none",
+    "summary.sentence",
 }  # fmt: skip
 
 
