@@ -199,6 +199,9 @@ def _with_date(
         if asked is not None:
             return replace(selection, missing=asked)
         notes.append(Note("request.unknown_date", quote(wish)))
+    last = recent[0] if recent else None
+    if last is not None and last.missing is not None and last.dataset == selection.dataset:
+        return replace(selection, missing=last.missing)
     same = [s.date for s in recent if s.dataset == selection.dataset and s.date in dates]
     if same:
         return replace(selection, date=same[0])

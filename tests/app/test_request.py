@@ -78,6 +78,16 @@ def test_a_date_without_data_is_never_replaced_by_another():
     assert notes == []
 
 
+def test_a_missing_date_stays_missing_until_another_is_chosen():
+    missing = chosen(date=None, missing=date(2015, 1, 11))
+    selection, _ = settle({"model": "bicubic"}, [missing, chosen()], Library())
+    assert (selection.date, selection.missing) == (None, date(2015, 1, 11))
+    selection, _ = settle({"date": "2015-01-12"}, [missing, chosen()], Library())
+    assert (selection.date, selection.missing) == (date(2015, 1, 12), None)
+    selection, _ = settle({"dataset": "monthly"}, [missing, chosen()], Library())
+    assert selection.missing is None
+
+
 def test_the_latest_date():
     selection, _ = settle({"date": "latest"}, [], Library())
     assert selection.date == DEMO_DAYS[-1]
