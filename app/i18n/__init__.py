@@ -80,6 +80,12 @@ class Words:
         name = self(f"units.month_{day.month}")
         return self(key, year=day.year, month=day.month, name=name, day=day.day)
 
+    def short_date(self, day: date, period: str = "day") -> str:
+        """A date in few letters; English cuts the month's name to three."""
+        name = self(f"units.month_{day.month}")[:3]
+        key = "units.month" if period == "month" else "units.day"
+        return self(key, year=day.year, month=day.month, name=name, day=day.day)
+
     def either(self, en: str, zh: str) -> str:
         """Whichever of two names is in this language; the other where it is missing."""
         wanted, other = (zh, en) if self.language == "zh" else (en, zh)

@@ -111,6 +111,8 @@ def test_numbers_and_dates():
     assert zh.concentration(84.4) == "84 微克/立方米"
     assert en.date(date(2015, 1, 10)) == "10 January 2015"
     assert zh.date(date(2015, 1, 10)) == "2015年1月10日"
+    assert en.short_date(date(2015, 9, 10)) == "10 Sep 2015"
+    assert zh.short_date(date(2015, 12, 10)) == "2015年12月10日"
     assert en.date(date(2015, 1, 1), "month") == "January 2015"
     assert zh.date(date(2015, 1, 1), "month") == "2015年1月"
 
