@@ -1,0 +1,162 @@
+"""GeoTIFF: one map per band, the date in the file's name or the band's description.
+
+A file in degrees is read as it is; one on another projection is warped to degrees, bilinearly,
+and says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.transform import from_origin
+from rasterio.warp import Resampling, calculate_default_transform, reproject
+
+from engine.data.calendar import Times, date_in_name
+from engine.data.curvilinear import nice_step
+from engine.data.placement import Map, Placement, regular
+from engine.errors import DataError
+from engine.grid import Grid
+from engine.schema import Period
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one GeoTIFF holds.
+
+    Attributes:
+        path: The file.
+        times: Of each band.
+        period: What its name says the values are a mean over.
+        units: Of the first band, or None.
+        tags: The file's own words on itself.
+        key: The same for files of the same geometry.
+    """
+
+    path: Path
+    times: Times
+    period: Period | None
+    units: str | None
+    tags: dict[str, str]
+    key: bytes
+
+
+def look(path: Path) -> Plan:
+    """What the file holds.
+
+    Raises:
+        DataError: If it is damaged, says not where it lies, or has bands without dates.
+    """
+    try:
+        with rasterio.open(path) as file:
+            if file.crs is None:
+                raise DataError(
+                    "it does not say where on Earth it lies (no coordinate reference system)",
+                    where=path.name,
+                    remedy="Assign one, for example with gdal_edit.py -a_srs EPSG:4326",
+                )
+            times, period = _times(path, file.descriptions)
+            units = next((u for u in file.units if u), None)
+            tags = {str(k): str(v) for k, v in file.tags().items()}
+            key = f"{file.crs.to_wkt()}|{file.transform!r}|{file.shape}".encode()
+            return Plan(path, times, period, units or tags.get("units"), tags, key)
+    except (RasterioError, OSError, ValueError) as problem:
+        raise _damaged(path, problem) from problem
+
+
+def maps(plan: Plan) -> Iterator[NDArray[np.generic]]:
+    """The bands one by one, scaled, NaN where the file says no data.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    try:
+        with rasterio.open(plan.path) as file:
+            for band in range(1, file.count + 1):
+                raw = file.read(band, masked=True)
+                scale, offset = file.scales[band - 1], file.offsets[band - 1]
+                yield np.ma.filled(raw.astype(np.float64) * scale + offset, np.nan)
+    except (RasterioError, OSError) as problem:
+        raise _damaged(plan.path, problem) from problem
+
+
+def placement(plan: Plan) -> Placement:
+    """Where the file's cells lie on our grid; warped if it is not a plain grid in degrees."""
+    with rasterio.open(plan.path) as file:
+        crs, transform, rows, columns = file.crs, file.transform, file.height, file.width
+        if crs.is_geographic and transform.b == 0 and transform.d == 0:
+            latitude = transform.f + transform.e * (np.arange(rows) + 0.5)
+            longitude = transform.c + transform.a * (np.arange(columns) + 0.5)
+            return regular(latitude, longitude, where=plan.path.name)
+        bounds = file.bounds
+    natural, width, height = calculate_default_transform(crs, "EPSG:4326", columns, rows, *bounds)
+    grid = _snapped(natural, width, height)
+    target = from_origin(
+        grid.west - grid.step_lon / 2, grid.north + grid.step_lat / 2, grid.step_lon, grid.step_lat
+    )
+
+    def place(values: Map) -> Map:
+        result = np.full(grid.shape, np.nan, np.float32)
+        reproject(
+            values,
+            result,
+            src_transform=transform,
+            src_crs=crs,
+            src_nodata=np.nan,
+            dst_transform=target,
+            dst_crs="EPSG:4326",
+            dst_nodata=np.nan,
+            resampling=Resampling.bilinear,
+        )
+        return result
+
+    method = f"bilinear warp from {crs.to_string()[:60]} to {grid.step_lat:g}° (GDAL)"
+    return Placement(grid, place, (f"Reprojected: {method}.",), method)
+
+
+def _snapped(natural: rasterio.Affine, width: int, height: int) -> Grid:
+    """A grid of round steps over the box of GDAL's own choice, centres on multiples of the step."""
+    step = nice_step(float(natural.a))
+    south, east = natural.f + natural.e * height, natural.c + natural.a * width
+    top, bottom = np.floor(natural.f / step), np.ceil(south / step)
+    left, right = np.ceil(natural.c / step), np.floor(east / step)
+    return Grid(
+        round(float(top * step), 6),
+        round(float(left * step), 6),
+        step,
+        step,
+        int(top - bottom) + 1,
+        int(right - left) + 1,
+    )
+
+
+def _times(path: Path, descriptions: tuple[str | None, ...]) -> tuple[Times, Period | None]:
+    named = date_in_name(path)
+    if len(descriptions) == 1 and named is not None:
+        return np.array([named.start]), named.period
+    dates = [date_in_name(Path(text)) if text else None for text in descriptions]
+    if all(d is not None for d in dates):
+        return np.array([d.start for d in dates if d]), dates[0].period if dates[0] else None
+    if len(descriptions) == 1:
+        raise DataError(
+            "no date is in its name",
+            where=path.name,
+            remedy="Rename it so that it ends in _YYYYMMDD (a day) or _YYYYMM (a month)",
+        )
+    raise DataError(
+        f"its {len(descriptions)} bands have no dates",
+        where=path.name,
+        remedy="Describe each band by its date (YYYY-MM-DD), or write one file a date",
+    )
+
+
+def _damaged(path: Path, problem: Exception) -> DataError:
+    kind = "cannot be read" if isinstance(problem, RasterioIOError) else "is damaged"
+    return DataError(
+        f"the GeoTIFF {kind} ({str(problem).splitlines()[0][:120]})",
+        where=path.name,
+        remedy="Download or copy it again; its size should match the source's",
+    )

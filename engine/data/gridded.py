@@ -1,0 +1,273 @@
+"""Gridded PM2.5: NetCDF (CF, WUSTL, CHAP, curvilinear model output) and GeoTIFF, as a stack.
+
+`open_stack` looks at every file, brings their times into order and their cells onto one grid,
+and leaves the values to be read step by step. `load` reads them all.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine.data import geotiff, netcdf
+from engine.data.calendar import Times, order, period_of, starts
+from engine.data.cleaning import Cleaning
+from engine.data.curvilinear import curvilinear
+from engine.data.options import ReadOptions, plain_offset
+from engine.data.placement import Placement, as_axes, regular
+from engine.data.recognise import container, files_of
+from engine.data.stack import GridStack, Step, as_dataset
+from engine.errors import DataError, RequestError
+from engine.schema import Period
+
+RawMaps = Callable[[], Iterator[NDArray[np.generic]]]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What we know of a source that its files do not say.
+
+    Attributes:
+        source: A line for "where from".
+        licence: Under which terms.
+        utc_offset_hours: Of the local day its daily means are over.
+    """
+
+    source: str
+    licence: str
+    utc_offset_hours: float
+
+
+FORMATS: dict[str, Origin] = {
+    "wustl": Origin(
+        "WUSTL ACAG V5.GL, van Donkelaar et al. 2021, doi:10.1021/acs.est.1c05309", "CC BY 4.0", 0
+    ),
+    "chap": Origin(
+        "ChinaHighPM2.5 (CHAP), Wei et al. 2021, doi:10.5281/zenodo.6398971", "CC BY 4.0", 8
+    ),
+    "netcdf": Origin("", "not stated", 0),
+    "curvilinear": Origin("", "not stated", 0),
+    "geotiff": Origin("", "not stated", 0),
+}
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file, looked at and not yet read."""
+
+    path: Path
+    times: Times
+    period: Period | None
+    units: str | None
+    placement: Placement
+    maps: RawMaps
+    variable: str
+    others: tuple[str, ...]
+    attributes: dict[str, str]
+
+
+def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Dataset:
+    """All maps of the files in memory, `pm2p5(valid_time, latitude, longitude)`, checked.
+
+    Raises:
+        DataError: If a file is damaged, or the files do not belong together.
+        NotFoundError: If a path is not there.
+    """
+    return as_dataset(open_stack(paths, options))
+
+
+def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> GridStack:
+    """The maps of the files and folders as a stack that is read step by step.
+
+    Raises:
+        DataError: If a file is damaged, or the files do not belong together.
+        NotFoundError: If a path is not there.
+        RequestError: If the options do not fit.
+    """
+    options = options or ReadOptions()
+    if options.format is not None and options.format not in FORMATS:
+        raise RequestError(
+            f"{options.format!r} is no form of a grid", remedy=f"Choose from {', '.join(FORMATS)}"
+        )
+    places: dict[bytes, Placement] = {}
+    files = [_look(path, options, places) for path in files_of(paths, "grid")]
+    _check_same_grid(files)
+    stamps = np.concatenate([f.times for f in files])
+    names = [f.path.name for f in files for _ in f.times]
+    form = options.format or _form(files[0])
+    where = files[0].path.name if len(files) == 1 else f"{len(files)} files"
+    period, period_notes = _period(files, stamps, where)
+    offset = _offset(files[0], form, period, options)
+    times = starts(stamps, period, offset)
+    positions, order_notes = order(times, names=names, where=where)
+    rank = np.empty(len(positions), np.intp)
+    rank[positions] = np.arange(len(positions))
+    cleanings = {f.units: Cleaning(where, units=f.units) for f in files}
+    notes = [*_choice_notes(files[0]), *period_notes, *order_notes, *files[0].placement.notes]
+
+    def read() -> Iterator[Step]:
+        step = 0
+        for file in files:
+            for raw in file.maps():
+                values = cleanings[file.units].clean(raw)
+                yield int(rank[step]), file.placement.place(values)
+                step += 1
+
+    def finish() -> list[str]:
+        return notes + [told for c in cleanings.values() for told in c.finish()]
+
+    return GridStack(
+        valid_time=times[positions],
+        grid=files[0].placement.grid,
+        period=period,
+        attributes=_attributes(files, form, period, offset, options),
+        read=read,
+        finish=finish,
+    )
+
+
+def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _File:
+    """What one file holds. Files of one geometry share one placement."""
+    if container(path) == "tiff":
+        return _look_tiff(path, options, places)
+    with netcdf.opened(path) as dataset:
+        layout = netcdf.layout(path, dataset, options.variable)
+
+    def maps() -> Iterator[NDArray[np.generic]]:
+        with netcdf.opened(path) as dataset:
+            yield from netcdf.steps(dataset, layout)
+
+    key = layout.latitude.tobytes() + b"/" + layout.longitude.tobytes()
+    if key not in places:
+        axes = as_axes(layout.latitude, layout.longitude)
+        if axes is not None:
+            places[key] = regular(*axes, where=path.name)
+        else:
+            places[key] = curvilinear(layout.latitude, layout.longitude, where=path.name)
+    return _File(
+        path,
+        layout.times,
+        layout.period,
+        options.units or layout.units,
+        places[key],
+        maps,
+        layout.variable,
+        layout.others,
+        layout.attributes,
+    )
+
+
+def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _File:
+    plan = geotiff.look(path)
+    if plan.key not in places:
+        places[plan.key] = geotiff.placement(plan)
+
+    def maps() -> Iterator[NDArray[np.generic]]:
+        yield from geotiff.maps(plan)
+
+    return _File(
+        path,
+        plan.times,
+        plan.period,
+        options.units or plan.units,
+        places[plan.key],
+        maps,
+        "band",
+        (),
+        plan.tags,
+    )
+
+
+def _check_same_grid(files: list[_File]) -> None:
+    first = files[0].placement.grid
+    for file in files[1:]:
+        grid = file.placement.grid
+        same = grid.shape == first.shape and np.allclose(
+            [grid.north, grid.west, grid.step_lat, grid.step_lon],
+            [first.north, first.west, first.step_lat, first.step_lon],
+            rtol=0,
+            atol=1e-4,
+        )
+        if not same:
+            raise DataError(
+                f"its grid ({grid.rows} × {grid.columns}, {grid.bounds}) is not that of "
+                f"{files[0].path.name} ({first.rows} × {first.columns}, {first.bounds})",
+                where=file.path.name,
+                remedy="Import files of different grids under different names",
+            )
+
+
+def _form(file: _File) -> str:
+    """The form that a file's content shows."""
+    text = " ".join(file.attributes.values()).lower()
+    variable = file.variable.lower()
+    if file.variable == "band":
+        form = "geotiff"
+    elif file.placement.method:
+        form = "curvilinear"
+    elif variable == "gwrpm25" or "acag" in text or "van donkelaar" in text:
+        form = "wustl"
+    elif file.path.name.startswith("CHAP_") or "chinahigh" in text:
+        form = "chap"
+    else:
+        form = "netcdf"
+    return form
+
+
+def _period(files: list[_File], stamps: Times, where: str) -> tuple[Period, list[str]]:
+    named = {f.period for f in files}
+    if len(named) == 1 and (known := next(iter(named))) is not None:
+        stepping = period_of(stamps, where=where)
+        # A file with a date in its name may hold its hours.
+        return ("hour" if stepping == "hour" else known), []
+    found = period_of(stamps, where=where)
+    if found is not None:
+        return found, []
+    return "day", ["One time step and no period named; taken as the mean of that day."]
+
+
+def _offset(file: _File, form: str, period: Period, options: ReadOptions) -> float:
+    """Hours from UTC of the local day. Months have none (0002)."""
+    if options.utc_offset_hours is not None:
+        return options.utc_offset_hours if period != "month" else 0.0
+    if period == "month":
+        return 0.0
+    try:
+        return float(file.attributes["utc_offset_hours"])
+    except (KeyError, ValueError):
+        return FORMATS[form].utc_offset_hours
+
+
+def _choice_notes(file: _File) -> list[str]:
+    if not file.others:
+        return []
+    others = ", ".join(file.others)
+    return [f"Took variable {file.variable}; {others} would be another, with --variable."]
+
+
+def _attributes(
+    files: list[_File], form: str, period: Period, offset: float, options: ReadOptions
+) -> dict[str, str | int | float]:
+    origin, own = FORMATS[form], files[0].attributes
+    stated = own.get("licence") or own.get("license") or origin.licence
+    attributes: dict[str, str | int | float] = {
+        "kind": "grid",
+        "period": period,
+        "utc_offset_hours": plain_offset(offset),
+        "source": options.source
+        or own.get("source")
+        or origin.source
+        or own.get("title")
+        or files[0].path.name,
+        "licence": options.licence or stated,
+        "synthetic": int(own.get("synthetic", "0") in ("1", "true", "True")),
+        "format": form,
+        "variable": files[0].variable,
+        "units_in_file": files[0].units or "none",
+    }
+    if files[0].placement.method:
+        attributes["regrid_method"] = files[0].placement.method
+    return attributes

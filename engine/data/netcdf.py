@@ -1,0 +1,304 @@
+"""One NetCDF file: which variable is PM2.5, where its axes are, what its times mean.
+
+Reads NetCDF 4 through netCDF4 and classic NetCDF 3 through SciPy, because the former fills
+the missing end of a truncated classic file with zeros and says nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine.data.calendar import Times, date_in_name
+from engine.data.recognise import container
+from engine.errors import DataError
+from engine.schema import Period
+from engine.variables import find
+
+_LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
+_LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
+_TIME = ("valid_time", "time", "date", "t", "day", "month")
+_DAMAGED = "Download or copy it again; its size should match the source's"
+
+# What the libraries raise for a broken file, besides OSError.
+_BROKEN = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, EOFError)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are in one file.
+
+    Attributes:
+        variable: Name of the PM2.5 variable.
+        latitude: Degrees north, one axis or two-dimensional.
+        longitude: Degrees east, likewise.
+        dims: The variable's dimensions for (time or None, row, column).
+        units: The file's unit, or None.
+        times: Stamps as the file has them; UTC for instants, a date's label otherwise.
+        period: Where the file's name says it.
+        others: Other variables that look like PM2.5.
+        attributes: The file's own attributes that say where it comes from.
+    """
+
+    variable: str
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    dims: tuple[str | None, str, str]
+    units: str | None
+    times: Times
+    period: Period | None
+    others: tuple[str, ...]
+    attributes: dict[str, str]
+
+    @property
+    def curvilinear(self) -> bool:
+        """Whether latitude and longitude need two dimensions."""
+        return self.latitude.ndim == 2
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[xr.Dataset]:
+    """The file as a dataset, scaled and masked, times left as numbers; nothing loaded.
+
+    Raises:
+        DataError: If the file is no NetCDF file or is damaged, here or while it is read.
+    """
+    kind = container(path)
+    if kind not in ("hdf5", "netcdf3"):
+        raise DataError(
+            "this is no NetCDF file",
+            where=path.name,
+            remedy="docs/formats.md lists what can be imported as a grid",
+        )
+    try:
+        with xr.open_dataset(
+            path,
+            engine="netcdf4" if kind == "hdf5" else "scipy",
+            decode_times=False,
+            decode_timedelta=False,
+            cache=False,
+        ) as dataset:
+            yield dataset
+    except _BROKEN as problem:
+        raise DataError(
+            f"the NetCDF file is damaged or cut short ({_first_line(problem)})",
+            where=path.name,
+            remedy=_DAMAGED,
+        ) from problem
+
+
+def _first_line(problem: BaseException) -> str:
+    text = str(problem).strip().splitlines()
+    return text[0][:120] if text else type(problem).__name__
+
+
+def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
+    """Where latitude, longitude, time and PM2.5 are in an opened file.
+
+    Raises:
+        DataError: If one of them is not there, or the variable has further dimensions.
+    """
+    name, others = _pm2p5_name(path, dataset, variable)
+    latitude = _axis(dataset, _LATITUDE, ("degrees_north", "degree_north"), "latitude", path)
+    longitude = _axis(dataset, _LONGITUDE, ("degrees_east", "degree_east"), "longitude", path)
+    time = _time_name(dataset, name)
+    array = dataset[name]
+    rows, columns = _horizontal(path, array, latitude, longitude)
+    extra = [str(d) for d in array.dims if d not in (time, rows, columns) and array.sizes[d] > 1]
+    if extra:
+        raise DataError(
+            f"variable {name!r} has the further dimension {extra[0]!r} of {array.sizes[extra[0]]}",
+            where=path.name,
+            remedy="Take one of them out first, for example with ncks or cdo sellevel",
+        )
+    times, period = _times(path, dataset, time)
+    units = array.attrs.get("units")
+    return Layout(
+        variable=name,
+        latitude=_degrees(latitude),
+        longitude=_degrees(longitude),
+        dims=(time if time in array.dims else None, rows, columns),
+        units=str(units).strip() or None if units is not None else None,
+        times=times,
+        period=period,
+        others=others,
+        attributes={
+            k: str(v) for k, v in dataset.attrs.items() if isinstance(v, str | int | float)
+        },
+    )
+
+
+def steps(
+    dataset: xr.Dataset, layout: Layout, *, budget_bytes: int = 256 * 1024**2
+) -> Iterator[NDArray[np.generic]]:
+    """The variable's maps one by one, each (row, column) as the file has them.
+
+    Args:
+        dataset: The opened file.
+        layout: Of this file.
+        budget_bytes: Steps are read in runs of about this size, since a compressed file with
+            long chunks in time would otherwise be unpacked once for every step.
+    """
+    time, rows, columns = layout.dims
+    array = dataset[layout.variable].squeeze(
+        [d for d in dataset[layout.variable].dims if d not in layout.dims]
+    )
+    if time is None:
+        yield array.transpose(rows, columns).values
+        return
+    array = array.transpose(time, rows, columns)
+    run = max(1, budget_bytes // max(1, 8 * array.sizes[rows] * array.sizes[columns]))
+    for start in range(0, array.sizes[time], run):
+        yield from array.isel({time: slice(start, start + run)}).values
+
+
+def _pm2p5_name(
+    path: Path, dataset: xr.Dataset, variable: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """The variable to read and the others that would do."""
+    numeric = [
+        str(n) for n, a in dataset.data_vars.items() if a.ndim >= 2 and a.dtype.kind in "fiu"
+    ]
+    if variable is not None:
+        if variable not in numeric:
+            raise DataError(
+                f"no variable {variable!r} is in it; it has {', '.join(numeric) or 'none'}",
+                where=path.name,
+                remedy="Name one of these with --variable",
+            )
+        return variable, ()
+    ranked = sorted((rank, n) for n in numeric if (rank := _likeness(dataset, n)) is not None)
+    if not ranked:
+        raise DataError(
+            f"no variable looks like PM2.5; it has {', '.join(numeric) or 'none'}",
+            where=path.name,
+            remedy="Name the right one with --variable",
+        )
+    return ranked[0][1], tuple(n for _, n in ranked[1:])
+
+
+def _likeness(dataset: xr.Dataset, name: str) -> int | None:
+    """Rank among variables that look like PM2.5, 0 the best; None if it does not."""
+    entry = find(name)
+    if entry is not None and entry.name == "pm2p5":
+        names = (entry.name, *entry.aliases)
+        return names.index(name.lower())
+    attrs = dataset[name].attrs
+    text = " ".join([name, *(str(attrs.get(k, "")) for k in ("long_name", "standard_name"))])
+    plain = text.lower().replace(" ", "").replace("_", "").replace("₂.₅", "2.5")
+    return 100 if any(w in plain for w in ("pm2.5", "pm25", "pm2p5", "pm2point5")) else None
+
+
+def _axis(
+    dataset: xr.Dataset,
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    standard_name: str,
+    path: Path,
+) -> xr.DataArray:
+    by_name = {str(n).lower(): n for n in dataset.variables}
+    for name in names:
+        if name in by_name and dataset[by_name[name]].ndim >= 1:
+            return dataset[by_name[name]]
+    for found in dataset.variables:
+        attrs = dataset[found].attrs
+        if attrs.get("standard_name") == standard_name or attrs.get("units") in units:
+            return dataset[found]
+    raise DataError(
+        f"no {standard_name} is in it",
+        where=path.name,
+        remedy=f"Add a coordinate named {standard_name!r} in degrees",
+    )
+
+
+def _degrees(axis: xr.DataArray) -> NDArray[np.float64]:
+    """Degrees in float64; of moving grids (WRF's XLAT has a time) the first step."""
+    values = np.asarray(axis.values, dtype=np.float64)
+    return values[0] if values.ndim == 3 else values
+
+
+def _horizontal(
+    path: Path, array: xr.DataArray, latitude: xr.DataArray, longitude: xr.DataArray
+) -> tuple[str, str]:
+    """The variable's dimensions along rows and columns."""
+    if latitude.ndim == 1 and longitude.ndim == 1:
+        rows, columns = str(latitude.dims[0]), str(longitude.dims[0])
+    else:
+        rows, columns = (str(d) for d in latitude.dims[-2:])
+    if rows == columns or rows not in array.dims or columns not in array.dims:
+        raise DataError(
+            f"variable {array.name!r} does not lie on its latitudes and longitudes",
+            where=path.name,
+            remedy="A grid has rows and columns; import scattered points as stations",
+        )
+    return rows, columns
+
+
+def _time_name(dataset: xr.Dataset, variable: str) -> str | None:
+    for name in dataset.variables:
+        array = dataset[name]
+        dated = " since " in str(array.attrs.get("units", ""))
+        named = str(name).lower() in _TIME or array.attrs.get("standard_name") == "time"
+        if dated and named and array.ndim <= 1:
+            return str(array.dims[0]) if array.ndim else str(name)
+    for name in _TIME:
+        if name in dataset[variable].dims:
+            return name
+    return None
+
+
+def _times(path: Path, dataset: xr.Dataset, time: str | None) -> tuple[Times, Period | None]:
+    """Stamps of the steps, and the period where the file's name tells it."""
+    named = date_in_name(path)
+    if time is not None and time in dataset.variables:
+        times = _decoded(path, dataset[[time]])
+        # The name of a file of many steps may name the month or the year that they fill.
+        return times, named.period if named and times.size == 1 else None
+    if time is not None and dataset.sizes[time] > 1:
+        raise DataError(
+            f"dimension {time!r} has no times",
+            where=path.name,
+            remedy="Add a time coordinate with units such as 'days since 2015-01-01'",
+        )
+    for attribute in ("date", "time_coverage_start", "RANGEBEGINNINGDATE"):
+        text = str(dataset.attrs.get(attribute, ""))
+        if not text[:4].isdigit():
+            continue
+        try:
+            return np.array([np.datetime64(text.rstrip("Z"), "ns")]), "day"
+        except ValueError:
+            continue
+    if named is None:
+        raise DataError(
+            "no time is in it and no date in its name",
+            where=path.name,
+            remedy="Rename it so that it ends in _YYYYMMDD (a day) or _YYYYMM (a month)",
+        )
+    return np.array([named.start]), named.period
+
+
+def _decoded(path: Path, dataset: xr.Dataset) -> Times:
+    """Times of a CF axis."""
+    (name,) = dataset.variables
+    try:
+        decoded = xr.decode_cf(dataset, decode_timedelta=False)[name].values
+    except (ValueError, OverflowError, OSError) as problem:
+        raise DataError(
+            f"its times cannot be read ({_first_line(problem)})",
+            where=path.name,
+            remedy="Give the time axis units such as 'days since 2015-01-01'",
+        ) from None
+    times = np.atleast_1d(decoded)
+    if times.dtype.kind != "M":
+        units = dataset[name].attrs.get("units", "none")
+        calendar = dataset[name].attrs.get("calendar", "standard")
+        raise DataError(
+            f"its times (units {units!r}, calendar {calendar!r}) are no dates of our calendar",
+            where=path.name,
+            remedy="Give the time axis units such as 'days since 2015-01-01'",
+        )
+    return times.astype("datetime64[ns]")

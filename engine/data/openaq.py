@@ -1,0 +1,111 @@
+"""OpenAQ's tables: one row a reading, the pollutant named in a column.
+
+Three forms, told apart by their columns: the archive on AWS (`location_id`, `datetime`, `lat`,
+`lon`, `units`), the Explorer's download (`location_name`, `datetimeUtc`, `latitude`, `unit`), and
+the older API's CSV (`location`, `utc`, `local`).
+
+Source: docs.openaq.org, "About Open Data on AWS"; OpenAQ data format.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.cleaning import Cleaning
+from engine.data.options import ReadOptions
+from engine.data.readings import Readings, degrees
+from engine.data.tables import Clock, Table, numbers, texts, times
+from engine.errors import DataError
+from engine.variables import find, mass_factor
+
+_STATION = ("location_id", "locationid", "location", "location_name")
+_NAME = ("location_name", "location", "location_id")
+_UTC = ("datetimeutc", "datetime_utc", "utc", "date.utc")
+_ZONED = ("datetime",)
+_LOCAL = ("datetimelocal", "datetime_local", "local", "date.local")
+
+
+def readings(table: Table, options: ReadOptions, cleanings: dict[str, Cleaning]) -> Readings:
+    """The rows of all pollutants that are given as mass per volume.
+
+    Raises:
+        DataError: If a column is missing, a cell is bad, or no row is PM2.5.
+    """
+    parameter = texts(table, table.need(("parameter",)))
+    units = texts(table, table.need(("unit", "units")))
+    value = numbers(table, table.need(("value",)))
+    values, notes = _values(table, parameter, units, value, options, cleanings)
+    kept = np.flatnonzero(
+        np.any([np.isin(parameter, list(_spellings(parameter, n))) for n in values], axis=0)
+    )
+    small = Table(table.frame, table.where, (*table.notes, *notes))
+    latitude, longitude = degrees(
+        table, table.need(("latitude", "lat")), table.need(("longitude", "lon"))
+    )
+    name = table.find(_NAME)
+    clock = _clock(table)
+    return Readings(
+        clock=Clock(clock.stamps[kept], clock.zoned, clock.offset_hours),
+        station=texts(table, table.need(_STATION))[kept],
+        name=texts(table, name)[kept] if name else np.full(len(kept), ""),
+        latitude=latitude[kept],
+        longitude=longitude[kept],
+        values={n: v[kept] for n, v in values.items()},
+        table=small,
+        rows=kept,
+    )
+
+
+def _spellings(parameter: NDArray[np.str_], name: str) -> set[str]:
+    """How the table writes one variable of ours."""
+    return {str(p) for p in np.unique(parameter) if (v := find(str(p))) and v.name == name}
+
+
+def _values(
+    table: Table,
+    parameter: NDArray[np.str_],
+    units: NDArray[np.str_],
+    value: NDArray[np.float64],
+    options: ReadOptions,
+    cleanings: dict[str, Cleaning],
+) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+    values: dict[str, NDArray[np.float32]] = {}
+    notes = []
+    for written in map(str, np.unique(parameter)):
+        variable = find(written)
+        if variable is None or variable.units != "ug m-3":
+            continue
+        rows = parameter == written
+        for unit in map(str, np.unique(units[rows])):
+            here = rows & (units == unit)
+            told = options.units if variable.name == "pm2p5" and options.units else unit
+            try:
+                mass_factor(told, where=table.where)
+            except DataError:
+                if variable.name == "pm2p5":
+                    raise
+                notes.append(f"{written} in {unit} is no mass concentration; left out.")
+                continue
+            key = f"{variable.name} in {told}"
+            cleaning = cleanings.setdefault(
+                key, Cleaning(table.where, variable=variable.name, units=told)
+            )
+            column = values.setdefault(variable.name, np.full(len(value), np.nan, np.float32))
+            column[here] = cleaning.clean(value[here])
+    if "pm2p5" not in values:
+        others = ", ".join(map(str, np.unique(parameter)[:8]))
+        raise DataError(
+            f"column 'parameter' holds no pm25, only {others}",
+            where=table.where,
+            remedy="Download PM2.5",
+        )
+    return values, notes
+
+
+def _clock(table: Table) -> Clock:
+    """UTC stamps, and the offset of local clocks where the table has both."""
+    utc, local = table.find(_UTC), table.find(_LOCAL)
+    if utc is None:
+        return times(table, table.need((*_ZONED, *_LOCAL)))
+    clock = times(table, utc)
+    offset = times(table, local).offset_hours if local else None
+    return Clock(clock.stamps, zoned=True, offset_hours=offset)

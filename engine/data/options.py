@@ -1,0 +1,43 @@
+"""What a user may tell a reader that the file does not say, and what a reader tells back."""
+
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from engine.errors import RequestError
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the file leaves open, or gets wrong. None means: as the file has it.
+
+    Attributes:
+        format: Name of the file's form, where recognising it from the content is not wanted.
+        units: Unit of the values.
+        variable: Name of the variable in the file.
+        utc_offset_hours: What local clocks are ahead of UTC: 8 for China, 5.5 for India.
+        source: Where the data come from, in a line.
+        licence: Under which terms.
+        coordinates: A file that says where stations or the cells of an array lie.
+    """
+
+    format: str | None = None
+    units: str | None = None
+    variable: str | None = None
+    utc_offset_hours: float | None = None
+    source: str | None = None
+    licence: str | None = None
+    coordinates: Path | None = None
+
+    def __post_init__(self) -> None:
+        offset = self.utc_offset_hours
+        if offset is not None and not (isfinite(offset) and -12 <= offset <= 14):
+            raise RequestError(
+                f"no clock is {offset:g} hours from UTC",
+                remedy="Give --utc-offset between -12 and 14, for example 8 for China",
+            )
+
+
+def plain_offset(hours: float) -> int | float:
+    """8 rather than 8.0, but 5.5 as it is: how the attribute is written."""
+    return int(hours) if float(hours).is_integer() else float(hours)

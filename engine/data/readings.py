@@ -1,0 +1,349 @@
+"""From rows of readings to a dataset: stations as (valid_time, station), samples as (sample).
+
+Here local clocks become UTC, once; repeated rows are found; coordinates are checked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine.data.calendar import Times, period_of, starts
+from engine.data.options import plain_offset
+from engine.data.tables import Clock, Table, numbers
+from engine.errors import DataError
+from engine.schema import Period, check
+from engine.variables import VARIABLES
+
+# Nobody measures north of here, so that a "latitude" of 88.4 is a longitude of Kolkata.
+NORTHERNMOST = 85.0
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Rows of one table, cleaned, in our units.
+
+    Attributes:
+        clock: Time of each row.
+        station: Identifier of each row's station, or device; empty for none.
+        name: Name of each row's station.
+        latitude: Degrees north of each row, NaN where the table has none.
+        longitude: Degrees east, likewise.
+        values: Variables of the vocabulary, float32, each (row,).
+        table: Where the rows come from.
+        rows: Position of each row in the table.
+    """
+
+    clock: Clock
+    station: NDArray[np.str_]
+    name: NDArray[np.str_]
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    values: Mapping[str, NDArray[np.float32]]
+    table: Table
+    rows: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where stations lie, from a coordinates file: identifier → (latitude, longitude, name)."""
+
+    by_station: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
+
+
+def degrees(
+    table: Table, latitude: str, longitude: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two columns as coordinates, longitudes in [-180, 180).
+
+    Raises:
+        DataError: Naming the cell that is missing or cannot be one.
+    """
+    lat, lon = numbers(table, latitude), numbers(table, longitude)
+    for values, column in ((lat, latitude), (lon, longitude)):
+        missing = ~np.isfinite(values)
+        if missing.any():
+            position = int(np.argmax(missing))
+            raise table.bad(position, column, "the coordinate is missing", "Fill it in")
+    wrong = (lat < -90) | (lat > NORTHERNMOST)
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        exchanged = bool((np.abs(lon) <= NORTHERNMOST).all())
+        guess = f"; it looks exchanged with {longitude!r}" if exchanged else ""
+        raise table.bad(
+            position,
+            latitude,
+            f"{lat[position]:g} is no latitude of a measurement{guess}",
+            "Exchange the two columns' names" if exchanged else "Correct it",
+        )
+    beyond = (lon < -180) | (lon > 360)
+    if beyond.any():
+        position = int(np.argmax(beyond))
+        raise table.bad(position, longitude, f"{lon[position]:g} is no longitude", "Correct it")
+    return lat, np.where(lon >= 180, lon - 360, lon)
+
+
+def clock_offset(parts: Sequence[Readings], told: float | None, usual: float | None) -> float:
+    """Hours that local clocks are ahead of UTC.
+
+    Args:
+        parts: The tables.
+        told: What the user said.
+        usual: What the form of the table is known to have.
+
+    Raises:
+        DataError: If nobody knows.
+    """
+    if told is not None:
+        return told
+    own = {p.clock.offset_hours for p in parts}
+    if len(own) == 1 and (common := next(iter(own))) is not None:
+        return common
+    if usual is not None:
+        return usual
+    if all(p.clock.zoned for p in parts):
+        return 0.0
+    raise DataError(
+        "its times have no time zone",
+        where=next(p.table.where for p in parts if not p.clock.zoned),
+        remedy="Give the clock's hours ahead of UTC: --utc-offset 8 for China, 0 for UTC",
+    )
+
+
+def to_utc(
+    parts: Sequence[Readings], offset: float, period: Period | None, where: str
+) -> tuple[Times, Times, Period]:
+    """UTC starts of the periods of all rows, their exact local stamps, and the period."""
+    shift = np.timedelta64(round(offset * 3600), "s").astype("timedelta64[ns]")
+    local = np.concatenate([p.clock.stamps + (shift if p.clock.zoned else 0) for p in parts])
+    found = period or period_of(local, where=where) or "hour"
+    if found == "hour":
+        return local.astype("datetime64[h]").astype("datetime64[ns]") - shift, local, found
+    return starts(local.astype("datetime64[D]"), found, offset), local, found
+
+
+def stations_dataset(
+    parts: Sequence[Readings],
+    places: Places,
+    *,
+    offset: float,
+    period: Period | None,
+    attributes: Mapping[str, str],
+    notes: Sequence[str],
+) -> xr.Dataset:
+    """The readings as `pm2p5(valid_time, station)` and whatever else was measured.
+
+    Rows that say the same twice count once. Several stamps of one station in one period are
+    averaged. Both are told in attribute `notes`.
+
+    Raises:
+        DataError: If a row contradicts another, or a station has no coordinates.
+    """
+    told = list(notes)
+    where = parts[0].table.where if len(parts) == 1 else f"{len(parts)} tables"
+    valid_time, local, period = to_utc(parts, offset, period, where)
+    station = np.concatenate([p.station for p in parts])
+    stations, column = np.unique(station, return_inverse=True)
+    instants, row = np.unique(valid_time, return_inverse=True)
+    values = _joined(parts)
+    keep = _without_repeats(parts, column, local, values["pm2p5"], told)
+    cells = row[keep] * len(stations) + column[keep]
+    if _several_stamps(cells, local[keep]):
+        told.append(f"Several readings of one station in one {period} were averaged.")
+    dataset = xr.Dataset(
+        coords={
+            "valid_time": ("valid_time", instants),
+            "station": ("station", stations.astype(object)),
+            **_station_coordinates(parts, places, stations, column),
+        },
+        attrs={
+            "kind": "stations",
+            "period": period,
+            "utc_offset_hours": plain_offset(0 if period == "month" else offset),
+            "synthetic": 0,
+            **attributes,
+        },
+    )
+    shape = (len(instants), len(stations))
+    for name, numbers_ in values.items():
+        mean = _cell_means(cells, numbers_[keep], shape)
+        if name == "pm2p5" or np.isfinite(mean).any():
+            dataset[name] = (("valid_time", "station"), mean, variable_attributes(name))
+    dataset.attrs["notes"] = "\n".join(dict.fromkeys(told))
+    return check(dataset, where=where)
+
+
+def samples_dataset(
+    parts: Sequence[Readings],
+    *,
+    offset: float,
+    attributes: Mapping[str, str],
+    notes: Sequence[str],
+) -> xr.Dataset:
+    """The readings as `pm2p5(sample)`, sorted by time; those without a value are left out.
+
+    Raises:
+        DataError: If a part of the contract is broken.
+    """
+    shift = np.timedelta64(round(offset * 3600), "s").astype("timedelta64[ns]")
+    utc = np.concatenate([p.clock.stamps - (0 if p.clock.zoned else shift) for p in parts])
+    told = list(notes)
+    pm2p5 = np.concatenate([p.values["pm2p5"] for p in parts])
+    device = np.concatenate([p.station for p in parts])
+    latitude = np.concatenate([p.latitude for p in parts])
+    longitude = np.concatenate([p.longitude for p in parts])
+    order = np.lexsort((device, longitude, latitude, utc))
+    order = order[np.isfinite(pm2p5[order])]
+    columns = [a[order] for a in (utc, latitude, longitude, device, pm2p5)]
+    same = np.ones(max(len(order) - 1, 0), bool)
+    for a in columns:
+        same &= a[1:] == a[:-1]
+    if same.any():
+        told.append(f"{int(same.sum())} rows that repeat another were left out.")
+        columns = [a[np.concatenate([[True], ~same])] for a in columns]
+    utc, latitude, longitude, device, pm2p5 = columns
+    dataset = xr.Dataset(
+        {"pm2p5": ("sample", pm2p5, variable_attributes("pm2p5"))},
+        {
+            "valid_time": ("sample", utc),
+            "latitude": ("sample", latitude, {"units": "degrees_north"}),
+            "longitude": ("sample", longitude, {"units": "degrees_east"}),
+        },
+        attrs={
+            "kind": "mobile",
+            "period": "hour",
+            "utc_offset_hours": plain_offset(offset),
+            "synthetic": 0,
+            **attributes,
+            "notes": "\n".join(dict.fromkeys(told)),
+        },
+    )
+    if (device != "").any():
+        dataset = dataset.assign_coords(device=("sample", device.astype(object)))
+    return check(dataset, where=parts[0].table.where)
+
+
+def variable_attributes(name: str) -> dict[str, str]:
+    """Attributes of a variable of the vocabulary."""
+    entry = VARIABLES[name]
+    return {"units": entry.units, "long_name": entry.long_name}
+
+
+def _joined(parts: Sequence[Readings]) -> dict[str, NDArray[np.float32]]:
+    """Each variable over the rows of all parts, NaN where a part lacks it."""
+    names = [n for n in VARIABLES if any(n in p.values for p in parts)]
+    return {
+        name: np.concatenate(
+            [p.values.get(name, np.full(len(p.rows), np.nan, np.float32)) for p in parts]
+        )
+        for name in names
+    }
+
+
+def _without_repeats(
+    parts: Sequence[Readings],
+    station: NDArray[np.intp],
+    local: Times,
+    pm2p5: NDArray[np.float32],
+    told: list[str],
+) -> NDArray[np.intp]:
+    """Positions of the rows to keep.
+
+    Raises:
+        DataError: If two rows of one station and time have different values.
+    """
+    order = np.lexsort((local, station))
+    if (np.diff(local) < np.timedelta64(0, "ns")).any() and len(np.unique(station)) == 1:
+        told.append("Times were not in order; sorted.")
+    same = (np.diff(station[order]) == 0) & (np.diff(local[order]) == np.timedelta64(0, "ns"))
+    both = np.isfinite(pm2p5[order][1:]) & np.isfinite(pm2p5[order][:-1])
+    clash = same & both & ~np.isclose(pm2p5[order][1:], pm2p5[order][:-1], rtol=1e-5)
+    if clash.any():
+        first = int(np.argmax(clash))
+        raise _clash(parts, sorted((int(order[first]), int(order[first + 1]))), pm2p5, local)
+    repeated = np.zeros(len(local), bool)
+    repeated[order[1:]] = same & both
+    if repeated.any():
+        told.append(f"{int(repeated.sum())} rows that repeat another were left out.")
+    return np.flatnonzero(~repeated)
+
+
+def _clash(
+    parts: Sequence[Readings], pair: list[int], pm2p5: NDArray[np.float32], local: Times
+) -> DataError:
+    sizes = np.cumsum([0, *(len(p.rows) for p in parts)])
+    said = []
+    for position in pair:
+        index = int(np.searchsorted(sizes, position, side="right")) - 1
+        part = parts[index]
+        row = int(part.rows[position - sizes[index]]) + 2
+        said.append(f"row {row} of {part.table.where} says {pm2p5[position]:g}")
+    index = int(np.searchsorted(sizes, pair[0], side="right")) - 1
+    station = parts[index].station[pair[0] - sizes[index]]
+    time = str(local[pair[0]])[:16]
+    return DataError(
+        f"time {time} of station {str(station)!r} is there twice: {' and '.join(said)}",
+        where=parts[index].table.where,
+        remedy="Keep one of the two",
+    )
+
+
+def _several_stamps(cells: NDArray[np.intp], local: Times) -> bool:
+    """Whether rows of one station and period differ in their exact time."""
+    order = np.lexsort((local, cells))
+    same_cell = np.diff(cells[order]) == 0
+    return bool((same_cell & (np.diff(local[order]) != np.timedelta64(0, "ns"))).any())
+
+
+def _cell_means(
+    cells: NDArray[np.intp], values: NDArray[np.float32], shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Mean of the finite values of each (time, station), NaN where there is none."""
+    finite = np.isfinite(values)
+    size = shape[0] * shape[1]
+    count = np.bincount(cells[finite], minlength=size)
+    total = np.bincount(cells[finite], weights=values[finite].astype(np.float64), minlength=size)
+    mean = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
+    result: NDArray[np.float32] = mean.reshape(shape).astype(np.float32)
+    return result
+
+
+def _station_coordinates(
+    parts: Sequence[Readings],
+    places: Places,
+    stations: NDArray[np.str_],
+    column: NDArray[np.intp],
+) -> dict[str, tuple[str, object, dict[str, str]]]:
+    frame = pd.DataFrame(
+        {
+            "station": column,
+            "latitude": np.concatenate([p.latitude for p in parts]),
+            "longitude": np.concatenate([p.longitude for p in parts]),
+            "name": np.concatenate([p.name for p in parts]),
+        }
+    )
+    first = frame.groupby("station", sort=True).agg(
+        {"latitude": "median", "longitude": "median", "name": "first"}
+    )
+    latitude, longitude = (first[c].to_numpy(copy=True) for c in ("latitude", "longitude"))
+    name = first["name"].to_numpy(dtype=object, copy=True)
+    for index, station in enumerate(stations):
+        if str(station) in places.by_station:
+            latitude[index], longitude[index], called = places.by_station[str(station)]
+            name[index] = called or name[index]
+    missing = np.isnan(latitude) | np.isnan(longitude)
+    if missing.any():
+        raise DataError(
+            f"station {str(stations[np.argmax(missing)])!r} has no coordinates",
+            where=parts[0].table.where,
+            remedy="Give --coordinates FILE, a CSV with columns station, latitude, longitude",
+        )
+    named = np.where(name == "", stations.astype(object), name)
+    return {
+        "latitude": ("station", latitude, {"units": "degrees_north"}),
+        "longitude": ("station", longitude, {"units": "degrees_east"}),
+        "name": ("station", named, {}),
+    }

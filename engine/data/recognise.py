@@ -1,0 +1,101 @@
+"""What a file is, from its first bytes; and which files a folder holds. Names decide nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import DataError, NotFoundError
+
+Container = Literal["hdf5", "netcdf3", "tiff", "parquet", "npy", "text"]
+
+_MAGIC: tuple[tuple[bytes, Container], ...] = (
+    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"CDF\x01", "netcdf3"),
+    (b"CDF\x02", "netcdf3"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+    (b"PAR1", "parquet"),
+    (b"\x93NUMPY", "npy"),
+)
+_STRANGERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"PK\x03\x04", "a zip archive", "Unpack it and import the files inside"),
+    (b"\x1f\x8b", "packed with gzip", "Unpack it with gunzip first"),
+    (b"7z\xbc\xaf", "a 7z archive", "Unpack it and import the files inside"),
+    (b"CDF\x05", "a NetCDF of the CDF-5 form", "Convert it with nccopy -4"),
+    (b"GRIB", "a GRIB file", "Convert it to NetCDF, for example with cdo -f nc4 copy"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "Fetch the file itself with git lfs pull"),
+    (b"<!DOCTYPE html", "a web page", "Download the file itself; this is the page about it"),
+    (b"<html", "a web page", "Download the file itself; this is the page about it"),
+    (b"%PDF", "a PDF document", "Import the data it is about"),
+)
+
+
+def container(path: Path) -> Container:
+    """What kind of file it is.
+
+    Raises:
+        NotFoundError: If it is not there.
+        DataError: If it cannot be read, is empty, or is nothing we read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except FileNotFoundError:
+        raise NotFoundError("no such file", where=str(path), remedy="Check the path") from None
+    except OSError as problem:
+        raise DataError(
+            f"cannot be read ({problem.strerror})", where=str(path), remedy="Check its permissions"
+        ) from None
+    if not head:
+        raise DataError("the file is empty", where=path.name, remedy="Download or copy it again")
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    for magic, what, remedy in _STRANGERS:
+        if head[: len(magic)].lower() == magic.lower():
+            raise DataError(f"this is {what}", where=path.name, remedy=remedy)
+    if b"\x00" in head:
+        raise DataError(
+            "this is no NetCDF, GeoTIFF, Parquet, NumPy or text file",
+            where=path.name,
+            remedy="docs/formats.md lists what can be imported",
+        )
+    return "text"
+
+
+_ENDINGS = {
+    "grid": (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".tif", ".tiff"),
+    "stations": (".csv", ".txt", ".tsv", ".parquet"),
+    "mobile": (".csv", ".txt", ".tsv", ".parquet", ".npy"),
+}
+
+
+def files_of(paths: Sequence[Path], kind: str) -> list[Path]:
+    """The files that are meant: each file as it is, each folder's files of this kind, sorted.
+
+    Raises:
+        NotFoundError: If a path is not there or a folder holds no such file.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError("no such file or folder", where=str(path), remedy="Check the path")
+        if not path.is_dir():
+            found.append(path)
+            continue
+        endings = _ENDINGS[kind]
+        inside = [
+            p
+            for p in sorted(path.rglob("*"))
+            if p.is_file() and p.suffix.lower() in endings and not p.name.startswith(".")
+        ]
+        if not inside:
+            raise NotFoundError(
+                f"the folder holds no {', '.join(endings)} file",
+                where=str(path),
+                remedy="Name the files themselves, or another folder",
+            )
+        found += inside
+    return list(dict.fromkeys(found))

@@ -1,0 +1,386 @@
+"""Station tables: UCI PRSA, daily city means, CNEMC, OpenAQ, Kolkata's static sensors, plain CSV.
+
+Each form is a `Layout`: which columns it has, in which units, on which clock. `LAYOUTS` lists
+them; the first whose columns a table has is its form.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine.data import openaq
+from engine.data.cleaning import Cleaning
+from engine.data.options import ReadOptions
+from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
+from engine.data.recognise import files_of
+from engine.data.tables import Clock, Table, numbers, read, texts, times
+from engine.errors import DataError, RequestError
+from engine.schema import Period
+from engine.variables import VARIABLES, find
+
+STATION = ("station", "station_id", "stationcode", "site", "site_id", "id", "city", "location")
+NAME = ("name", "station_name", "positionname", "city", "location_name")
+LATITUDE = ("latitude", "lat")
+LONGITUDE = ("longitude", "lon", "long", "lng")
+TIME = ("valid_time", "time", "datetime", "timestamp", "date", "timepoint")
+TIME_UTC = ("time_utc", "datetime_utc", "date_utc", "utc")
+_QUARTERS = (("N", "NNE", "NE", "ENE"), ("E", "ESE", "SE", "SSE"))
+_OPPOSITE = (("S", "SSW", "SW", "WSW"), ("W", "WNW", "NW", "NNW"))
+SECTORS = [sector for quarter in (*_QUARTERS, *_OPPOSITE) for sector in quarter]  # clockwise
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A column of readings: its name, and how it becomes ours (value × factor + offset)."""
+
+    column: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One form of station table.
+
+    Attributes:
+        columns: Names, without case, by which the form is recognised.
+        source: A line for "where from".
+        licence: Under which terms.
+        utc_offset_hours: Of its clock; None where that differs from file to file.
+        period: Of its means; None where that differs.
+        station: Columns that may hold the identifier; empty where the position is all there is.
+        measured: Our variable → the column it is in; empty means by the vocabulary's names.
+        time_formats: Beyond ISO 8601.
+    """
+
+    columns: frozenset[str]
+    source: str
+    licence: str
+    utc_offset_hours: float | None
+    period: Period | None
+    station: tuple[str, ...] = STATION
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    time_formats: tuple[str, ...] = ()
+
+
+LAYOUTS: dict[str, Layout] = {
+    "prsa": Layout(
+        frozenset({"year", "month", "day", "hour", "pm2.5", "station"}),
+        "Beijing Multi-Site Air Quality, UCI 501, Zhang et al. 2017, doi:10.24432/C5RK5G",
+        "CC BY 4.0",
+        8,
+        "hour",
+        ("station",),
+        {
+            "pm2p5": Measured("PM2.5"),
+            "pm10": Measured("PM10"),
+            "so2": Measured("SO2"),
+            "no2": Measured("NO2"),
+            "co": Measured("CO"),
+            "o3": Measured("O3"),
+            "t2m": Measured("TEMP", offset=273.15),  # °C
+            "d2m": Measured("DEWP", offset=273.15),  # °C
+            "sp": Measured("PRES", factor=100.0),  # hPa
+            "tp": Measured("RAIN"),
+            "si10": Measured("WSPM"),
+        },
+    ),
+    "cnemc": Layout(
+        frozenset({"timepoint", "stationcode", "latitude", "longitude", "pm2_5"}),
+        "China National Environmental Monitoring Centre, hourly feed",
+        "public feed, terms not stated",
+        8,
+        "hour",
+        ("stationcode",),
+        {
+            "pm2p5": Measured("PM2_5"),
+            "pm10": Measured("PM10"),
+            "no2": Measured("NO2"),
+            "so2": Measured("SO2"),
+            "o3": Measured("O3"),
+            "co": Measured("CO", factor=1000.0),  # mg m-3
+        },
+    ),
+    "city-daily": Layout(
+        frozenset({"date", "city", "lon", "lat", "pm25"}),
+        "Daily means of Chinese cities, CNEMC via CRAN SpTe2M",
+        "GPL-3 (package); public data",
+        8,
+        "day",
+        ("city",),
+        {"pm2p5": Measured("pm25")},
+    ),
+    "openaq": Layout(
+        frozenset({"parameter", "value"}), "OpenAQ", "as each provider states", None, "hour"
+    ),
+    "kolkata": Layout(
+        frozenset({"lat", "long", "time", "pm"}),
+        "Kolkata low-cost static sensors, IIT Delhi",
+        "CC BY 4.0",
+        5.5,
+        "hour",
+        (),
+        {"pm2p5": Measured("pm")},
+        ("%m/%d/%Y %H:%M",),
+    ),
+    "csv": Layout(frozenset(), "", "not stated", None, None),
+}
+
+
+def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Dataset:
+    """Station readings of the files, `pm2p5(valid_time, station)` and what else they have.
+
+    Raises:
+        DataError: Naming file, row and column of what is wrong.
+        NotFoundError: If a path is not there.
+        RequestError: If the options do not fit.
+    """
+    options = options or ReadOptions()
+    tables, places = _tables(files_of(paths, "stations"), options)
+    form = options.format or form_of(tables[0])
+    if form not in LAYOUTS:
+        raise RequestError(
+            f"{form!r} is no form of a station table", remedy=f"Choose from {', '.join(LAYOUTS)}"
+        )
+    layout = LAYOUTS[form]
+    cleanings: dict[str, Cleaning] = {}
+    parts = [_readings(table, form, layout, places, options, cleanings) for table in tables]
+    notes = [n for t in tables for n in t.notes]
+    notes += [n for c in cleanings.values() for n in c.finish() if "names no unit" not in n]
+    return stations_dataset(
+        parts,
+        places,
+        offset=clock_offset(parts, options.utc_offset_hours, layout.utc_offset_hours),
+        period=layout.period,
+        attributes={
+            "source": options.source or layout.source or tables[0].where,
+            "licence": options.licence or layout.licence,
+            "format": form,
+        },
+        notes=notes,
+    )
+
+
+def form_of(table: Table) -> str:
+    """The form that a table's columns show."""
+    for form, layout in LAYOUTS.items():
+        if layout.columns <= table.columns and (form != "kolkata" or is_kolkata(table)):
+            return form
+    return "csv"
+
+
+def is_kolkata(table: Table) -> bool:
+    """Whether a table of lat, long, time, pm lies in Kolkata, whose clock we know."""
+    latitude, longitude = (
+        numbers(table, table.need(("lat",))),
+        numbers(table, table.need(("long",))),
+    )
+    near = (np.abs(latitude - 22.55) < 0.5) & (np.abs(longitude - 88.37) < 0.5)
+    return table.columns == LAYOUTS["kolkata"].columns and bool(near.all())
+
+
+def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], Places]:
+    """The tables of readings, and the coordinates from a file or a table among them."""
+    tables, places = [], Places()
+    for path in paths:
+        table = read(path)
+        if _is_coordinates(table):
+            places = places_of(table)
+        else:
+            tables.append(table)
+    if options.coordinates is not None:
+        places = places_of(read(options.coordinates))
+    if not tables:
+        raise DataError(
+            "only coordinates are in it, no readings",
+            where=paths[0].name,
+            remedy="Name the table of readings too",
+        )
+    return tables, places
+
+
+def _is_coordinates(table: Table) -> bool:
+    has_time = table.find((*TIME, *TIME_UTC, "year", "datetimeutc")) is not None
+    return not has_time and table.find(LATITUDE) is not None and table.find(STATION) is not None
+
+
+def places_of(table: Table) -> Places:
+    """Coordinates of stations from a table with columns station, latitude, longitude[, name].
+
+    Rows without a station and without coordinates are skipped.
+
+    Raises:
+        DataError: If a column is missing or a cell is no coordinate.
+    """
+    column = table.need(STATION)
+    latitude, longitude = table.need(LATITUDE), table.need(LONGITUDE)
+    empty = (texts(table, column) == "") & (texts(table, latitude) == "")
+    kept = Table(table.frame[~empty], table.where)
+    lat, lon = degrees(kept, latitude, longitude)
+    name_column = kept.find(("name", "station_name", "name_en"))
+    names = texts(kept, name_column) if name_column else np.full(len(lat), "")
+    rows = zip(texts(kept, column), lat, lon, names, strict=True)
+    return Places({str(s): (float(a), float(b), str(n)) for s, a, b, n in rows})
+
+
+def _readings(
+    table: Table,
+    form: str,
+    layout: Layout,
+    places: Places,
+    options: ReadOptions,
+    cleanings: dict[str, Cleaning],
+) -> Readings:
+    if form == "openaq":
+        return openaq.readings(table, options, cleanings)
+    if layout.columns - table.columns:
+        missing = sorted(layout.columns - table.columns)[0]
+        table.need((missing,))
+    latitude, longitude = _positions(table)
+    values = _values(table, layout, options, cleanings)
+    if form == "prsa":
+        values |= wind(table, values["si10"])
+    station = _identifiers(table, layout, places, latitude, longitude)
+    name_column = table.find(NAME)
+    return Readings(
+        clock=_clock(table, layout),
+        station=station,
+        name=texts(table, name_column) if name_column else np.full(len(station), ""),
+        latitude=latitude,
+        longitude=longitude,
+        values=values,
+        table=table,
+        rows=np.arange(len(table.frame)),
+    )
+
+
+def _positions(table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    latitude, longitude = table.find(LATITUDE), table.find(LONGITUDE)
+    if latitude is None and longitude is None:
+        nowhere = np.full(len(table.frame), np.nan)
+        return nowhere, nowhere.copy()
+    return degrees(table, table.need(LATITUDE), table.need(LONGITUDE))
+
+
+def _identifiers(
+    table: Table,
+    layout: Layout,
+    places: Places,
+    latitude: NDArray[np.float64],
+    longitude: NDArray[np.float64],
+) -> NDArray[np.str_]:
+    """Each row's station; where the table has none, its position or the place known there."""
+    if layout.station:
+        column = table.need(layout.station)
+        station = texts(table, column)
+        if (station == "").any():
+            raise table.bad(
+                int(np.argmax(station == "")), column, "the station is missing", "Fill it in"
+            )
+        return station
+    known = {(round(a, 4), round(b, 4)): s for s, (a, b, _) in places.by_station.items()}
+    pairs = list(zip(latitude.round(4), longitude.round(4), strict=True))
+    return np.array([known.get((a, b)) or _called(a, b) for a, b in pairs], dtype=np.str_)
+
+
+def _called(latitude: float, longitude: float) -> str:
+    """A station's identifier from its position: 22.57N 88.36E."""
+    north, east = "N" if latitude >= 0 else "S", "E" if longitude >= 0 else "W"
+    return f"{abs(latitude):g}{north} {abs(longitude):g}{east}"
+
+
+def _clock(table: Table, layout: Layout) -> Clock:
+    parts = [table.find((n,)) for n in ("year", "month", "day", "hour")]
+    if layout.columns >= {"year", "month", "day", "hour"} and all(parts):
+        return _calendar_clock(table, [p for p in parts if p])
+    utc = table.find(TIME_UTC)
+    if utc is not None:
+        clock = times(table, utc, layout.time_formats)
+        return Clock(clock.stamps, zoned=True)
+    return times(table, table.need(TIME), layout.time_formats)
+
+
+def _calendar_clock(table: Table, columns: list[str]) -> Clock:
+    """Times from columns year, month, day and hour.
+
+    Raises:
+        DataError: Naming the cell that makes no date.
+    """
+    fields = [numbers(table, c) for c in columns]
+    limits = ((1900, 2200), (1, 12), (1, 31), (0, 23))
+    for values, column, (low, high) in zip(fields, columns, limits, strict=True):
+        wrong = ~((values >= low) & (values <= high))
+        if wrong.any():
+            position = int(np.argmax(wrong))
+            raise table.bad(
+                position, column, f"{values[position]:g} is no {column.lower()}", "Correct it"
+            )
+    year, month, day, hour = (f.astype(np.int64) for f in fields)
+    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    dates = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
+    slipped = dates.astype("datetime64[M]") != months
+    if slipped.any():
+        position = int(np.argmax(slipped))
+        raise table.bad(position, columns[2], f"the month has no day {day[position]}", "Correct it")
+    return Clock(dates.astype("datetime64[ns]") + hour.astype("timedelta64[h]"), zoned=False)
+
+
+def _values(
+    table: Table, layout: Layout, options: ReadOptions, cleanings: dict[str, Cleaning]
+) -> dict[str, NDArray[np.float32]]:
+    """Every variable of the table, cleaned, in our units."""
+    values = {}
+    for name, measured in (layout.measured or _by_vocabulary(table, options)).items():
+        column = (
+            table.need((measured.column,)) if name == "pm2p5" else table.find((measured.column,))
+        )
+        if column is None:
+            continue
+        if name not in cleanings:
+            told = options.units if name == "pm2p5" else None
+            cleanings[name] = Cleaning(
+                table.where,
+                variable=name,
+                units=told or VARIABLES[name].units,
+                factor=None if told else measured.factor,
+                offset=measured.offset,
+            )
+        values[name] = cleanings[name].clean(numbers(table, column))
+    return values
+
+
+def _by_vocabulary(table: Table, options: ReadOptions) -> dict[str, Measured]:
+    """Columns of a plain table that bear a name of the vocabulary."""
+    if options.variable is not None:
+        return {"pm2p5": Measured(table.need((options.variable,)))}
+    entry = VARIABLES["pm2p5"]
+    found = {"pm2p5": Measured(table.need((entry.name, *entry.aliases)))}
+    for column in map(str, table.frame.columns):
+        variable = find(column)
+        if variable is not None and variable.name not in found:
+            found[variable.name] = Measured(column)
+    return found
+
+
+def wind(table: Table, speed: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """`u10` and `v10` from the sector that the wind blows from (`wd`) and its speed, m s-1.
+
+    A sector stands for its middle. A calm has no sector and no components but zero. An unknown
+    sector gives NaN.
+    """
+    column = table.find(("wd",))
+    if column is None:
+        return {}
+    sector = texts(table, column)
+    angle = np.full(len(sector), np.nan)
+    for index, name in enumerate(SECTORS):
+        angle[sector == name] = np.deg2rad(22.5 * index)
+    calm = speed == 0
+    return {
+        "u10": np.where(calm, 0, -speed * np.sin(angle)).astype(np.float32),
+        "v10": np.where(calm, 0, -speed * np.cos(angle)).astype(np.float32),
+    }

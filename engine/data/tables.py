@@ -1,0 +1,275 @@
+"""Tables, CSV or Parquet, cell by cell checked: a bad cell is named by its row and column.
+
+Row numbers are the file's own, the header being row 1. Columns are found by any of several
+names, without case. Cells of a CSV stay text until somebody asks for numbers or times.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from engine.data.calendar import Times
+from engine.data.recognise import container
+from engine.errors import DataError
+
+MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "nil", "-", "--", "missing", "nat"})
+_ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read.
+
+    Attributes:
+        frame: Columns under the file's own names; text from a CSV, typed from Parquet.
+        where: Name of the file.
+        notes: What had to be done to read it.
+    """
+
+    frame: pd.DataFrame
+    where: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Column names without case."""
+        return frozenset(str(c).lower() for c in self.frame.columns)
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """The file's name of the first of `names` that it has, or None."""
+        by_name = {str(c).lower(): str(c) for c in self.frame.columns}
+        return next((by_name[n.lower()] for n in names if n.lower() in by_name), None)
+
+    def need(self, names: Sequence[str]) -> str:
+        """Like `find`.
+
+        Raises:
+            DataError: If it has none of them.
+        """
+        found = self.find(names)
+        if found is None:
+            raise DataError(
+                f"row 1: column {names[0]!r} is missing; "
+                f"it has {', '.join(map(str, self.frame.columns))}",
+                where=self.where,
+                remedy=f"Add it or rename one to it (also read: {', '.join(names[1:]) or 'none'})",
+            )
+        return found
+
+    def bad(self, position: int, column: str, what: str, remedy: str) -> DataError:
+        """The error about one cell; `position` counts the rows of data from 0."""
+        return DataError(
+            f"row {position + 2}, column {column!r}: {what}", where=self.where, remedy=remedy
+        )
+
+
+def read(path: Path) -> Table:
+    """The table in a CSV (comma, semicolon or tab; UTF-8 or GB 18030) or Parquet file.
+
+    Raises:
+        DataError: If it is neither, is damaged, or has rows of different lengths.
+    """
+    kind = container(path)
+    if kind == "parquet":
+        table = _read_parquet(path)
+    elif kind == "text":
+        table = _read_csv(path)
+    else:
+        raise DataError(
+            "this is no table",
+            where=path.name,
+            remedy="Stations and mobile samples come as CSV or Parquet; see docs/formats.md",
+        )
+    if table.frame.empty:
+        raise DataError("the table has no rows", where=path.name, remedy="Check the file")
+    return table
+
+
+def _read_parquet(path: Path) -> Table:
+    try:
+        arrow = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as problem:
+        raise DataError(
+            f"the Parquet file is damaged or cut short ({str(problem).splitlines()[0][:120]})",
+            where=path.name,
+            remedy="Download or copy it again",
+        ) from problem
+    return Table(arrow.to_pandas(ignore_metadata=True), path.name)
+
+
+def _read_csv(path: Path) -> Table:
+    raw = path.read_bytes()
+    notes: tuple[str, ...] = ()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = raw.decode("gb18030")
+        except UnicodeDecodeError:
+            raise DataError(
+                "its text is neither UTF-8 nor GB 18030", where=path.name, remedy="Save it as UTF-8"
+            ) from None
+        notes = (f"{path.name} is written in GB 18030.",)
+    header = text.split("\n", 1)[0]
+    separator = max(",;\t", key=header.count)
+    if header.count(separator) == 0:
+        raise DataError(
+            "row 1: this is no table with columns",
+            where=path.name,
+            remedy="The first row names the columns, separated by commas",
+        )
+    _check_header(header, separator, path)
+    try:
+        frame = pd.read_csv(
+            StringIO(text),
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            skip_blank_lines=False,
+            index_col=False,
+        )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as problem:
+        raise _ragged(path, text, separator, problem) from None
+    frame.columns = [str(c).strip() for c in frame.columns]
+    return Table(frame.fillna(""), path.name, notes)
+
+
+def _check_header(header: str, separator: str, path: Path) -> None:
+    names = [n.strip().lower() for n in next(csv.reader([header.strip()], delimiter=separator))]
+    twice = next((n for i, n in enumerate(names) if n and n in names[:i]), None)
+    if twice is not None:
+        raise DataError(
+            f"row 1: column {twice!r} is there twice", where=path.name, remedy="Rename one of them"
+        )
+
+
+def _ragged(path: Path, text: str, separator: str, problem: Exception) -> DataError:
+    """The error about a row with too many cells, found again to name it."""
+    rows = csv.reader(StringIO(text), delimiter=separator)
+    width = len(next(rows))
+    for row in rows:
+        if len(row) > width:
+            return DataError(
+                f"row {rows.line_num} has {len(row)} cells, the header has {width}",
+                where=path.name,
+                remedy="Quote cells that hold the separator",
+            )
+    return DataError(
+        f"the table cannot be read ({str(problem)[:120]})", where=path.name, remedy="Check its rows"
+    )
+
+
+def texts(table: Table, column: str) -> NDArray[np.str_]:
+    """The cells of a column as text, blanks cut off; missing ones empty."""
+    cells = table.frame[column]
+    if not pd.api.types.is_string_dtype(cells):
+        cells = cells.astype(object).where(cells.notna(), "")
+    stripped = cells.astype(str).str.strip()
+    return np.asarray(stripped.fillna("").to_numpy(), dtype=np.str_)
+
+
+def numbers(table: Table, column: str) -> NDArray[np.float64]:
+    """The cells of a column as float64, NaN where a cell is empty or says NA.
+
+    Raises:
+        DataError: Naming the first cell that is something else.
+    """
+    cells = table.frame[column]
+    if pd.api.types.is_numeric_dtype(cells):
+        return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    suspects = np.flatnonzero(np.isnan(values))
+    for position in suspects:
+        text = str(cells.iloc[position]).strip()
+        if text.lower() not in MISSING:
+            raise table.bad(
+                int(position), column, f"{text[:40]!r} is no number", "Correct it or leave it empty"
+            )
+    return values
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Times of a table's rows.
+
+    Attributes:
+        stamps: As the clock showed them, or UTC where `zoned`.
+        zoned: Whether the file says the zone itself, so that `stamps` are UTC.
+        offset_hours: The one offset that all stamps carry, if they do.
+    """
+
+    stamps: Times
+    zoned: bool
+    offset_hours: float | None = None
+
+
+def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
+    """The times of a column: ISO 8601, or one of `formats`.
+
+    Raises:
+        DataError: Naming the first cell that is no time, or that alone has a zone.
+    """
+    cells = table.frame[column]
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        utc = cells.dt.tz_convert("UTC").dt.tz_localize(None)
+        return Clock(_checked(table, column, utc.to_numpy(), texts(table, column)), True)
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return Clock(_checked(table, column, cells.to_numpy(), texts(table, column)), False)
+    text = texts(table, column)
+    unique, back = np.unique(text, return_inverse=True)
+    words = pd.Series(unique, dtype=str)
+    has_zone = words.str.contains(_ZONE, regex=True).to_numpy(dtype=bool) & words.str.contains(
+        ":", regex=False
+    ).to_numpy(dtype=bool)
+    if has_zone.any() and not has_zone.all():
+        odd = int(np.argmax(has_zone[back] != has_zone[back][0]))
+        raise table.bad(
+            odd,
+            column,
+            f"{text[odd]!r} {'has' if has_zone[back][odd] else 'lacks'} a time zone, unlike row 2",
+            "Write all times alike",
+        )
+    zoned = bool(has_zone.all())
+    parsed = _parsed(words, formats, zoned=zoned)
+    stamps = _checked(table, column, parsed[back], text)
+    return Clock(stamps, zoned, _common_offset(words) if zoned else None)
+
+
+def _parsed(words: pd.Series, formats: Sequence[str], *, zoned: bool) -> Times:
+    for form in (*formats, "ISO8601"):
+        parsed = pd.to_datetime(words, format=form, errors="coerce", utc=zoned)
+        if parsed.notna().any():
+            break
+    plain = parsed.dt.tz_localize(None) if zoned else parsed
+    return np.asarray(plain.to_numpy(), dtype="datetime64[ns]")
+
+
+def _checked(table: Table, column: str, stamps: Times, text: NDArray[np.str_]) -> Times:
+    missing = np.isnat(stamps)
+    if missing.any():
+        position = int(np.argmax(missing))
+        raise table.bad(
+            position,
+            column,
+            f"{text[position][:40]!r} is no time",
+            "Write times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
+        )
+    return stamps.astype("datetime64[ns]")
+
+
+def _common_offset(words: pd.Series) -> float | None:
+    zones = words.str.extract(r"([Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$")[0].unique()
+    if len(zones) != 1 or str(zones[0]).upper() == "Z":
+        return None
+    digits = str(zones[0]).replace(":", "")
+    hours = int(digits[1:3]) + int(digits[3:5] or 0) / 60
+    return -hours if digits[0] == "-" else hours
