@@ -15,10 +15,10 @@ Values are put in with `str.format`: `"{n} cities"`. A text that counts has a se
 in `_one`, for languages that bend their nouns.
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -74,13 +74,13 @@ class Words:
         """A concentration with its unit."""
         return self("units.amount", value=self.number(value, digits), unit=self("units.ug_m3"))
 
-    def date(self, day: date, period: str = "day") -> str:
+    def date(self, day: dt.date, period: str = "day") -> str:
         """A date, or the month it stands for, as people write it."""
         key = "units.month" if period == "month" else "units.day"
         name = self(f"units.month_{day.month}")
         return self(key, year=day.year, month=day.month, name=name, day=day.day)
 
-    def short_date(self, day: date, period: str = "day") -> str:
+    def short_date(self, day: dt.date, period: str = "day") -> str:
         """A date in few letters; English cuts the month's name to three."""
         name = self(f"units.month_{day.month}")[:3]
         key = "units.month" if period == "month" else "units.day"

@@ -1,0 +1,136 @@
+"""What of a result can be looked at: its layers, their titles and colours, and its days.
+
+Pure functions from a result of `engine.inference.predict` to what `app.maps` draws.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from app import palette
+from app.i18n import Words
+from app.maps.layers import Day, RasterLayer
+from app.maps.store import offer, publish
+from app.palette import Scale
+from engine.grid import Grid
+
+# Layer → variable of a result. The order is that of the panes: three fit side by side.
+VARIABLES: dict[str, str] = {
+    "coarse": "coarse",
+    "fine": "pm2p5",
+    "error": "error",
+    "target": "target",
+    "uncertainty": "uncertainty",
+}
+# Days that one map offers. Each costs a few hundred bytes in the page, whether looked at or not.
+MOST_DAYS = 120
+
+Raster = NDArray[np.floating]
+
+
+def one_step(result: xr.Dataset) -> xr.Dataset:
+    """A result of one time step without its time axis."""
+    return result.isel(valid_time=0) if "valid_time" in result.dims else result
+
+
+def layers(result: xr.Dataset, period: str, words: Words, scale: Scale) -> list[RasterLayer]:
+    """The layers that a result has, in the order of the panes.
+
+    Args:
+        result: One time step.
+        period: Averaging time, for the range of the error scale.
+        words: The language.
+        scale: Of concentrations.
+    """
+    unit = words("units.symbol")
+    scales = {
+        "error": palette.bias(period, unit=unit, title=words("map.error")),
+        "uncertainty": palette.uncertainty(period, unit=unit, title=words("map.uncertainty")),
+    }
+    found = []
+    for name, variable in VARIABLES.items():
+        if variable not in result:
+            continue
+        grid = grid_of(result, variable)
+        shown = "analysis" if name == "fine" and "coarse" not in result else name
+        found.append(
+            RasterLayer(
+                name,
+                words(f"map.{shown}", km=words.number(cell_km(grid))),
+                grid,
+                scales.get(name, scale),
+                words(f"map.{shown}_short"),
+            )
+        )
+    return found
+
+
+def rasters(result: xr.Dataset) -> dict[str, Raster]:
+    """Layer → values (rows, columns) of a result of one time step."""
+    return {
+        name: result[variable].values for name, variable in VARIABLES.items() if variable in result
+    }
+
+
+def days(
+    dates: Sequence[dt.date],
+    here: dt.date,
+    result: xr.Dataset,
+    *,
+    label: Callable[[dt.date], str],
+    identity: Callable[[dt.date], str],
+    make: Callable[[dt.date], xr.Dataset] | None,
+) -> list[Day]:
+    """The steps of time of a map: the one at hand, and its neighbours made when looked at.
+
+    Args:
+        dates: All dates of the dataset, increasing.
+        here: The date of `result`.
+        result: One time step.
+        label: A date as people read it.
+        identity: Everything the values of a date depend on.
+        make: The result of another date; called on a thread of the server. None if the model is
+            too slow to be run for a day that somebody only passes by: such days have no rasters.
+    """
+    names = rasters(result)
+    at_hand = {name: publish(values) for name, values in names.items()}
+
+    def elsewhere(day: dt.date) -> Mapping[str, str]:
+        if make is None:
+            return {}
+        return {name: offer(f"{identity(day)}|{name}", _maker(make, day, name)) for name in names}
+
+    return [
+        Day(day.isoformat(), label(day), at_hand if day == here else elsewhere(day))
+        for day in window(dates, here)
+    ]
+
+
+def window(dates: Sequence[dt.date], here: dt.date) -> list[dt.date]:
+    """At most `MOST_DAYS` dates with `here` among them.
+
+    Fixed stretches of the record, so that stepping from day to day keeps the same list.
+    """
+    at = list(dates).index(here)
+    start = at // MOST_DAYS * MOST_DAYS
+    return list(dates[start : start + MOST_DAYS])
+
+
+def grid_of(result: xr.Dataset, variable: str) -> Grid:
+    """The grid of a variable of a result."""
+    latitude, longitude = result[variable].dims[-2:]
+    return Grid.from_axes(
+        result[str(latitude)].values, result[str(longitude)].values, where="result"
+    )
+
+
+def cell_km(grid: Grid) -> float:
+    """Side of a square as large as the grid's middle cell, km."""
+    return float(np.sqrt(grid.cell_area()[grid.rows // 2]))
+
+
+def _maker(make: Callable[[dt.date], xr.Dataset], day: dt.date, name: str) -> Callable[[], Raster]:
+    return lambda: rasters(one_step(make(day)))[name]
