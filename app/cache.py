@@ -8,15 +8,20 @@ import datetime as dt
 import threading
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 import xarray as xr
+from numpy.typing import NDArray
 
+from app import points
 from app.runs import Runs
 from app.summary import Place
 from engine import library
 
 # Results of models that are kept, all users together. A day of 800 × 720 with coarse, fine, target
 # and error is 7 MB in float32: this is about twenty of them.
+Bounds = tuple[float, float, float, float]
+
 RESULT_BYTES = 150 * 2**20
 
 
@@ -61,10 +66,63 @@ def _opened(name: str, checksum: str) -> xr.Dataset:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _dates(name: str, checksum: str) -> tuple[dt.date, ...]:
+    return tuple(np.unique(points.local_days(_opened(name, checksum))).tolist())
+
+
+def stations_beside(name: str) -> str | None:
+    """The station dataset to draw on a dataset's map: its namesake, else one that overlaps it."""
+    grid = info(name)
+    if grid.kind == "stations":
+        return name
+    fitting = [
+        entry.name
+        for entry in datasets()
+        if entry.kind == "stations"
+        # Measured and made up never share a map.
+        and entry.synthetic == grid.synthetic
+        and entry.start <= grid.end
+        and entry.end >= grid.start
+        and _overlap(entry.bounds, grid.bounds)
+    ]
+    namesake = f"{name}-stations"
+    return namesake if namesake in fitting else next(iter(fitting), None)
+
+
+def station_table(name: str) -> pd.DataFrame:
+    """Stations of a dataset, as the map wants them: id, name, latitude, longitude, role."""
+    return _station_table(name, info(name).checksum)
+
+
+def averages(name: str, dates: tuple[dt.date, ...], period: str) -> NDArray[np.float64]:
+    """Valid means of a dataset's stations, shape (date, station); do not write into it."""
+    return _averages(name, info(name).checksum, dates, period)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _station_table(name: str, checksum: str) -> pd.DataFrame:
     dataset = _opened(name, checksum)
-    offset = np.timedelta64(round(float(dataset.attrs["utc_offset_hours"]) * 60), "m")
-    local = (dataset["valid_time"].values + offset).astype("datetime64[D]")
-    return tuple(day.item() for day in np.unique(local))
+    return pd.DataFrame(
+        {
+            "id": dataset["station"].values.astype(str),
+            "name": dataset["name"].values.astype(str),
+            "latitude": dataset["latitude"].values,
+            "longitude": dataset["longitude"].values,
+            "role": "used",
+        }
+    )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _averages(
+    name: str, checksum: str, dates: tuple[dt.date, ...], period: str
+) -> NDArray[np.float64]:
+    return points.averages(_opened(name, checksum), dates, period)
+
+
+def _overlap(a: Bounds | None, b: Bounds | None) -> bool:
+    if a is None or b is None:
+        return False
+    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
 
 
 @st.cache_resource(show_spinner=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app import cache
 from app.request import WHOLE
-from engine import catalogue, regions
+from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
 
@@ -51,8 +51,8 @@ class PageChoices:
         return [entry.name for entry in self._entries() if entry.kind == kind]
 
     def standards(self) -> Sequence[str]:
-        """Standards, newest first."""
-        return ("cn-2026",)
+        """Standards, the default first."""
+        return standards.KEYS
 
     def _entries(self) -> list[catalogue.Entry]:
         return [entry for entry in catalogue.MODELS.values() if entry.task in self.tasks]

@@ -6,35 +6,20 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.i18n import Words
+from app.limits import Bound, Index
 from app.summary import Row, Summary
 
 MILLION = 1e6
 
 
-def cards(summary: Summary, words: Words) -> None:
-    """Four cards, or five where the error is known."""
+def cards(summary: Summary, bound: Bound | None, words: Words) -> None:
+    """Two cards about the map, two about its cities where a limit fits, one about its error."""
     shown = [
         (words("figures.mean"), words.concentration(summary.mean), words("figures.mean_help")),
         (words("figures.highest"), words.concentration(summary.maximum), _where(summary, words)),
     ]
-    if summary.limit is not None and summary.rows:
-        limit = words.concentration(summary.limit)
-        shown += [
-            (
-                words("figures.above"),
-                words(
-                    "figures.of",
-                    n=words.number(len(summary.above)),
-                    total=words.number(len(summary.rows)),
-                ),
-                words("figures.above_help", limit=limit),
-            ),
-            (
-                words("figures.people"),
-                words("figures.millions", n=words.number(summary.people_above / MILLION, 1)),
-                words("figures.people_help", limit=limit),
-            ),
-        ]
+    if bound is not None and summary.rows:
+        shown += _against(summary, bound, words)
     if summary.rmse == summary.rmse:  # not NaN
         bias = words.signed(summary.bias, 1)
         shown.append(
@@ -49,10 +34,36 @@ def cards(summary: Summary, words: Words) -> None:
             st.html(_card(label, value, note), width="stretch")
 
 
-def table(summary: Summary, words: Words) -> None:
-    """The cities, worst first: what the map says where each one lies."""
-    st.markdown(words("figures.table_intro"))
-    st.html(_table(summary, words))
+def _against(summary: Summary, bound: Bound, words: Words) -> list[tuple[str, str, str]]:
+    limit = words.concentration(bound.value)
+    counted = words(
+        "figures.of",
+        n=words.number(len(summary.above)),
+        total=words.number(len(summary.rows)),
+    )
+    people = words("figures.millions", n=words.number(summary.people_above / MILLION, 1))
+    return [
+        (
+            words("figures.above"),
+            counted,
+            words("figures.above_help", limit=limit, standard=bound.full),
+        ),
+        (words("figures.people"), people, words("figures.people_help", limit=limit)),
+    ]
+
+
+def table(
+    summary: Summary, rate: Callable[[float], Index | None], standard: str, words: Words
+) -> None:
+    """The cities, worst first: what the map says where each one lies.
+
+    Args:
+        summary: The numbers.
+        rate: The index of a value, or None where the standard has none.
+        standard: Document and year of the index.
+        words: The language.
+    """
+    st.html(_table(summary, rate, standard, words))
 
 
 def _where(summary: Summary, words: Words) -> str:
@@ -72,49 +83,76 @@ def _card(label: str, value: str, note: str) -> str:
     )
 
 
-def _table(summary: Summary, words: Words) -> str:
-    known: list[tuple[str, Callable[[Row], float], bool]] = [
-        ("figures.fine", lambda row: row.value, False),
-        ("figures.coarse", lambda row: row.coarse, False),
-        ("figures.target", lambda row: row.target, False),
-        ("figures.error", lambda row: row.error, True),
-    ]
-    columns = [
-        (words(key), value, signed)
-        for key, value, signed in known
-        if any(value(row) == value(row) for row in summary.rows)
-    ]
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name, _, _ in columns)
-    body = "".join(
-        _row(rank, row, [(value(row), signed) for _, value, signed in columns], summary, words)
-        for rank, row in enumerate(summary.rows, start=1)
-    )
-    above = f'<th scope="col">{html.escape(words("figures.limit"))}</th>' if summary.limit else ""
-    return (
-        f'<div class="airlens-table" tabindex="0" role="region" '
-        f'aria-label="{html.escape(words("figures.table"))}"><table>'
-        f"<caption>{html.escape(words('figures.table_caption'))}</caption>"
-        f'<thead><tr><th scope="col">{html.escape(words("figures.rank"))}</th>'
-        f'<th scope="col" class="name">{html.escape(words("figures.city"))}</th>{head}{above}'
-        f"</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+# Column → what it holds, and whether its sign is always shown.
+COLUMNS: dict[str, tuple[Callable[[Row], float], bool]] = {
+    "figures.fine": (lambda row: row.value, False),
+    "figures.coarse": (lambda row: row.coarse, False),
+    "figures.target": (lambda row: row.target, False),
+    "figures.error": (lambda row: row.error, True),
+}
 
 
-def _row(
-    rank: int, row: Row, values: list[tuple[float, bool]], summary: Summary, words: Words
+def _table(
+    summary: Summary, rate: Callable[[float], Index | None], standard: str, words: Words
 ) -> str:
-    name = words.either(row.place.name_en, row.place.name_zh)
-    other = row.place.name_zh if name == row.place.name_en else row.place.name_en
-    cells = "".join(
-        f"<td>{words.signed(value, 1) if signed else words.number(value, 1)}</td>"
-        for value, signed in values
+    known = {
+        key: column
+        for key, column in COLUMNS.items()
+        if any(column[0](row) == column[0](row) for row in summary.rows)
+    }
+    rated = {row.place: rate(row.value) for row in summary.rows}
+    has_index = any(rated.values())
+    heads = [words("figures.rank"), words("figures.city"), *(words(key) for key in known)]
+    if has_index:
+        heads.append(words("figures.index", standard=standard))
+    if summary.limit is not None:
+        heads.append(words("figures.limit"))
+    body = []
+    for rank, row in enumerate(summary.rows, start=1):
+        cells = [f"<td>{rank}</td>", _name(row, words)]
+        for value, signed in known.values():
+            number = words.signed(value(row), 1) if signed else words.number(value(row), 1)
+            cells.append(f"<td>{number}</td>")
+        if has_index:
+            cells.append(_index(rated[row.place]))
+        if summary.limit is not None:
+            # Told by a word, not by colour alone.
+            said = words("figures.over" if row.above else "figures.within")
+            state = "over" if row.above else "within"
+            cells.append(f'<td class="{state}">{html.escape(said)}</td>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    head = "".join(
+        f'<th scope="col"{_NAME if n == 1 else ""}>{html.escape(text)}</th>'
+        for n, text in enumerate(heads)
     )
-    # Told by a word, not by colour alone.
-    said = words("figures.over" if row.above else "figures.within")
-    state = "over" if row.above else "within"
-    above = f'<td class="{state}">{html.escape(said)}</td>' if summary.limit else ""
+    label = html.escape(words("figures.table"))
+    caption = html.escape(words("figures.table_caption"))
     return (
-        f'<tr><td>{rank}</td><th scope="row" class="name">{html.escape(name)} '
-        f'<span lang="{"zh-CN" if other == row.place.name_zh else "en"}">{html.escape(other)}'
-        f"</span></th>{cells}{above}</tr>"
+        f'<div class="airlens-table" tabindex="0" role="region" aria-label="{label}">'
+        f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+_NAME = ' class="name"'
+
+
+def _name(row: Row, words: Words) -> str:
+    """A city in both scripts, the reader's first."""
+    both = [("en", row.place.name_en), ("zh-CN", row.place.name_zh)]
+    if words.language == "zh":
+        both.reverse()
+    first, second = [(lang, html.escape(name)) for lang, name in both if name] + [("en", "")] * (
+        2 - sum(bool(name) for _, name in both)
+    )
+    return (
+        f'<th scope="row" class="name"><span lang="{first[0]}">{first[1]}</span> '
+        f'<span class="other" lang="{second[0]}">{second[1]}</span></th>'
+    )
+
+
+def _index(index: Index | None) -> str:
+    if index is None:
+        return "<td>–</td>"
+    chip = f'<span class="chip" style="background:{index.colour}" aria-hidden="true"></span>'
+    return f"<td>{index.text} {chip}{html.escape(index.level)}</td>"

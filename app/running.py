@@ -14,12 +14,17 @@ from engine.inference import Request, predict
 
 from app import cache, i18n
 from app.i18n import Words
+from app.request import Selection
 from app.runs import Run, Runs
+from engine.errors import NotFoundError
 
 # How long a page waits for a result before it shows progress. Shorter, and every quick model
 # flickers; longer, and a slow one seems to hang.
 GRACE_SECONDS = 0.7
 REFRESH_SECONDS = 0.5
+# A model that takes no longer for a day is run for days that somebody only passes by.
+QUICK_SECONDS = 1.0
+PASSER_BY = "passer-by"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,16 @@ class Shown:
     result: xr.Dataset
     request: Request
     stale: bool
+
+
+def ask(selection: Selection) -> Request:
+    """The engine's request for what the sidebar says."""
+    return Request(
+        dataset=selection.dataset,
+        date=selection.day,
+        region=selection.region,
+        model=selection.model,
+    )
 
 
 def prediction(request: Request, *, slot: str = "main") -> Shown | None:
@@ -61,7 +76,7 @@ def prediction(request: Request, *, slot: str = "main") -> Shown | None:
         partial(predict, request),
         owner=_session(),
         device=request.device,
-        kind=(request.model, request.dataset, request.region),
+        kind=_kind(request),
     )
     state[f"run:{slot}"] = run
     run.over.wait(GRACE_SECONDS)
@@ -74,6 +89,36 @@ def prediction(request: Request, *, slot: str = "main") -> Shown | None:
         raise status.error
     _watch(slot)
     return _last(slot)
+
+
+def quick(request: Request) -> bool:
+    """Whether a request like this one was last answered quickly enough to be run in passing."""
+    usual = cache.runs().usual(_kind(request))
+    return usual is not None and usual <= QUICK_SECONDS
+
+
+def answer(runs: Runs[xr.Dataset], request: Request) -> xr.Dataset:
+    """The result of a request, waited for. For threads of the server, not for pages.
+
+    Raises:
+        EngineError: If the run failed.
+    """
+    run = runs.submit(
+        request,
+        partial(predict, request),
+        owner=PASSER_BY,
+        device=request.device,
+        kind=_kind(request),
+    )
+    run.over.wait()
+    if run.result is None:
+        raise run.error or NotFoundError("the run was cancelled", where=str(request))
+    return run.result
+
+
+def _kind(request: Request) -> tuple[str, str, str]:
+    """Requests of one kind take about as long as each other."""
+    return request.model, request.dataset, str(request.region)
 
 
 def _last(slot: str) -> Shown | None:

@@ -176,6 +176,10 @@ class Runs(Generic[Result]):
                 run.error,
             )
 
+    def usual(self, kind: Hashable) -> float | None:
+        """Seconds that the last run of a kind took, or None if there was none."""
+        return self._seconds.get(kind)
+
     @property
     def kept_bytes(self) -> int:
         """Bytes of the results that are kept."""

@@ -123,15 +123,20 @@ def summarise(
     )
 
 
-def sentence(summary: Summary, words: Words, *, when: str, where: str) -> str:
-    """The map in one sentence.
+def sentence(summary: Summary, words: Words, *, when: str, where: str, standard: str = "") -> str:
+    """The map in one sentence that stands alone: with the date and the region in front."""
+    return words(
+        "summary.sentence", when=when, where=where, listed=_listed(summary, words, standard)
+    )
 
-    Args:
-        summary: Its numbers.
-        words: The language.
-        when: The date, as people write it.
-        where: The region, as people write it.
-    """
+
+def facts(summary: Summary, words: Words, *, standard: str = "") -> str:
+    """The map in one sentence, under a title that says when and where."""
+    listed = _listed(summary, words, standard)
+    return words("summary.facts", listed=listed[:1].upper() + listed[1:])
+
+
+def _listed(summary: Summary, words: Words, standard: str) -> str:
     mean = (
         words("summary.mean", value=words.concentration(summary.mean))
         if np.isnan(summary.weighted)
@@ -145,10 +150,10 @@ def sentence(summary: Summary, words: Words, *, when: str, where: str) -> str:
                 len(summary.above),
                 total=len(summary.rows),
                 limit=words.concentration(summary.limit),
+                standard=standard,
             )
         )
-    listed = words("summary.join").join(parts)
-    return words("summary.sentence", when=when, where=where, listed=listed)
+    return words("summary.join").join(parts)
 
 
 def _peak(summary: Summary, words: Words) -> str:

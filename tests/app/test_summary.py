@@ -86,13 +86,23 @@ def test_an_empty_map_has_no_numbers():
 
 def test_the_sentence_in_both_languages():
     result = summarise(prediction(), [NANJING, SUZHOU], limit=60)
-    en = summary.sentence(result, i18n.words("en"), when="10 January 2015", where="the delta")
+    en = summary.sentence(
+        result, i18n.words("en"), when="10 January 2015", where="the delta", standard="GB 1"
+    )
     assert en == (
         "10 January 2015, the delta: population-weighted mean of the cities 44 µg/m³; "
-        "highest 80 µg/m³ near Suzhou; 1 of 2 cities above the limit of 60 µg/m³."
+        "highest 80 µg/m³ near Suzhou; 1 of 2 cities above 60 µg/m³ (GB 1)."
     )
-    zh = summary.sentence(result, i18n.words("zh"), when="2015年1月10日", where="长三角")
+    zh = summary.sentence(
+        result, i18n.words("zh"), when="2015年1月10日", where="长三角", standard="GB 1"
+    )
     assert zh == (
         "2015年1月10日，长三角：按城市人口加权的平均浓度 44 微克/立方米；"
-        "最高 80 微克/立方米（苏州附近）；2 个城市中有 1 个超过限值 60 微克/立方米。"
+        "最高 80 微克/立方米（苏州附近）；2 个城市中有 1 个超过 60 微克/立方米（GB 1）。"
     )
+
+
+def test_under_a_title_the_sentence_has_no_date_and_a_capital():
+    result = summarise(prediction(), [NANJING, SUZHOU], limit=60)
+    said = summary.facts(result, i18n.words("en"), standard="GB 1")
+    assert said.startswith("Population-weighted mean of the cities 44 µg/m³; highest")

@@ -1,0 +1,204 @@
+"""The map: one day as coarse, fine and error maps, and what they say in numbers."""
+
+import datetime as dt
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import streamlit as st
+import xarray as xr
+
+from app import cache, figures, i18n, limits, panes, points, running, series, sidebar, summary
+from app.i18n import Words
+from app.limits import Bound
+from app.maps.component import Click, linked_maps
+from app.maps.labels import LABEL_KEYS
+from app.maps.layers import Stations
+from app.palette import Scale
+from app.request import Selection
+from app.running import Shown
+from engine.library import DatasetInfo
+from engine.standards import Standard
+
+MAP_HEIGHT = 470
+SERIES_REACH = 45  # steps before and after the day on the map
+STATION_KM = 50.0  # a station farther away says little about the place
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What the page is about: the result on it, and how to speak of it."""
+
+    selection: Selection
+    info: DatasetInfo
+    shown: Shown
+    result: xr.Dataset
+    rules: Standard
+    bound: Bound | None
+    words: Words
+
+    @property
+    def day(self) -> dt.date:
+        """The date of the result; that of an earlier request, while a new one runs."""
+        return self.shown.request.date
+
+    def when(self, day: dt.date) -> str:
+        """A date as people read it."""
+        return self.words.date(day, self.info.period)
+
+
+def render(selection: Selection) -> None:
+    """Draws the page."""
+    words = i18n.current()
+    info = cache.info(selection.dataset)
+    where = sidebar.region_title(selection.region, words)
+    st.title(words("map.title", where=where, when=words.date(selection.day, info.period)))
+    lead = st.container(key="lead")
+    shown = running.prediction(running.ask(selection))
+    if shown is None:
+        lead.html(_lead(words("map.waiting")))
+        st.skeleton(height=MAP_HEIGHT)
+        return
+    result = panes.one_step(shown.result)
+    rules = limits.standard(selection.standard, selection.day)
+    bound = limits.bound(rules, info.period, words)
+    numbers = summary.summarise(result, cache.places(), limit=bound.value if bound else None)
+    if numbers is None:
+        lead.html(_lead(words("map.empty")))
+        return
+    sheet = Sheet(selection, info, shown, result, rules, bound, words)
+    said = summary.facts(numbers, words, standard=bound.short if bound else "")
+    lead.html(_lead(said))
+    _explore(sheet)
+    with st.container(key="stale" if shown.stale else "fresh"):
+        figures.cards(numbers, bound, words)
+        st.subheader(words("map.cities"))
+        rate = partial(limits.index, rules=rules, period=info.period, words=words)
+        published = rules.index.published_as if rules.index else ""
+        figures.table(numbers, rate, published, words)
+
+
+@st.fragment
+def _explore(sheet: Sheet) -> None:
+    """The map and the series of what is clicked on it; a click draws this part alone."""
+    words = sheet.words
+    scale = limits.scale(sheet.rules, sheet.info.period, words)
+    model = sidebar.model_title(sheet.shown.request.model, words)
+    state = linked_maps(
+        "map",
+        days=panes.days(
+            cache.dates(sheet.selection.dataset),
+            sheet.day,
+            sheet.result,
+            label=sheet.when,
+            identity=partial(_identity, sheet),
+            make=_maker(sheet) if running.quick(sheet.shown.request) else None,
+        ),
+        layers=panes.layers(sheet.result, sheet.info.period, words, scale),
+        day=sheet.day.isoformat(),
+        stations=_stations(sheet, scale),
+        labels={key: words(f"maps.{key}") for key in LABEL_KEYS},
+        language=words.language,
+        title=words("map.title", where=_where(sheet), when=sheet.when(sheet.day)),
+        credit=words(
+            "map.credit", model=model, source=sheet.info.source, licence=sheet.info.licence
+        ),
+        synthetic=sheet.info.synthetic,
+        stale=words("map.stale", when=sheet.when(sheet.day), model=model)
+        if sheet.shown.stale
+        else "",
+        report_day=True,
+        height=MAP_HEIGHT,
+    )
+    if state.day != sheet.day.isoformat() and not sheet.shown.stale:
+        sidebar.wish(date=state.day)
+        st.rerun()
+    if state.click is None:
+        st.caption(words("map.series_hint"))
+    else:
+        _series(sheet, state.click)
+
+
+def _lead(text: str) -> str:
+    return f'<p class="airlens-lead">{html.escape(text)}</p>'
+
+
+def _identity(sheet: Sheet, day: dt.date) -> str:
+    """Everything that the values of a day depend on."""
+    return f"{sheet.info.checksum}|{replace(sheet.shown.request, date=day)}"
+
+
+def _maker(sheet: Sheet) -> Callable[[dt.date], xr.Dataset]:
+    """What makes the result of another day when a browser asks for it."""
+    runs, request = cache.runs(), sheet.shown.request
+    return lambda day: running.answer(runs, replace(request, date=day))
+
+
+def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
+    """The stations of the dataset that stands beside the map's, over the map's days."""
+    beside = cache.stations_beside(sheet.selection.dataset)
+    if beside is None:
+        return None
+    dates = panes.window(cache.dates(sheet.selection.dataset), sheet.day)
+    values = cache.averages(beside, tuple(dates), sheet.info.period)
+    return Stations(cache.station_table(beside), values, scale)
+
+
+def _series(sheet: Sheet, click: Click) -> None:
+    """The clicked cell, and the station nearest to it, over time."""
+    words = sheet.words
+    place = words(
+        "units.place", latitude=f"{click.latitude:.2f}", longitude=f"{click.longitude:.2f}"
+    )
+    lines = [line for line in (_cell_line(sheet, click), _station_line(sheet, click)) if line]
+    st.subheader(words("map.series_here", place=place))
+    if not lines:
+        st.caption(words("map.series_none"))
+        return
+    series.draw(
+        lines,
+        words,
+        title=place,
+        here=sheet.day,
+        limit=sheet.bound.value if sheet.bound else None,
+        key="series",
+    )
+
+
+def _cell_line(sheet: Sheet, click: Click) -> series.Line | None:
+    if sheet.info.kind != "grid":
+        return None
+    cell = points.at_cell(
+        cache.opened(sheet.info.name), click.latitude, click.longitude, sheet.day, SERIES_REACH
+    )
+    return None if cell is None else series.Line(sheet.words("map.series_known"), cell)
+
+
+def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
+    beside = cache.stations_beside(sheet.info.name)
+    if beside is None:
+        return None
+    table = cache.station_table(beside)
+    found = points.nearest(
+        table["latitude"].to_numpy(), table["longitude"].to_numpy(), click.latitude, click.longitude
+    )
+    if found is None or found[1] > STATION_KM:
+        return None
+    index, km = found
+    dates = _dates_around(sheet)
+    values = cache.averages(beside, tuple(dates), sheet.info.period)[:, index]
+    title = sheet.words(
+        "map.series_station", name=table["name"].iloc[index], km=sheet.words.number(km, 1)
+    )
+    return series.Line(title, points.Series(tuple(dates), tuple(float(v) for v in values)))
+
+
+def _dates_around(sheet: Sheet) -> list[dt.date]:
+    dates = list(cache.dates(sheet.info.name))
+    at = dates.index(sheet.day)
+    return dates[max(0, at - SERIES_REACH) : at + SERIES_REACH + 1]
+
+
+def _where(sheet: Sheet) -> str:
+    return sidebar.region_title(sheet.shown.request.region, sheet.words)

@@ -1,0 +1,151 @@
+"""Pictures of every page, in both languages and both themes: `make screens`.
+
+Starts the server on a free port with an empty library, so that only the demo world is in it,
+opens each page in Chromium and writes `docs/screens/PAGE-LANGUAGE-THEME.png`. With arguments, only
+those whose name begins so: `python tests/browser/screens.py map-zh`.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs" / "screens"
+# Software WebGL, and nothing that speaks to the world by itself.
+FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SIZES = {"": (1366, 768), "wide": (1920, 1080), "tablet": (1024, 768)}
+SETTLED_MS = 1500  # after the last element has come: rasters are painted, fonts are there
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture."""
+
+    page: str
+    language: str
+    theme: str
+    size: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return "-".join(part for part in (self.page, self.language, self.theme, self.size) if part)
+
+
+def shots() -> list[Shot]:
+    """Every page in both languages and themes; the map also on a large screen and a tablet."""
+    views = sorted(p.stem for p in (ROOT / "app" / "views").glob("[a-z]*.py"))
+    pages = [
+        Shot(page, language, theme)
+        for page in views
+        for language in ("en", "zh")
+        for theme in ("light", "dark")
+    ]
+    return [*pages, Shot("map", "en", "light", "wide"), Shot("map", "zh", "light", "tablet")]
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Address of a server with nothing but the demo world."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://localhost:{port}"
+    with tempfile.TemporaryDirectory() as home:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "serve.py")),
+                *("--server.port", str(port), "--server.headless", "true"),
+            ],
+            cwd=ROOT,
+            env=os.environ | {"AIRLENS_HOME": home},
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            _wait(address)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait(address: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+def settle(page: Page) -> None:
+    """Waits until the script has run and nothing is left to come."""
+    page.locator("h1").first.wait_for(timeout=60_000)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')",
+        timeout=60_000,
+    )
+    page.wait_for_timeout(SETTLED_MS)
+
+
+def main() -> None:
+    """Makes the pictures that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="only pictures whose name begins so")
+    parser.add_argument("--at", help="address of a server that runs already")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    asked = parser.parse_args()
+    wanted = [s for s in shots() if s.name.startswith(tuple(asked.names or [""]))]
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    if asked.at:
+        take(asked.at, wanted, asked.folder)
+    else:
+        with server() as address:
+            take(address, wanted, asked.folder)
+
+
+def take(address: str, wanted: list[Shot], folder: Path) -> None:
+    """Opens each page afresh and keeps what a first-time visitor sees."""
+    chromium = next(p for p in map(shutil.which, ("chromium", "chromium-browser")) if p)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for shot in wanted:
+            width, height = SIZES[shot.size]
+            scheme = "dark" if shot.theme == "dark" else "light"
+            page = browser.new_page(
+                viewport={"width": width, "height": height}, color_scheme=scheme
+            )
+            page.goto(f"{address}/{shot.page}?lang={shot.language}")
+            settle(page)
+            page.screenshot(path=folder / f"{shot.name}.png")
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
