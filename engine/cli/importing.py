@@ -1,0 +1,144 @@
+"""`airlens import` and `airlens datasets`."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engine import library
+from engine.data.options import ReadOptions
+from engine.errors import RequestError
+
+KindArgument = Literal["grid", "stations", "mobile"]
+
+
+def import_command(
+    kind: Annotated[KindArgument, typer.Argument(help="What the files hold.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
+    name: Annotated[str, typer.Option(help="What to call the dataset.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Form of the files; by default seen from their content."),
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(help="Unit of the values, for example 'kg m-3'.")
+    ] = None,
+    variable: Annotated[
+        str | None, typer.Option(help="Variable or column that holds PM2.5.")
+    ] = None,
+    utc_offset: Annotated[
+        float | None,
+        typer.Option(help="Hours that the files' clock is ahead of UTC; China 8, India 5.5."),
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Where the data come from, in a line.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Under which terms, for example MIT.")] = None,
+    coordinates: Annotated[
+        Path | None, typer.Option(help="CSV of stations' places, or JSON of an array's.")
+    ] = None,
+    train_end: Annotated[
+        str | None,
+        typer.Option(help="Last date that a model may learn from; by default the first half."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a dataset of that name once this is whole.")
+    ] = False,
+) -> None:
+    """Bring files into the library: whole, or not at all."""
+    options = ReadOptions(
+        format=form,
+        units=units,
+        variable=variable,
+        utc_offset_hours=utc_offset,
+        source=source,
+        licence=licence,
+        coordinates=coordinates,
+    )
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(f"Reading {name}", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        about = library.import_files(
+            kind,
+            paths,
+            name,
+            options=options,
+            train_end=day(train_end) if train_end else None,
+            replace=replace,
+            progress=progress,
+        )
+    typer.echo(f"Imported {sentence(about)}")
+    for note in about.notes:
+        typer.echo(f"  {note}")
+
+
+def datasets_command(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List the datasets of the library, the demo's first."""
+    found = [library.info(name) for name in library.names()]
+    if as_json:
+        typer.echo(json.dumps([about.model_dump(mode="json") for about in found], indent=1))
+        return
+    if not found:
+        typer.echo("No datasets yet. Import some: airlens import grid FILES --name NAME")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "kind", "period", "from", "to", "size"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("source", no_wrap=True, overflow="ellipsis")
+    for about in found:
+        table.add_row(
+            about.name,
+            f"{about.kind} (DEMO)" if about.synthetic else about.kind,
+            about.period,
+            str(about.start),
+            str(about.end),
+            size(about),
+            about.source,
+        )
+    Console().print(table)
+
+
+def sentence(about: library.DatasetInfo) -> str:
+    """What was imported, in a line."""
+    return (
+        f"{about.name}: {about.kind}, {size(about)}, {about.period}s from {about.start} "
+        f"to {about.end}, licence {about.licence}."
+    )
+
+
+def size(about: library.DatasetInfo) -> str:
+    """The shape in words."""
+    words = {"valid_time": "times", "station": "stations", "sample": "samples"}
+    shape = dict(about.shape)
+    cells = [str(shape.pop(d)) for d in ("latitude", "longitude") if d in shape]
+    parts = [f"{n} {words.get(d, d)}" for d, n in shape.items()]
+    return ", ".join([*parts, f"{' × '.join(cells)} cells"] if cells else parts)
+
+
+def day(text: str) -> date:
+    """A date from YYYY-MM-DD.
+
+    Raises:
+        RequestError: If it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RequestError(f"{text!r} is no date", remedy="Write it as 2015-01-10") from None

@@ -1,0 +1,95 @@
+"""The local library: what was imported, under names, on this machine alone.
+
+`names`, `info` and `open_dataset` read it, `import_files` and `store` add to it. The demo world
+is listed first and cannot be changed.
+"""
+
+import xarray as xr
+
+from engine.errors import NotFoundError, StorageError
+from engine.library import demo, grids, tables
+from engine.library.importing import import_files, store
+from engine.library.manifest import FILE, DatasetInfo, OriginFile, load
+from engine.library.selection import dates_of, local_dates, no_data_on, on_date
+from engine.library.storage import count_files, dataset_folder, stored_names
+
+__all__ = [
+    "DatasetInfo",
+    "OriginFile",
+    "dates_of",
+    "import_files",
+    "info",
+    "local_dates",
+    "names",
+    "no_data_on",
+    "on_date",
+    "open_dataset",
+    "store",
+]
+
+
+def names() -> list[str]:
+    """Names of all datasets: the demo's, then the imported ones in alphabetical order."""
+    return [*demo.names(), *stored_names()]
+
+
+def info(name: str) -> DatasetInfo:
+    """What is known of a dataset.
+
+    Raises:
+        NotFoundError: If there is none of that name, naming those there are.
+        RequestError: If the name is not a plain one.
+        StorageError: If its record is damaged.
+    """
+    if name in demo.names():
+        return demo.info(name)
+    path = dataset_folder(name) / FILE
+    if not path.is_file():
+        raise NotFoundError(
+            f"there is no dataset {name!r}",
+            remedy=f"Choose from {', '.join(names()) or 'none yet'}, or import one",
+        )
+    return load(path)
+
+
+def open_dataset(name: str) -> xr.Dataset:
+    """A dataset as `engine.schema` describes it; the values of a grid are read when asked for.
+
+    Attributes beyond the contract: `dataset` (its name) and `dataset_checksum`.
+
+    Raises:
+        NotFoundError: If there is none of that name.
+        StorageError: If it is damaged.
+    """
+    if name in demo.names():
+        return demo.open_dataset(name)
+    about = info(name)
+    folder = dataset_folder(name) / about.data
+    found = count_files(folder)
+    if not about.data or found < about.stored_files:
+        raise StorageError(
+            f"{about.stored_files - found} of {about.stored_files} files of it are missing",
+            where=name,
+            remedy="Import the dataset again with --replace",
+        )
+    dataset = grids.read(folder) if about.kind == "grid" else tables.read(folder, about.kind)
+    dataset.attrs = attributes(about)
+    return dataset
+
+
+def attributes(about: DatasetInfo) -> dict[str, str | int | float]:
+    """Attributes of an opened dataset."""
+    offset = about.utc_offset_hours
+    given: dict[str, str | int | float] = {
+        "kind": about.kind,
+        "period": about.period,
+        "utc_offset_hours": int(offset) if offset.is_integer() else offset,
+        "source": about.source,
+        "licence": about.licence,
+        "synthetic": int(about.synthetic),
+        "dataset": about.name,
+        "dataset_checksum": about.checksum,
+    }
+    if about.regrid_method:
+        given["regrid_method"] = about.regrid_method
+    return given

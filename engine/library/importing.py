@@ -1,0 +1,257 @@
+"""From files to a dataset of the library: read, write, describe, publish."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from engine.data import gridded, mobile, stations
+from engine.data.calendar import Times
+from engine.data.options import ReadOptions
+from engine.data.recognise import files_of
+from engine.data.stack import GridStack, Step
+from engine.errors import DataError, RequestError
+from engine.library import grids, tables
+from engine.library.grids import Progress
+from engine.library.manifest import FILE, DatasetInfo, OriginFile
+from engine.library.selection import local_dates
+from engine.library.storage import building, dataset_folder, in_use
+from engine.schema import Kind, check, grid_of
+from engine.variables import UG_M3
+
+RESERVED = "demo"
+
+
+def import_files(
+    kind: Kind,
+    paths: Sequence[Path],
+    name: str,
+    *,
+    options: ReadOptions | None = None,
+    train_end: date | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> DatasetInfo:
+    """Bring files into the library under a name, whole or not at all.
+
+    Args:
+        kind: What they hold.
+        paths: Files and folders.
+        name: Letters, digits, '-', '_' and '.'.
+        options: What the files leave open.
+        train_end: Last local date that a model may learn from; by default the first half.
+        replace: Whether a dataset of that name may be replaced.
+        progress: Called with (steps done, steps in all) for grids.
+
+    Raises:
+        DataError: If a file is not what it should be.
+        NotFoundError: If a path is not there.
+        RequestError: If name, options or date do not fit.
+        StorageError: If the name is in use or the library cannot be written.
+    """
+    check_name(name, replace=replace)
+    files = files_of(paths, kind)
+    options = options or ReadOptions()
+    if kind == "grid":
+        stack = gridded.open_stack(files, options)
+        return _store_stack(stack, name, files, train_end, replace, progress)
+    reader = stations if kind == "stations" else mobile
+    return store(
+        reader.load(files, options), name, files=files, train_end=train_end, replace=replace
+    )
+
+
+def store(
+    dataset: xr.Dataset,
+    name: str,
+    *,
+    files: Sequence[Path] = (),
+    train_end: date | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> DatasetInfo:
+    """Keep a dataset that follows `engine.schema` under a name, whole or not at all.
+
+    Args:
+        dataset: Grid, stations or mobile samples; attribute `notes` goes into the record.
+        name: As for `import_files`.
+        files: What it was read from, for the record.
+        train_end: Last local date that a model may learn from; by default the first half.
+        replace: Whether a dataset of that name may be replaced.
+        progress: Called with (steps done, steps in all) for grids.
+
+    Raises:
+        DataError: If the dataset breaks the contract.
+        RequestError: If the name or the date does not fit.
+        StorageError: If the name is in use or the library cannot be written.
+    """
+    check_name(name, replace=replace)
+    check(dataset, where=name)
+    if dataset.attrs["kind"] == "grid":
+        stack = _stack_of(dataset)
+        return _store_stack(stack, name, files, train_end, replace, progress)
+    with building(name, replace=replace) as (work, finish):
+        checksum = tables.write(dataset, work)
+        info = _describe(
+            name, dataset.attrs, dataset["valid_time"].values, _points_box(dataset), checksum
+        ).model_copy(
+            update={
+                "shape": {str(k): int(v) for k, v in dataset.sizes.items()},
+                "variables": tuple(map(str, dataset.data_vars)),
+                "notes": _lines(dataset.attrs.get("notes", "")),
+                "files": _origins(files),
+            }
+        )
+        info = _with_train_end(info, dataset["valid_time"].values, train_end)
+        finish(info)
+    return info
+
+
+def check_name(name: str, *, replace: bool) -> None:
+    """Refuse a name before any file is read.
+
+    Raises:
+        RequestError: If it is not plain, or is the demo's.
+        StorageError: If it is in use.
+    """
+    if name == RESERVED or name.startswith(f"{RESERVED}-"):
+        raise RequestError(f"{name!r} is a name of the demo world", remedy="Choose another --name")
+    if (dataset_folder(name) / FILE).exists() and not replace:
+        raise in_use(name)
+
+
+def _store_stack(
+    stack: GridStack,
+    name: str,
+    files: Sequence[Path],
+    train_end: date | None,
+    replace: bool,
+    progress: Progress | None,
+) -> DatasetInfo:
+    box = stack.grid.bounds
+    info = _describe(
+        name,
+        stack.attributes,
+        stack.valid_time,
+        (box.west, box.south, box.east, box.north),
+        checksum="",
+    )
+    info = _with_train_end(info, stack.valid_time, train_end)
+    with building(name, replace=replace) as (work, finish):
+        checksum = grids.write(stack, work, progress=progress)
+        steps, rows, columns = stack.shape
+        info = info.model_copy(
+            update={
+                "checksum": checksum,
+                "shape": {"valid_time": steps, "latitude": rows, "longitude": columns},
+                "variables": ("pm2p5",),
+                "notes": tuple(stack.finish()),
+                "files": _origins(files),
+                "regrid_method": str(stack.attributes.get("regrid_method", "")),
+            }
+        )
+        finish(info)
+    return info
+
+
+def _describe(
+    name: str,
+    attributes: Mapping[Any, Any],
+    times: Times,
+    bounds: tuple[float, float, float, float],
+    checksum: str,
+) -> DatasetInfo:
+    """The record of a dataset, as far as its attributes and times tell it."""
+    days = local_dates(times, float(attributes["utc_offset_hours"]))
+    return DatasetInfo(
+        name=name,
+        kind=attributes["kind"],
+        period=attributes["period"],
+        start=days.min().item(),
+        end=days.max().item(),
+        bounds=tuple(round(edge, 6) for edge in bounds),  # type: ignore[arg-type]  # four stay four
+        shape={},
+        variables=(),
+        source=str(attributes["source"]),
+        licence=str(attributes["licence"]),
+        synthetic=bool(attributes["synthetic"]),
+        utc_offset_hours=float(attributes["utc_offset_hours"]),
+        checksum=checksum,
+        units=UG_M3,
+        imported_at=datetime.now(UTC),
+        train_end=None,
+        format=str(attributes.get("format", "")),
+        airlens_version=version("airlens"),
+    )
+
+
+def _with_train_end(info: DatasetInfo, times: Times, told: date | None) -> DatasetInfo:
+    """The record with the end of the training part.
+
+    By default the first half of the time steps, as in the 2 : 1 : 1 split of Li et al. (2025). Of a
+    single date nothing is for training.
+    """
+    days = np.unique(local_dates(times, info.utc_offset_hours))
+    if told is None:
+        half = len(days) // 2
+        return info.model_copy(update={"train_end": days[half - 1].item() if half else None})
+    if not info.start <= told < info.end:
+        raise RequestError(
+            f"--train-end {told} leaves nothing to train on or nothing to test on: "
+            f"the data run from {info.start} to {info.end}",
+            remedy="Choose a date in between",
+        )
+    return info.model_copy(update={"train_end": told})
+
+
+def _points_box(dataset: xr.Dataset) -> tuple[float, float, float, float]:
+    latitude, longitude = dataset["latitude"].values, dataset["longitude"].values
+    return (
+        float(longitude.min()),
+        float(latitude.min()),
+        float(longitude.max()),
+        float(latitude.max()),
+    )
+
+
+def _stack_of(dataset: xr.Dataset) -> GridStack:
+    """A dataset in memory, or read lazily, as a stack."""
+    array = dataset["pm2p5"].transpose("valid_time", "latitude", "longitude")
+
+    def read() -> Iterator[Step]:
+        for position in range(array.sizes["valid_time"]):
+            yield position, array.isel(valid_time=position).values.astype(np.float32)
+
+    return GridStack(
+        valid_time=dataset["valid_time"].values.astype("datetime64[ns]"),
+        grid=grid_of(dataset),
+        period=dataset.attrs["period"],
+        attributes={str(k): v for k, v in dataset.attrs.items() if k != "notes"},
+        read=read,
+        finish=lambda: list(_lines(dataset.attrs.get("notes", ""))),
+    )
+
+
+def _lines(notes: object) -> tuple[str, ...]:
+    return tuple(line for line in str(notes).splitlines() if line)
+
+
+def _origins(files: Sequence[Path]) -> tuple[OriginFile, ...]:
+    origins = []
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as problem:
+            raise DataError(
+                f"cannot be read any more ({problem.strerror})",
+                where=str(path),
+                remedy="Leave the files in place until the import ends",
+            ) from problem
+        origins.append(OriginFile(name=path.name, size=path.stat().st_size, sha256=digest))
+    return tuple(origins)

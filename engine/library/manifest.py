@@ -1,0 +1,94 @@
+"""What the library knows of a dataset: one checked record, manifest.json beside the data."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import StorageError
+from engine.schema import Kind, Period
+
+FILE = "manifest.json"
+
+
+class OriginFile(BaseModel):
+    """A file that was imported: its name, size in bytes and SHA-256."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    size: int
+    sha256: str
+
+
+class DatasetInfo(BaseModel):
+    """One dataset of the library.
+
+    Attributes:
+        name: What it is called here.
+        kind: Grid, stations or mobile.
+        period: What a value is a mean over.
+        start: First local date.
+        end: Last local date.
+        bounds: West, south, east, north in degrees: outer edges of cells, or of the points.
+        shape: Size along each dimension.
+        variables: What was measured, in our vocabulary.
+        source: Where it comes from.
+        licence: Under which terms.
+        synthetic: Whether it is simulated.
+        utc_offset_hours: Local date = valid_time + this.
+        checksum: SHA-256 of the values and coordinates as we keep them, whatever the packing.
+        units: Of PM2.5.
+        imported_at: When, UTC.
+        train_end: Last local date that a model may learn from.
+        notes: What the reader turned, masked or assumed.
+        format: The form that the files had.
+        files: What was imported.
+        regrid_method: How values were interpolated on the way in; empty where none was.
+        data: Folder of the values, beside this record.
+        stored_files: Number of files in that folder.
+        airlens_version: Which wrote it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: Kind
+    period: Period
+    start: date
+    end: date
+    bounds: tuple[float, float, float, float] | None
+    shape: dict[str, int]
+    variables: tuple[str, ...]
+    source: str
+    licence: str
+    synthetic: bool
+    utc_offset_hours: float
+    checksum: str
+    units: str
+    imported_at: datetime
+    train_end: date | None
+    notes: tuple[str, ...] = ()
+    format: str = ""
+    files: tuple[OriginFile, ...] = ()
+    regrid_method: str = ""
+    data: str = ""
+    stored_files: int = 0
+    airlens_version: str = ""
+
+
+def load(path: Path) -> DatasetInfo:
+    """The record in a manifest file.
+
+    Raises:
+        StorageError: If it cannot be read or is not a record.
+    """
+    try:
+        return DatasetInfo.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as problem:
+        reason = "is damaged" if isinstance(problem, ValidationError) else "cannot be read"
+        raise StorageError(
+            f"the record of dataset {path.parent.name!r} {reason}",
+            where=str(path),
+            remedy="Import the dataset again with --replace",
+        ) from problem

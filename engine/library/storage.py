@@ -1,0 +1,226 @@
+"""Folders of the library, and how one is built so that nobody ever sees it half-written.
+
+    datasets/NAME/manifest.json      exists only when the dataset is whole; replaced in one step
+    datasets/NAME/data-TOKEN/        the values that the manifest names
+    datasets/NAME/.building-TOKEN/   an import under way, or what a killed one left
+    datasets/NAME/.lock              held while an import writes
+
+A kill at any instant leaves either the old manifest with the old data or the new with the new.
+Leftovers are cleared by the next import of any name. Data that were replaced stay until then,
+because another process may still be reading them.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import StorageError
+from engine.library.manifest import FILE, DatasetInfo, load
+from engine.paths import home, inside
+
+if sys.platform != "win32":
+    import fcntl
+
+Finish = Callable[[DatasetInfo], None]
+
+
+def folder() -> Path:
+    """Where the datasets are.
+
+    Raises:
+        StorageError: If it is a link that leads out of the data directory.
+    """
+    root, path = home(), home() / "datasets"
+    if path.exists() and not path.resolve().is_relative_to(root.resolve()):
+        raise StorageError(
+            f"the folder of datasets is a link to {path.resolve()}, outside the data directory",
+            where=str(path),
+            remedy="Set AIRLENS_HOME to the place where the data shall be",
+        )
+    return path
+
+
+def dataset_folder(name: str) -> Path:
+    """Folder of one dataset, which may not exist.
+
+    Raises:
+        RequestError: If the name is not a plain one.
+        StorageError: If it is a link.
+    """
+    path = inside(folder(), name)
+    if path.is_symlink():
+        raise StorageError(
+            "this dataset is a link, and nothing is read or written through one",
+            where=str(path),
+            remedy="Remove the link and import the dataset",
+        )
+    return path
+
+
+def stored_names() -> list[str]:
+    """Names of the whole datasets, sorted."""
+    path = folder()
+    if not path.is_dir():
+        return []
+    return sorted(
+        p.name
+        for p in path.iterdir()
+        if not p.name.startswith(".") and not p.is_symlink() and (p / FILE).is_file()
+    )
+
+
+@contextmanager
+def building(name: str, *, replace: bool) -> Iterator[tuple[Path, Finish]]:
+    """A folder to write a dataset into, and a function that makes it the dataset.
+
+    Whoever leaves the block without calling that function leaves no trace, and what was there
+    before is still there.
+
+    Raises:
+        StorageError: If the name is in use and `replace` is not set, another import holds it, or
+            the disk is full or not writable.
+        RequestError: If the name is not a plain one.
+    """
+    place = dataset_folder(name)
+    if (place / FILE).exists() and not replace:
+        raise in_use(name)
+    with translated(place):
+        place.mkdir(parents=True, exist_ok=True)
+        with _locked(place, name):
+            clear_leftovers(skip=name)
+            _clear(place)
+            work = place / f".building-{secrets.token_hex(4)}"
+            work.mkdir()
+
+            def finish(info: DatasetInfo) -> None:
+                _publish(place, work, info)
+
+            try:
+                yield work, finish
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+                if not (place / FILE).exists():
+                    shutil.rmtree(place, ignore_errors=True)
+
+
+def in_use(name: str) -> StorageError:
+    """The error about a name that has a dataset already."""
+    return StorageError(
+        f"a dataset {name!r} exists already",
+        remedy="Choose another --name, or --replace it; the old one stays until the new is whole",
+    )
+
+
+def _publish(place: Path, work: Path, info: DatasetInfo) -> None:
+    """Make what lies in `work` the dataset: the rename of the manifest is the instant it counts."""
+    sync_tree(work)
+    data = place / work.name.replace(".building-", "data-")
+    work.rename(data)
+    record = info.model_copy(update={"data": data.name, "stored_files": count_files(data)})
+    draft = place / f"{FILE}.new"
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(record.model_dump_json(indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    _sync(place)
+    draft.replace(place / FILE)
+    _sync(place)
+    _sync(place.parent)
+
+
+def clear_leftovers(*, skip: str = "") -> None:
+    """Remove what killed imports left and what was replaced, except where an import is writing."""
+    root = folder()
+    for place in root.iterdir() if root.is_dir() else ():
+        if place.name == skip or place.is_symlink() or not place.is_dir():
+            continue
+        try:
+            with _locked(place, place.name):
+                _clear(place)
+                if not (place / FILE).exists() and _ours_alone(place):
+                    shutil.rmtree(place, ignore_errors=True)
+        except (StorageError, OSError):
+            continue  # an import is writing there, or it is not ours to clear
+
+
+def _clear(place: Path) -> None:
+    current = ""
+    if (place / FILE).exists():
+        try:
+            current = load(place / FILE).data
+        except StorageError:
+            return  # a damaged record is the user's to look at
+    for path in place.iterdir():
+        unfinished = path.name.startswith(".building-") or path.name == f"{FILE}.new"
+        superseded = path.name.startswith("data-") and path.name != current
+        if path.is_symlink() or not (unfinished or superseded):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _ours_alone(place: Path) -> bool:
+    return {p.name for p in place.iterdir()} <= {".lock"}
+
+
+@contextmanager
+def _locked(place: Path, name: str) -> Iterator[None]:
+    """Hold the dataset's lock. The system releases it when the process ends, however it ends."""
+    if sys.platform == "win32":  # two imports under one name at once are not refused there
+        yield
+        return
+    with (place / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(
+                f"another import is writing dataset {name!r}",
+                remedy="Wait for it to end, or choose another --name",
+            ) from None
+        yield
+
+
+@contextmanager
+def translated(place: Path) -> Iterator[None]:
+    """Turn the system's refusals to write into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            what, remedy = "the disk is full", "Free some space and import again"
+        elif problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            what, remedy = "it may not be written", "Set AIRLENS_HOME to a folder of your own"
+        else:
+            what = f"writing failed ({problem.strerror or problem})"
+            remedy = "Check the disk and import again"
+        raise StorageError(
+            f"{what}; nothing imported before is touched", where=str(place), remedy=remedy
+        ) from problem
+
+
+def sync_tree(path: Path) -> None:
+    """Ask the system to put every file and folder below `path` on the disk."""
+    for directory, _, files in os.walk(path):
+        for file in files:
+            _sync(Path(directory) / file)
+        _sync(Path(directory))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def count_files(path: Path) -> int:
+    """Number of files below `path`."""
+    return sum(len(files) for _, _, files in os.walk(path))
