@@ -1,0 +1,171 @@
+// From state to screen: deck.gl's canvas between two drawn with a pen.
+import { rasterNow, json } from './fetching.js';
+import { colouring, paint, stretchedRange } from './colour.js';
+import { loadDeck, release } from './library.js';
+import { drawOver, drawUnder } from './overlay.js';
+import { camerasOf, convert, layersOf, shows, viewsOf } from './scene.js';
+
+const DENSEST = 2; // device pixels drawn for each on the page
+
+/** Draws a map with deck.gl. */
+export class Drawing {
+  constructor(map) {
+    this.map = map;
+    this.images = {}; // layer id → { stamp, picture }
+  }
+
+  async begin() {
+    const { map } = this;
+    this.lib = await loadDeck(map.data.deck);
+    this.take();
+    this.deck = new this.lib.Deck({
+      parent: map.root.querySelector('.gl'),
+      views: viewsOf(this.lib, map.panes()),
+      viewState: this.cameras(),
+      layers: [],
+      useDevicePixels: Math.min(DENSEST, devicePixelRatio),
+      layerFilter: ({ layer, viewport }) => shows(layer.id, viewport.id, map.chosen()),
+      onViewStateChange: ({ viewState, viewId }) => map.dragged(viewState, viewId),
+      onAfterRender: () => this.rendered(),
+      onError: (error) => this.failed(error),
+      getCursor: ({ isDragging }) => (isDragging ? 'grabbing' : 'crosshair'),
+    });
+    if (map.data.cities) {
+      json(map.data.cities).then((cities) => {
+        this.cities = cities;
+        this.pens();
+      }, () => {});
+    }
+  }
+
+  /** Take over the specification that the page sends. */
+  take() {
+    const { spec } = this.map.data;
+    if (spec !== this.spec) this.written = convert(this.lib, spec).layers;
+    this.spec = spec;
+  }
+
+  cameras() {
+    const { map } = this;
+    return camerasOf(map.camera, map.panes(), map.mode, map.size().width);
+  }
+
+  /** Panes or camera have changed. */
+  layout() {
+    if (!this.deck) return;
+    this.deck.setProps({ views: viewsOf(this.lib, this.map.panes()), viewState: this.cameras() });
+  }
+
+  look() {
+    this.deck?.setProps({ viewState: this.cameras() });
+  }
+
+  /** Pictures, points or options have changed. */
+  show() {
+    if (!this.deck) return;
+    const { map } = this;
+    this.paint();
+    const points = {};
+    for (const name of ['stations', 'tracks']) {
+      const data = map.options[name] && map.points[name];
+      const stamp = `${map.painted} ${JSON.stringify(map.options)}`;
+      if (data) points[name] = { data, colours: colours(map, map.data[name].scale), stamp };
+    }
+    const images = Object.fromEntries(Object.entries(this.images).map(([id, i]) => [id, i.picture]));
+    const { smooth, outlines } = map.options;
+    this.deck.setProps({ layers: layersOf(this.lib, this.written, { images, smooth, outlines, points }) });
+  }
+
+  // Anew only where the day, the colours or the layer changed.
+  paint() {
+    const { map } = this;
+    for (const id of new Set(Object.values(map.chosen()))) {
+      const url = map.url(id, map.painted);
+      const values = url && rasterNow(url);
+      const tint = colours(map, map.layer(id).scale);
+      const stamp = [url, tint.scale.name, tint.steps, tint.low, tint.high].join();
+      if (!values) delete this.images[id];
+      else if (this.images[id]?.stamp !== stamp) this.images[id] = { stamp, picture: paint(values, tint) };
+    }
+  }
+
+  rendered() {
+    this.pens();
+    this.map.onFrame();
+  }
+
+  failed(error) {
+    this.map.root.dataset.error = String(error).slice(0, 200);
+  }
+
+  /** What is drawn with a pen, on the canvases below and above. */
+  pens() {
+    if (!this.deck?.isInitialized) return;
+    const { map } = this;
+    const viewports = this.deck.getViewports();
+    this.pen('under', (pen) => drawUnder(pen, viewports, map.data.bounds, map.ink));
+    this.pen('over', (pen) => drawOver(pen, viewports, this.penState()));
+  }
+
+  pen(name, draw) {
+    const { width, height } = this.map.size();
+    const density = Math.min(DENSEST, devicePixelRatio);
+    const canvas = this.map.root.querySelector(`canvas.${name}`);
+    const [wide, tall] = [Math.round(width * density), Math.round(height * density)];
+    if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
+    const pen = canvas.getContext('2d');
+    pen.setTransform(density, 0, 0, density, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    draw(pen);
+  }
+
+  penState() {
+    const { map } = this;
+    return {
+      cities: map.options.cities ? this.cities : null,
+      language: map.data.language,
+      at: map.at,
+      focus: map.root.getRootNode().activeElement === map.stage,
+      camera: map.camera,
+      font: map.font,
+    };
+  }
+
+  /** Place under a pixel of the stage: [lon, lat], or null between panes. */
+  placeAt(x, y) {
+    const viewport = this.deck?.getViewports().find((v) => x >= v.x && x < v.x + v.width);
+    return viewport ? viewport.unproject([x - viewport.x, y - viewport.y]) : null;
+  }
+
+  /** Pixel of the stage where the pane under another pixel shows a place. */
+  pixelOf(place, x) {
+    const viewport = this.deck.getViewports().find((v) => x >= v.x && x < v.x + v.width);
+    const [px, py] = viewport.project(place);
+    return [px + viewport.x, py];
+  }
+
+  canvas() {
+    return this.map.root.querySelector('.gl canvas');
+  }
+
+  close() {
+    if (this.deck) release(this.deck);
+    this.deck = null;
+  }
+}
+
+/** Colours of a scale as the reader wants them now. */
+export function colours(map, name) {
+  const range = map.options.stretch ? rangeOf(map, name) : null;
+  return colouring(map.data.scales[name], { steps: map.options.steps, range });
+}
+
+// One range for all layers on screen that share a scale: stretched colours stay comparable.
+function rangeOf(map, name) {
+  const rasters = map
+    .shown()
+    .filter((id) => map.layer(id).scale === name)
+    .map((id) => rasterNow(map.url(id, map.painted ?? map.day)))
+    .filter(Boolean);
+  return rasters.length ? stretchedRange(rasters, map.data.scales[name].low < 0) : null;
+}

@@ -1,0 +1,103 @@
+// The legend as SVG text: on the page as it is, in exported pictures drawn as an image.
+
+const BAR = 12;
+const END = 8; // length of the arrow that says: and beyond
+const FONT = 11;
+let drawn = 0; // ids must differ within a page
+
+/**
+ * Legend of a colouring.
+ * @param colours what `colouring` returned
+ * @param labels texts of the map
+ * @param width in pixels
+ * @param ink colour of text and frame
+ */
+export function legendSvg(colours, labels, width, ink, font = 'sans-serif') {
+  const { scale, steps } = colours;
+  const start = scale.under && !steps ? END + 1 : 1;
+  const gap = 74; // room for the sign of missing data
+  const room = Math.max(80, width - gap - start - (scale.over && !steps ? END : 0) - 8);
+  const parts = steps ? classes(colours, start, room, ink) : ramp(colours, start, room, ink);
+  const note = colours.stretched ? ` · ${labels.stretched}` : '';
+  const unit = scale.unit ? ` (${scale.unit})` : '';
+  const heading = escapeXml(`${scale.title}${unit}${note}`);
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="44" viewBox="0 0 ${width} 44" role="img" ` +
+    `aria-label="${heading}" font-family="${escapeXml(font)}" font-size="${FONT}" fill="${ink}">` +
+    `<text x="1" y="10" font-weight="600">${heading}</text>` +
+    parts +
+    missing(width - gap + 10, labels.no_data, ink) +
+    '</svg>'
+  );
+}
+
+function ramp({ scale, low, high, table }, x, width, ink) {
+  const stops = Array.from({ length: 33 }, (_, i) => {
+    const c = css(table[Math.min(255, i * 8)]);
+    return `<stop offset="${((i / 32) * 100).toFixed(1)}%" stop-color="${c}"/>`;
+  }).join('');
+  const id = `airmap-ramp-${drawn++}`;
+  const y = 16;
+  const right = x + width;
+  let svg = `<defs><linearGradient id="${id}">${stops}</linearGradient></defs>`;
+  svg += `<rect x="${x}" y="${y}" width="${width}" height="${BAR}" fill="url(#${id})" stroke="${ink}" stroke-opacity=".35"/>`;
+  if (scale.over) svg += arrow(right, right + END, y, css(table[255]), ink);
+  if (scale.under) svg += arrow(x, x - END, y, css(table[0]), ink);
+  const marks = low === scale.low && high === scale.high ? scale.ticks : [low, (low + high) / 2, high];
+  const tight = marks.length > 4 && width < 150;
+  for (const value of marks.filter((_, i) => !tight || i % 2 === 0)) {
+    const at = x + ((value - low) / (high - low)) * width;
+    svg += `<path d="M${at.toFixed(1)} ${y + BAR}v3" stroke="${ink}"/>`;
+    svg += text(at, value === high && scale.over ? `≥ ${number(value)}` : number(value), width, x);
+  }
+  return svg;
+}
+
+function classes({ scale, table }, x, width, ink) {
+  const count = scale.breaks.length + 1;
+  const each = width / count;
+  let svg = '';
+  for (let k = 0; k < count; k++) {
+    const name = scale.stepNames[k] ? `<title>${escapeXml(scale.stepNames[k])}</title>` : '';
+    svg += `<rect x="${(x + k * each).toFixed(1)}" y="16" width="${each.toFixed(1)}" height="${BAR}" fill="${css(table[k])}" stroke="${ink}" stroke-opacity=".35">${name}</rect>`;
+  }
+  for (let k = 0; k < scale.breaks.length; k++) {
+    svg += text(x + (k + 1) * each, number(scale.breaks[k]), width, x);
+  }
+  return svg;
+}
+
+function missing(x, label, ink) {
+  const id = `airmap-gap-${drawn++}`;
+  return (
+    `<g><clipPath id="${id}"><rect x="${x}" y="16" width="16" height="${BAR}"/></clipPath>` +
+    `<g clip-path="url(#${id})" stroke="${ink}" stroke-opacity=".5">` +
+    [-8, -2, 4, 10, 16].map((d) => `<path d="M${x + d} ${16 + BAR}l${BAR} -${BAR}"/>`).join('') +
+    `</g><rect x="${x}" y="16" width="16" height="${BAR}" fill="none" stroke="${ink}" stroke-opacity=".35"/>` +
+    `<text x="${x}" y="40">${escapeXml(label)}</text></g>`
+  );
+}
+
+function arrow(base, tip, y, fill, ink) {
+  return `<path d="M${base} ${y}L${tip} ${y + BAR / 2}L${base} ${y + BAR}" fill="${fill}" stroke="${ink}" stroke-opacity=".35"/>`;
+}
+
+function text(at, label, width, x) {
+  const anchor = at <= x + 4 ? 'start' : 'middle';
+  return `<text x="${(anchor === 'start' ? x : at).toFixed(1)}" y="40" text-anchor="${anchor}">${label}</text>`;
+}
+
+/** A number as people read it: as many decimals as it has, a typographic minus. */
+export function number(value, digits) {
+  const fixed = digits === undefined ? String(+value.toFixed(2)) : value.toFixed(digits);
+  return (Number(fixed) === 0 ? fixed.replace('-', '') : fixed).replace('-', '−');
+}
+
+function css(packed) {
+  return `rgb(${packed & 255},${(packed >> 8) & 255},${(packed >> 16) & 255})`;
+}
+
+/** Text that may stand in XML. */
+export function escapeXml(text) {
+  return String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}

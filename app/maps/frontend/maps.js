@@ -1,0 +1,457 @@
+// The map: what is looked at, and who must know when that changes.
+import { CHOICES, distanceKm, fit, paneCamera, panesOf } from './geometry.js';
+import { Address, readAddress } from './address.js';
+import { hasWebGL } from './library.js';
+import { Drawing, colours } from './drawing.js';
+import { pictureOf, save } from './picture.js';
+import { StandIn } from './leaflet.js';
+import { Clock } from './clock.js';
+import { sentence, stationNear, valuesAt } from './reading.js';
+import { listen } from './pointer.js';
+import { Controls } from './controls.js';
+import { buildLegends, buildSlots, writeValues } from './panes.js';
+
+const REST_MS = 400; // of rest before Python hears of a day
+const SPEECH_MS = 150; // of rest before a value is spoken
+const [FARTHEST, NEAREST] = [2, 13]; // zoom
+
+// Outlives the element: Streamlit builds it anew when a page is opened again.
+const memory = (globalThis.__airlensMaps ??= { maps: new Map(), camera: null });
+
+class LinkedMaps {
+  constructor(root) {
+    this.root = root;
+    this.stage = root.querySelector('.stage');
+    this.at = null; // [lon, lat] of the crosshair
+    this.painted = null; // index of the day on screen
+    this.points = { stations: null, tracks: null };
+    this.phase = 0; // which of two blinks
+    this.began = performance.now();
+  }
+
+  // ---- what Python says ---------------------------------------------------------------------
+
+  /** Take over what a run of the page's script says; the first time, begin. */
+  async update({ data, setStateValue }) {
+    const before = this.data;
+    this.data = data;
+    this.send = setStateValue;
+    this.stage.style.height = data.height ? `${data.height}px` : '';
+    if (!before) await this.begin();
+    else if (this.ready) await this.follow(before);
+  }
+
+  async begin() {
+    const { data } = this;
+    this.clock = new Clock(this);
+    this.controls = new Controls(this, this.root);
+    this.address = data.address ? new Address() : null;
+    this.recall();
+    this.controls.speak(data.labels);
+    this.theme();
+    this.relabel();
+    this.note(data.labels.loading);
+    listen(this);
+    await this.beginDrawing();
+    if (this.closed) return this.close();
+    this.ready = true;
+    if (this.data !== data) return this.follow(data);
+    return this.clock.go(this.day);
+  }
+
+  async beginDrawing() {
+    if (hasWebGL()) {
+      const drawing = new Drawing(this);
+      try {
+        await drawing.begin();
+        this.drawing = drawing;
+        return;
+      } catch (error) {
+        drawing.close(); // the bundle was refused, or too little is left to draw with
+        this.root.dataset.refused = String(error).slice(0, 200);
+      }
+    }
+    this.standIn = new StandIn(this, this.stage);
+    this.root.dataset.standin = 'leaflet';
+  }
+
+  /** State to begin with: the URL's, else what it was before the element went, else Python's. */
+  recall() {
+    const { data } = this;
+    const kept = memory.maps.get(data.key) ?? {};
+    const link = data.address ? readAddress(data) : {};
+    const shared = memory.camera && within(memory.camera, data.bounds) ? memory.camera : null;
+    this.mode = link.mode ?? kept.mode ?? data.mode;
+    this.show = this.fill(link.show ?? kept.show ?? data.show);
+    this.day = link.day ?? Math.max(0, this.dayOf(data.day));
+    this.swipeAt = kept.swipeAt ?? 0.5;
+    const given = { smooth: false, steps: data.steps, stretch: false };
+    const drawn = { stations: true, tracks: true, cities: true, outlines: true };
+    this.options = kept.options ?? { ...given, ...drawn };
+    this.bounded();
+    const camera = link.camera ?? kept.camera ?? shared;
+    this.camera = camera ?? this.whole();
+    this.fitted = !camera; // nobody has moved it yet: it may follow the window
+    this.flown = kept.flown ?? (link.camera ? data.fly?.count : undefined);
+    this.fly();
+  }
+
+  follow(before) {
+    const { data } = this;
+    const stays = this.dayOf(before.days[this.day]?.key);
+    const asked = Math.max(0, this.dayOf(data.day));
+    this.day = data.day !== before.day || stays < 0 ? asked : stays;
+    if (String(data.show) !== String(before.show)) this.show = [...data.show];
+    if (data.mode !== before.mode) this.mode = data.mode;
+    if (data.steps !== before.steps) this.options.steps = data.steps;
+    this.show = this.fill(this.show);
+    this.bounded();
+    this.drawing?.take();
+    this.controls.speak(data.labels);
+    if (String(data.bounds) !== String(before.bounds)) this.reset();
+    this.fly();
+    this.relayout();
+    return this.clock.go(this.day);
+  }
+
+  /** Three layers, whatever was asked for: what is not known is left out, what lacks is filled in. */
+  fill(show) {
+    const known = this.data.layers.map((layer) => layer.id);
+    const wanted = [...show.filter((id) => known.includes(id)), ...known];
+    const filled = wanted.filter((id, i) => i < show.length || wanted.indexOf(id) === i);
+    while (filled.length < 3) filled.push(filled[0]);
+    return filled.slice(0, 3);
+  }
+
+  bounded() {
+    const { length } = this.data.layers;
+    if (length < CHOICES[this.mode]) this.mode = length > 1 ? 'two' : 'single';
+  }
+
+  fly() {
+    const { fly } = this.data;
+    if (!fly || fly.count === this.flown) return;
+    this.flown = fly.count;
+    this.look(fly);
+    this.at = [fly.longitude, fly.latitude];
+  }
+
+  // ---- what is where ------------------------------------------------------------------------
+
+  dayOf(key) {
+    return this.data.days.findIndex((day) => day.key === key);
+  }
+
+  layer(id) {
+    return this.data.layers.find((layer) => layer.id === id);
+  }
+
+  url(id, day) {
+    return this.data.days[day].urls[id];
+  }
+
+  /** Layers that the mode of now chooses. */
+  shown() {
+    return this.show.slice(0, CHOICES[this.mode]);
+  }
+
+  /** Pane id → layer id. */
+  chosen() {
+    if (this.mode === 'blink') return { p0: this.show[this.phase] };
+    return Object.fromEntries(this.shown().map((id, i) => [`p${i}`, id]));
+  }
+
+  size() {
+    return { width: this.stage.clientWidth, height: this.stage.clientHeight };
+  }
+
+  panes() {
+    return panesOf(this.mode, this.size().width, this.swipeAt);
+  }
+
+  paneSize() {
+    const { width, height } = this.size();
+    return { width: this.mode === 'swipe' ? width : this.panes()[0].width, height };
+  }
+
+  colours(id) {
+    return colours(this, this.layer(id).scale);
+  }
+
+  whole() {
+    const { width, height } = this.paneSize();
+    return fit(this.data.bounds, Math.max(width, 50), Math.max(height, 50));
+  }
+
+  /** Pixels that a cell of the finest layer is wide. */
+  cellPixels() {
+    const widths = this.data.layers.map((l) => (l.bounds[2] - l.bounds[0]) / l.columns);
+    return (Math.min(...widths) * 512 * 2 ** this.camera.zoom) / 360;
+  }
+
+  // ---- what the reader does -----------------------------------------------------------------
+
+  setMode(mode) {
+    this.mode = mode;
+    this.phase = 0;
+    if (this.fitted) this.camera = this.whole();
+    this.relayout();
+    this.clock.go(this.day);
+  }
+
+  setLayer(slot, id) {
+    this.show[slot] = id;
+    this.relayout();
+    this.clock.go(this.day);
+  }
+
+  setOption(name, on) {
+    this.options[name] = on;
+    if (on && name === 'steps') this.options.stretch = false;
+    if (on && name === 'stretch') this.options.steps = false;
+    this.relayout();
+    this.shownAnew();
+  }
+
+  setSwipe(share) {
+    this.swipeAt = Math.max(0.05, Math.min(0.95, share));
+    this.layout();
+    this.moved();
+  }
+
+  /** Show the other of two layers. */
+  blink() {
+    if (this.mode !== 'blink') return;
+    this.phase = 1 - this.phase;
+    this.shownAnew();
+    this.announce(this.layer(this.chosen().p0).title);
+  }
+
+  look({ longitude, latitude, zoom }) {
+    const [west, south, east, north] = this.data.bounds;
+    this.camera = {
+      longitude: Math.max(west, Math.min(east, longitude)),
+      latitude: Math.max(south, Math.min(north, latitude)),
+      zoom: Math.max(FARTHEST, Math.min(NEAREST, zoom)),
+    };
+    this.fitted = false;
+    this.drawing?.look();
+    this.standIn?.show();
+    this.moved();
+  }
+
+  dragged({ longitude, latitude, zoom }, paneId) {
+    const pane = this.panes().find((p) => p.id === paneId);
+    if (pane) this.look(paneCamera({ longitude, latitude, zoom }, pane, this.mode, this.size().width, -1));
+  }
+
+  reset() {
+    this.look(this.whole());
+    this.fitted = true;
+  }
+
+  pointAt(at) {
+    this.at = at;
+    this.read();
+    this.drawing?.pens();
+  }
+
+  pointAtCentre() {
+    this.pointAt([this.camera.longitude, this.camera.latitude]);
+    this.announce(sentence(this, this.at));
+  }
+
+  /** Tell Python about a place: the page opens its series. */
+  inspect(at, station = null) {
+    if (this.painted === null) return;
+    this.pointAt(at);
+    const near = station
+      ? { station, km: distanceKm(at[0], at[1], station.lon, station.lat) }
+      : stationNear(this, at);
+    const values = valuesAt(this, at);
+    this.click = {
+      lon: at[0],
+      lat: at[1],
+      day: this.data.days[this.painted].key,
+      values: Object.fromEntries(Object.entries(values).map(([id, v]) => [id, v ?? null])),
+      station: near?.station.id ?? null,
+      km: near?.km ?? null,
+      count: Date.now(),
+    };
+    this.announce(sentence(this, at));
+    this.tell();
+  }
+
+  async savePicture() {
+    const name = `airlens-${this.shown().join('-')}-${this.data.days[this.painted ?? this.day].key}`;
+    if (this.drawing) save(await pictureOf(this), `${name}.png`);
+  }
+
+  /** The server writes the page; what it must show goes in the address. */
+  savePage() {
+    const link = document.createElement('a');
+    link.href = `${this.data.snapshot}?${new URLSearchParams(this.asked())}`;
+    link.download = '';
+    link.click();
+  }
+
+  // ---- who must know ------------------------------------------------------------------------
+
+  /** The panes, their heads or their colours have changed. */
+  relayout() {
+    this.relabel();
+    this.layout();
+    this.moved();
+  }
+
+  relabel() {
+    this.controls.refresh();
+    buildSlots(this);
+    this.read();
+  }
+
+  layout() {
+    const handle = this.root.querySelector('.handle');
+    handle.style.left = `${this.swipeAt * 100}%`;
+    handle.setAttribute('aria-valuenow', String(Math.round(this.swipeAt * 100)));
+    this.drawing?.layout();
+    this.standIn?.show();
+  }
+
+  /** Another day, layer or colouring is to be seen. */
+  shownAnew() {
+    if (this.options.stretch) buildLegends(this);
+    this.drawing?.show();
+    this.standIn?.show();
+    this.read();
+    this.moved();
+    if (this.standIn) this.onFrame();
+  }
+
+  /** A frame has been drawn: what tests and measurements wait for. */
+  onFrame() {
+    if (this.painted === null) return;
+    const { dataset } = this.root;
+    dataset.first ??= (performance.now() - this.began).toFixed(0);
+    dataset.day = this.data.days[this.painted].key;
+    dataset.shown = Object.values(this.chosen()).join(' ');
+    if (this.clock.began) dataset.step = (performance.now() - this.clock.began).toFixed(1);
+    this.clock.began = 0;
+  }
+
+  /** Camera, mode, day, layers or options have changed: remember them, here and in the URL. */
+  moved() {
+    memory.camera = this.fitted ? memory.camera : this.camera;
+    const { mode, show, options, swipeAt, flown } = this;
+    memory.maps.set(this.data.key, { camera: this.fitted ? null : this.camera, mode, show, options, swipeAt, flown });
+    const asked = this.asked();
+    const same = this.data.day === this.data.days[this.day].key;
+    const chose = this.shown().join() !== this.data.show.slice(0, CHOICES[mode]).join();
+    this.address?.say({
+      at: this.fitted ? null : asked.at,
+      view: mode === this.data.mode ? null : mode,
+      on: same ? null : asked.on,
+      show: chose ? asked.show : null,
+    });
+    if (this.data.reportDay && !same && !this.clock.playing) this.tellSoon();
+  }
+
+  /** What is to be seen, as text: for the URL, the stand-in and the saved page. */
+  asked() {
+    const { longitude, latitude, zoom } = this.camera;
+    return {
+      at: `${longitude.toFixed(4)},${latitude.toFixed(4)},${zoom.toFixed(2)}`,
+      view: this.mode,
+      on: this.data.days[this.day].key,
+      show: this.shown().join(' '),
+      steps: this.options.steps ? '1' : '',
+      dark: this.dark ? '1' : '',
+    };
+  }
+
+  tellSoon() {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.tell(), REST_MS);
+  }
+
+  tell() {
+    clearTimeout(this.telling);
+    const { longitude, latitude, zoom } = this.camera;
+    this.send('said', {
+      click: this.click ?? null,
+      day: this.data.days[this.day].key,
+      mode: this.mode,
+      show: this.shown(),
+      camera: [longitude, latitude, zoom],
+    });
+  }
+
+  read() {
+    writeValues(this, valuesAt(this, this.at));
+    this.root.querySelector('.reading').textContent = sentence(this, this.at);
+    this.root.dataset.at = this.at ? this.at.map((v) => v.toFixed(5)).join() : '';
+  }
+
+  announce(text) {
+    clearTimeout(this.speech);
+    this.speech = setTimeout(() => (this.root.querySelector('.said').textContent = text), SPEECH_MS);
+  }
+
+  /** A sentence on the map, or none; while there is one, the map is dimmed. */
+  note(text) {
+    const note = this.root.querySelector('.note');
+    note.hidden = !text;
+    note.textContent = text ?? '';
+    this.root.classList.toggle('dimmed', Boolean(text));
+  }
+
+  resized() {
+    if (!this.size().width) return;
+    if (this.fitted) this.camera = this.whole();
+    buildSlots(this);
+    this.read();
+    this.layout();
+  }
+
+  theme() {
+    const style = getComputedStyle(this.root);
+    this.ink = style.color;
+    this.font = style.fontFamily;
+    const [r, g, b] = this.ink.match(/[\d.]+/g).map(Number);
+    this.dark = r + g + b > 384; // light ink: dark ground
+  }
+
+  retheme() {
+    this.theme();
+    buildLegends(this);
+    this.drawing?.pens();
+    this.standIn?.show();
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.telling);
+    this.clock.playing = false;
+    this.observer?.disconnect();
+    this.address?.close();
+    this.drawing?.close();
+    this.standIn?.close();
+  }
+}
+
+function within({ longitude, latitude }, [west, south, east, north]) {
+  return longitude >= west && longitude <= east && latitude >= south && latitude <= north;
+}
+
+export default function draw(component) {
+  const root = component.parentElement.querySelector('.airmap');
+  root.airmap ??= new LinkedMaps(root);
+  root.airmap.update(component);
+  // Streamlit cleans up before every call too; only an element that has left the page is over.
+  return () =>
+    setTimeout(() => {
+      if (root.isConnected) return;
+      root.airmap?.close();
+      root.airmap = null;
+    });
+}

@@ -1,0 +1,289 @@
+"""What a map shows, as plain frozen values, and the pydeck specification that draws it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+import pydeck as pdk
+from numpy.typing import NDArray
+
+from app.maps.store import asset_url, publish, publish_json
+from app.palette import Scale, wire
+from engine.grid import Grid
+
+Mode = Literal["three", "two", "swipe", "blink", "single"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+ROLES = ("used", "withheld")
+PANES = ("p0", "p1", "p2")
+OUTLINES = ("coast", "provinces", "lakes")
+NEAREST_ZOOM, FARTHEST_ZOOM = 13.0, 2.0
+
+
+@dataclass(frozen=True)
+class RasterLayer:
+    """One variable that can be looked at.
+
+    Attributes:
+        name: Identifier, for example "fine"; letters, digits, "-" and "_".
+        title: As people read it, for example "Fine map, 1 km".
+        short: Title for the read-out, where space is scarce.
+        grid: Where its cells lie; the picture is pinned to `grid.bounds`.
+        scale: Its colours.
+    """
+
+    name: str
+    title: str
+    grid: Grid
+    scale: Scale
+    short: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"{self.name!r} is not a plain name")
+
+
+@dataclass(frozen=True)
+class Day:
+    """One step of time.
+
+    Attributes:
+        key: Short and stable, for the URL: "2015-01-10".
+        label: As people read it.
+        rasters: Layer name → address that `publish` or `offer` gave. A layer may be missing.
+    """
+
+    key: str
+    label: str
+    rasters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stations:
+    """Places that do not move.
+
+    Attributes:
+        table: Columns `id`, `name`, `latitude`, `longitude`, `role` ("used" or "withheld").
+        values: (days, stations), in the unit of the scale; NaN is an invalid day.
+        scale: Colours: take the one of the concentration map.
+    """
+
+    table: pd.DataFrame
+    values: NDArray[np.floating]
+    scale: Scale
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Samples of mobile sensors.
+
+    Attributes:
+        table: Columns `id` (of the sensor), `day` (key of the day), `latitude`, `longitude`,
+            `value` (NaN is invalid) and `role`; in order of time.
+        scale: Colours.
+    """
+
+    table: pd.DataFrame
+    scale: Scale
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a map, its Leaflet stand-in and its snapshot are drawn from.
+
+    Attributes:
+        days: Steps of time, at least one.
+        layers: What can be looked at, in the order of the panes.
+        day: Key of the day to begin with.
+        mode: How to begin.
+        show: Layers of the panes to begin with.
+        labels: Texts, by the keys of `labels.LABELS`.
+        language: "en" or "zh": which names of cities.
+        title: Printed on exported pictures.
+        credit: Data, model and licence, printed on exported pictures.
+        synthetic: Whether the data are made up: the map then says DEMO wherever it goes.
+        stations: Fixed places, or None.
+        tracks: Moving ones, or None.
+        outlines: Which of `OUTLINES` to draw.
+    """
+
+    days: tuple[Day, ...]
+    layers: tuple[RasterLayer, ...]
+    day: str
+    mode: Mode
+    show: tuple[str, ...]
+    labels: Mapping[str, str]
+    language: str = "en"
+    title: str = ""
+    credit: str = ""
+    synthetic: bool = False
+    stations: Stations | None = None
+    tracks: Tracks | None = None
+    outlines: tuple[str, ...] = OUTLINES
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.days or not self.layers:
+            raise ValueError("a map needs a day and a layer")
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) < len(names):
+            raise ValueError(f"layers {names} are not all different")
+        if unknown := set(self.show) - set(names):
+            raise ValueError(f"panes show {sorted(unknown)}, which are no layers")
+        if self.mode not in MODES:
+            raise ValueError(f"mode {self.mode!r} is none of {MODES}")
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of all layers together."""
+        boxes = [layer.grid.bounds for layer in self.layers]
+        return (
+            min(b.west for b in boxes),
+            min(b.south for b in boxes),
+            max(b.east for b in boxes),
+            max(b.north for b in boxes),
+        )
+
+
+def box(layer: RasterLayer) -> tuple[float, float, float, float]:
+    """West, south, east, north edges of a layer's outermost cells."""
+    b = layer.grid.bounds
+    return b.west, b.south, b.east, b.north
+
+
+def to_wire(view: View) -> dict[str, object]:
+    """The view as the browser wants it. Rasters and tables travel as addresses."""
+    return {
+        "days": [{"key": d.key, "label": d.label, "urls": dict(d.rasters)} for d in view.days],
+        "layers": [
+            {
+                "id": layer.name,
+                "title": layer.title,
+                "short": layer.short or layer.title,
+                "rows": layer.grid.rows,
+                "columns": layer.grid.columns,
+                "bounds": box(layer),
+                "scale": layer.scale.name,
+            }
+            for layer in view.layers
+        ],
+        "scales": {scale.name: wire(scale) for scale in _scales(view)},
+        "spec": deck_spec(tuple((layer.name, box(layer)) for layer in view.layers), view.outlines),
+        "bounds": view.bounds(),
+        "day": view.day,
+        "mode": view.mode,
+        "show": list(view.show),
+        "labels": dict(view.labels),
+        "language": view.language,
+        "title": view.title,
+        "credit": view.credit,
+        "synthetic": view.synthetic,
+        "stations": _stations(view.stations),
+        "tracks": _tracks(view.tracks),
+        "deck": asset_url("deck.js"),
+        "cities": asset_url("cities.json"),
+    }
+
+
+@lru_cache(maxsize=64)
+def deck_spec(
+    rasters: tuple[tuple[str, tuple[float, float, float, float]], ...],
+    outlines: tuple[str, ...] = OUTLINES,
+) -> str:
+    """The deck.gl specification, written by pydeck.
+
+    Layer ids say what the browser does with them: `raster:NAME` gets the picture of a day and
+    shows in the panes that chose it; `lines:…` and `points:…` show in every pane.
+
+    Args:
+        rasters: Name and west, south, east, north of each.
+        outlines: Names of line files in assets/geo; those that are not installed are left out.
+    """
+    layers = [_raster(name, bounds) for name, bounds in rasters]
+    for name in outlines:
+        url = asset_url(f"{name}.geojson")
+        if url:
+            layers.append(_lines(name, url))
+    layers += [_points("tracks", 9), _points("stations", 15)]
+    views = [pdk.View("MapView", id=pane, controller=False) for pane in PANES]
+    # `map_provider=None` alone means: no base map. With `map_style=None` as well, Streamlit's
+    # own chart would ask a tile server; ours would not, but a spec may be reused.
+    deck = pdk.Deck(layers=layers, views=views, map_provider=None)
+    return str(deck.to_json())
+
+
+def _raster(name: str, bounds: tuple[float, float, float, float]) -> pdk.Layer:
+    return pdk.Layer(
+        "BitmapLayer",
+        id=f"raster:{name}",
+        bounds=list(bounds),
+        # The picture's rows are even in latitude; without this they would be drawn as even in
+        # Mercator, up to six kilometres off. A quoted string, or pydeck takes it for code.
+        _imageCoordinateSystem="'lnglat'",
+        pickable=False,
+    )
+
+
+def _lines(name: str, url: str) -> pdk.Layer:
+    return pdk.Layer(
+        "GeoJsonLayer",
+        id=f"lines:{name}",
+        data=url,
+        filled=False,
+        stroked=True,
+        line_width_units="'pixels'",
+        get_line_width=1.2 if name == "coast" else 0.8,
+        pickable=False,
+    )
+
+
+def _points(name: str, size: int) -> pdk.Layer:
+    return pdk.Layer(
+        "IconLayer",
+        id=f"points:{name}",
+        data=[],
+        size_units="'pixels'",
+        get_size=size,
+        pickable=False,
+    )
+
+
+def _scales(view: View) -> list[Scale]:
+    scales = [layer.scale for layer in view.layers]
+    scales += [points.scale for points in (view.stations, view.tracks) if points is not None]
+    return scales
+
+
+def _stations(stations: Stations | None) -> dict[str, str] | None:
+    if stations is None:
+        return None
+    table = stations.table
+    columns = {
+        "id": table["id"].astype(str).tolist(),
+        "name": table["name"].astype(str).tolist(),
+        "lat": table["latitude"].round(5).tolist(),
+        "lon": table["longitude"].round(5).tolist(),
+        "withheld": (table["role"] == "withheld").astype(int).tolist(),
+    }
+    return {
+        "url": publish_json(columns),
+        "values": publish(stations.values),
+        "scale": stations.scale.name,
+    }
+
+
+def _tracks(tracks: Tracks | None) -> dict[str, str] | None:
+    if tracks is None:
+        return None
+    table = tracks.table
+    values = table["value"].round(1).astype(object).where(table["value"].notna(), None)
+    columns = {
+        "id": table["id"].astype(str).tolist(),
+        "day": table["day"].astype(str).tolist(),
+        "lat": table["latitude"].round(5).tolist(),
+        "lon": table["longitude"].round(5).tolist(),
+        "value": values.tolist(),
+        "withheld": (table["role"] == "withheld").astype(int).tolist(),
+    }
+    return {"url": publish_json(columns), "scale": tracks.scale.name}

@@ -1,0 +1,149 @@
+"""A page with nothing but the map, on values that are known in closed form.
+
+Coarse, fine and error on 90 × 100 and 720 × 800 cells over eastern China, thirty days, stations of
+both roles. What the maps show is a function of day, row and column, so that a test can ask for any
+value; `?` parameters choose what a test needs.
+"""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import palette
+from app.maps.component import Fly, linked_maps
+from app.maps.layers import Day, RasterLayer, Stations, Tracks
+from app.maps.store import offer, publish
+from engine.blocks import block_mean
+from engine.grid import Grid
+
+FINE = Grid(north=34.196, west=116.004, step_lat=0.008, step_lon=0.008, rows=720, columns=800)
+COARSE = FINE.coarsen(8)
+DAYS = 30
+BREAKS = (35.0, 60.0, 115.0)
+
+
+def fine_values(day: int) -> np.ndarray:
+    """(720, 800) concentration of a day, a hole and a corner without data."""
+    y, x = np.mgrid[0:720, 0:800].astype(np.float32)
+    field = 55 + 30 * np.sin(x / 140 + day * 0.3) + 25 * np.cos(y / 110 - day * 0.2)
+    field += 60 * np.exp(-((x - 420 - 6 * day) ** 2 + (y - 330) ** 2) / 5000)
+    field += 6 * np.sin(x / 5) * np.cos(y / 7)
+    field[(x + 720 - y) < 160] = np.nan
+    field[(x - 620) ** 2 + (y - 160) ** 2 < 45**2] = np.nan
+    return np.maximum(field, 0)
+
+
+def error_values(day: int) -> np.ndarray:
+    """(720, 800) error of a day."""
+    y, x = np.mgrid[0:720, 0:800].astype(np.float32)
+    error = 22 * np.sin(x / 60 + day * 0.2) * np.cos(y / 70)
+    return np.where(np.isnan(fine_values(day)), np.nan, error)
+
+
+def graticule_values() -> np.ndarray:
+    """(720, 800): 100 on the cells that every half degree runs through, 0 elsewhere."""
+    lat, lon = FINE.latitude[:, None], FINE.longitude[None, :]
+    near = lambda a, step: np.abs(a / 0.5 - np.round(a / 0.5)) * 0.5 < step / 2  # noqa: E731
+    return np.where(near(lat, 0.008) | near(lon, 0.008), 100.0, 0.0) + 0 * lat
+
+
+def coarse_values(day: int) -> np.ndarray:
+    """(90, 100) block means."""
+    return block_mean(fine_values(day), 8)
+
+
+def layers() -> list[RasterLayer]:
+    """The three layers."""
+    pm = palette.concentration("day", breaks=BREAKS, names=("A", "B", "C", "D"))
+    return [
+        RasterLayer("coarse", "Coarse, 8 km", COARSE, pm, "Coarse"),
+        RasterLayer("fine", "Fine, 1 km", FINE, pm, "Fine"),
+        RasterLayer("error", "Error", FINE, palette.bias("day"), "Error"),
+    ]
+
+
+def days(count: int) -> list[Day]:
+    """The steps; nothing is computed until a browser asks."""
+    out = []
+    for d in range(count):
+        when = pd.Timestamp("2015-01-01") + pd.Timedelta(days=d)
+        urls = {
+            "coarse": offer(f"test-coarse-{d}", lambda d=d: coarse_values(d)),
+            "fine": offer(f"test-fine-{d}", lambda d=d: fine_values(d)),
+            "error": offer(f"test-error-{d}", lambda d=d: error_values(d)),
+        }
+        out.append(Day(f"{when:%Y-%m-%d}", f"{when.day} {when:%B %Y}", urls))
+    return out
+
+
+def stations(count: int) -> Stations:
+    """Six stations: used, withheld, one invalid."""
+    table = pd.DataFrame(
+        {
+            "id": [f"S{i}" for i in range(6)],
+            "name": ["Nanjing", "Hefei", "Xuzhou", "Wuxi", "Bengbu", "Suzhou"],
+            "latitude": [32.05, 31.86, 34.0, 31.57, 32.93, 31.30],
+            "longitude": [118.78, 117.28, 117.2, 120.30, 117.37, 120.62],
+            "role": ["used", "withheld", "used", "used", "used", "withheld"],
+        }
+    )
+    values = 60 + 20 * np.sin(np.arange(count)[:, None] / 4 + np.arange(6)[None])
+    values[:, 4] = np.nan
+    return Stations(table, values, layers()[0].scale)
+
+
+def tracks() -> Tracks:
+    """One mobile sensor, a little way each day."""
+    n = 40
+    return Tracks(
+        pd.DataFrame(
+            {
+                "id": ["bus 1"] * n,
+                "day": ["2015-01-01"] * n,
+                "latitude": 30.5 + 0.02 * np.arange(n),
+                "longitude": 118.0 + 0.03 * np.arange(n),
+                "value": 40 + 1.5 * np.arange(n),
+                "role": ["used"] * n,
+            }
+        ),
+        layers()[0].scale,
+    )
+
+
+def main() -> None:
+    """The page."""
+    st.set_page_config(layout="wide", page_title="Map test")
+    ask = st.query_params
+    count = int(ask.get("days", DAYS))
+    steps = days(count)
+    chosen = layers()
+    if "graticule" in ask:
+        url = publish(graticule_values())
+        chosen = [RasterLayer("graticule", "Graticule", FINE, palette.concentration("day"))]
+        steps = [Day("2015-01-01", "1 January 2015", {"graticule": url})]
+    runs = st.session_state.runs = st.session_state.get("runs", 0) + 1
+    where = st.empty()
+
+    if st.toggle("Show the map", value=True):
+        fly = Fly(118.78, 32.05, 9.0, 1) if st.button("Fly to Nanjing") else None
+        state = linked_maps(
+            "map",
+            days=steps,
+            layers=chosen,
+            day=steps[0].key,
+            mode="single" if "graticule" in ask else "three",
+            stations=None if "graticule" in ask else stations(count),
+            tracks=tracks() if "tracks" in ask else None,
+            title="PM2.5, eastern China",
+            credit="Synthetic test values · no licence needed · AirLens",
+            synthetic="graticule" not in ask,
+            report_day="report" in ask,
+            stale=ask.get("stale", ""),
+            fly=fly,
+            language=ask.get("lang", "en"),
+            outlines=() if "graticule" in ask else ("coast", "provinces", "lakes"),
+        )
+        where.caption(f"runs {runs} · click {state.click} · day {state.day}")
+
+
+main()
