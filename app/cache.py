@@ -4,6 +4,7 @@ Each function is a thin call into the engine. What is kept of a dataset goes by 
 that a dataset imported again under its old name is read again.
 """
 
+import csv
 import datetime as dt
 import threading
 
@@ -17,6 +18,8 @@ from app import points
 from app.runs import Runs
 from app.summary import Place
 from engine import library
+from engine.errors import EngineError
+from engine.paths import ASSETS
 
 # Results of models that are kept, all users together. A day of 800 × 720 with coarse, fine, target
 # and error is 7 MB in float32: this is about twenty of them.
@@ -26,19 +29,34 @@ RESULT_BYTES = 150 * 2**20
 
 
 @st.cache_resource(ttl=2, show_spinner=False)
+def _shelf() -> tuple[dict[str, library.DatasetInfo], tuple[EngineError, ...]]:
+    """What the library holds, and what is damaged in it; looked at again every two seconds."""
+    found, damaged = {}, []
+    for name in library.names():
+        try:
+            found[name] = library.info(name)
+        except EngineError as error:
+            damaged.append(error)
+    return found, tuple(damaged)
+
+
 def datasets() -> tuple[library.DatasetInfo, ...]:
-    """What the library holds. Looked at again every two seconds: an import shows by itself."""
-    return tuple(library.info(name) for name in library.names())
+    """What the library holds. An import shows by itself."""
+    return tuple(_shelf()[0].values())
+
+
+def damaged() -> tuple[EngineError, ...]:
+    """What is wrong with datasets that cannot be listed."""
+    return _shelf()[1]
 
 
 def info(name: str) -> library.DatasetInfo:
     """What is known about a dataset.
 
     Raises:
-        NotFoundError: If there is none of this name.
+        EngineError: If there is none of this name, or its record is damaged.
     """
-    known = {entry.name: entry for entry in datasets()}
-    return known[name] if name in known else library.info(name)
+    return _shelf()[0].get(name) or library.info(name)
 
 
 def opened(name: str) -> xr.Dataset:
@@ -133,8 +151,22 @@ def runs() -> Runs[xr.Dataset]:
 
 @st.cache_resource(show_spinner=False)
 def places() -> tuple[Place, ...]:
-    """The cities we know, most people first."""
-    raise NotImplementedError
+    """The cities we know, most people first; none where the list is not installed."""
+    path = ASSETS / "geo" / "cities.csv"
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8", newline="") as file:
+        found = [
+            Place(
+                row["name_en"],
+                row["name_zh"],
+                float(row["lat"]),
+                float(row["lon"]),
+                int(float(row["population"] or 0)),
+            )
+            for row in csv.DictReader(file)
+        ]
+    return tuple(sorted(found, key=lambda place: -place.population))
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import cache
-from app.request import WHOLE
 from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
@@ -43,7 +42,7 @@ class PageChoices:
 
     def regions(self, dataset: str) -> Sequence[str]:
         """The whole, and the named regions that the dataset covers."""
-        return (WHOLE, *regions.inside(cache.info(dataset).bounds))
+        return (regions.WHOLE, *regions.inside(cache.info(dataset).bounds))
 
     def models(self, dataset: str) -> Sequence[str]:
         """Models of the page's tasks that read this kind of dataset."""

@@ -13,7 +13,6 @@ from typing import Protocol
 from engine.errors import RequestError
 from engine.grid import Region
 
-WHOLE = "all"  # the region that is the whole dataset
 LATEST = "latest"  # the date that is the dataset's last
 KEYS = ("dataset", "date", "region", "model", "standard")
 # Longest value of a key that is quoted back to the reader of a broken link.

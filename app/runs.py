@@ -6,7 +6,7 @@ when together they pass a number of bytes. One thread works for each device, so 
 never put two models on one GPU. The work tells its progress; the time left is estimated from it,
 and before the first word of it from the last run of the same kind.
 
-No Streamlit here, and nothing of the engine but its errors: the work is any function.
+No Streamlit here, and no model: the work is any function that tells its progress.
 """
 
 import threading
@@ -15,6 +15,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
+
+from engine.progress import Cancelled, Progress, Stop
 
 Result = TypeVar("Result")
 Given = TypeVar("Given", covariant=True)
@@ -25,16 +27,10 @@ OVER: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 ENOUGH_TO_TELL = 0.02
 
 
-class Cancelled(Exception):  # noqa: N818 - it is the end someone asked for, not an error
-    """Raised by the work when it sees that nobody waits for it any more."""
-
-
 class Work(Protocol[Given]):
     """What a run does."""
 
-    def __call__(
-        self, *, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
-    ) -> Given:
+    def __call__(self, *, progress: Progress, cancelled: Stop) -> Given:
         """The result. Calls `progress(share done, what it is doing)`, looks at `cancelled()`."""
         ...
 

@@ -13,6 +13,7 @@ from app import cache, i18n
 from app.choices import PageChoices
 from app.i18n import Words
 from app.request import Note, Selection, read, settle, step, write
+from engine.regions import REGIONS, WHOLE
 
 REMEMBERED = 12  # selections of this session, for pages of another kind
 
@@ -78,8 +79,10 @@ def dataset_title(name: str, words: Words) -> str:
 
 def region_title(region: str, words: Words) -> str:
     """A region as people call it; a box as its numbers."""
-    key = f"regions.{region.replace('-', '_')}"
-    return words(key) if key in words else region
+    if region == WHOLE:
+        return words("sidebar.region_all")
+    known = REGIONS.get(region)
+    return words.either(known.en, known.zh) if known else region
 
 
 def model_title(name: str, words: Words) -> str:

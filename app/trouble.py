@@ -8,14 +8,17 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from app import cache
 from app.i18n import Words
-from app.request import WHOLE, Selection, nearest
+from app.request import Selection, nearest
 from app.sidebar import wish
 from engine.errors import DataError, EngineError, NotFoundError, RequestError, StorageError
+from engine.regions import WHOLE
 
 log = logging.getLogger("airlens")
 
 OFFERED_DATES = 4
+DEMO = "demo"
 
 
 @contextmanager
@@ -43,7 +46,8 @@ def say(error: EngineError, words: Words) -> None:
     }
     lead = words(kinds.get(type(error), "trouble.any"))
     # The engine speaks English; the lead says in the reader's language what kind of trouble it is.
-    st.error(f"**{lead}**  \n{_plain(str(error))}", icon=":material/error:")
+    said = str(error)
+    st.error(f"**{lead}**  \n{_plain(said[:1].upper() + said[1:])}", icon=":material/error:")
     _ways_out(words)
 
 
@@ -74,12 +78,13 @@ def _ways_out(words: Words) -> None:
                 on_click=wish,
                 kwargs={"region": WHOLE},
             )
-        if not recent or recent[0].dataset != "demo":
+        demo = any(entry.name == DEMO for entry in cache.datasets())
+        if demo and (not recent or recent[0].dataset != DEMO):
             st.button(
                 words("trouble.demo"),
                 key="way_demo",
                 on_click=wish,
-                kwargs={"dataset": "demo", "region": WHOLE},
+                kwargs={"dataset": DEMO, "region": WHOLE},
             )
 
 

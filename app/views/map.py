@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 import xarray as xr
 
@@ -109,7 +110,6 @@ def _explore(sheet: Sheet) -> None:
         if sheet.shown.stale
         else "",
         report_day=True,
-        height=MAP_HEIGHT,
     )
     if state.day != sheet.day.isoformat() and not sheet.shown.stale:
         sidebar.wish(date=state.day)
@@ -142,6 +142,8 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
         return None
     dates = panes.window(cache.dates(sheet.selection.dataset), sheet.day)
     values = cache.averages(beside, tuple(dates), sheet.info.period)
+    if not np.isfinite(values).any():
+        return None  # a network that was silent all the while would be rings without a meaning
     return Stations(cache.station_table(beside), values, scale)
 
 

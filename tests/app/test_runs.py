@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from app.runs import Cancelled, Runs
+from app.runs import Runs
+from engine.progress import Cancelled
 
 WAIT = 10  # seconds; only a failure waits as long
 
