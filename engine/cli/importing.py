@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from engine import library
 from engine.data.options import ReadOptions
@@ -98,12 +97,9 @@ def datasets_command(
     if not found:
         typer.echo("No datasets yet. Import some: airlens import grid FILES --name NAME")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind", "period", "from", "to", "size"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("source", no_wrap=True, overflow="ellipsis")
-    for about in found:
-        table.add_row(
+    rows = [("name", "kind", "period", "from", "to", "size", "source")]
+    rows += [
+        (
             about.name,
             f"{about.kind} (DEMO)" if about.synthetic else about.kind,
             about.period,
@@ -112,7 +108,12 @@ def datasets_command(
             size(about),
             about.source,
         )
-    Console().print(table)
+        for about in found
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
+        typer.echo("  ".join(cells).rstrip())
 
 
 def sentence(about: library.DatasetInfo) -> str:
@@ -128,7 +129,7 @@ def size(about: library.DatasetInfo) -> str:
     words = {"valid_time": "times", "station": "stations", "sample": "samples"}
     shape = dict(about.shape)
     cells = [str(shape.pop(d)) for d in ("latitude", "longitude") if d in shape]
-    parts = [f"{n} {words.get(d, d)}" for d, n in shape.items()]
+    parts = [f"{n} {words.get(d, d).removesuffix('s' if n == 1 else '')}" for d, n in shape.items()]
     return ", ".join([*parts, f"{' × '.join(cells)} cells"] if cells else parts)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError, RasterioIOError
-from rasterio.transform import from_origin
-from rasterio.warp import Resampling, calculate_default_transform, reproject
+from rasterio.transform import Affine
+from rasterio.warp import Resampling, reproject, transform_bounds
+from rasterio.warp import transform as transform_points
 
 from engine.data.calendar import Times, date_in_name
 from engine.data.curvilinear import nice_step
@@ -91,11 +92,11 @@ def placement(plan: Plan) -> Placement:
             latitude = transform.f + transform.e * (np.arange(rows) + 0.5)
             longitude = transform.c + transform.a * (np.arange(columns) + 0.5)
             return regular(latitude, longitude, where=plan.path.name)
-        bounds = file.bounds
-    natural, width, height = calculate_default_transform(crs, "EPSG:4326", columns, rows, *bounds)
-    grid = _snapped(natural, width, height)
-    target = from_origin(
-        grid.west - grid.step_lon / 2, grid.north + grid.step_lat / 2, grid.step_lon, grid.step_lat
+        box = transform_bounds(crs, "EPSG:4326", *file.bounds)
+        grid = _grid_over(box, _cell_degrees(file))
+    target = Affine(
+        *(grid.step_lon, 0, grid.west - grid.step_lon / 2),
+        *(0, -grid.step_lat, grid.north + grid.step_lat / 2),
     )
 
     def place(values: Map) -> Map:
@@ -117,12 +118,21 @@ def placement(plan: Plan) -> Placement:
     return Placement(grid, place, (f"Reprojected: {method}.",), method)
 
 
-def _snapped(natural: rasterio.Affine, width: int, height: int) -> Grid:
-    """A grid of round steps over the box of GDAL's own choice, centres on multiples of the step."""
-    step = nice_step(float(natural.a))
-    south, east = natural.f + natural.e * height, natural.c + natural.a * width
-    top, bottom = np.floor(natural.f / step), np.ceil(south / step)
-    left, right = np.ceil(natural.c / step), np.floor(east / step)
+def _cell_degrees(file: rasterio.DatasetReader) -> float:
+    """Height of the middle cell, in degrees of a great circle."""
+    row, column = file.height // 2, file.width // 2
+    ends = [file.xy(row, column, offset=edge) for edge in ("ul", "ll")]
+    lon, lat = transform_points(file.crs, "EPSG:4326", *map(list, zip(*ends, strict=True)))
+    east = (lon[1] - lon[0]) * np.cos(np.deg2rad(lat[0]))
+    return float(np.hypot(lat[1] - lat[0], east))
+
+
+def _grid_over(box: tuple[float, float, float, float], cell: float) -> Grid:
+    """A grid of round steps, no coarser than the cells, centres on multiples of the step."""
+    west, south, east, north = box
+    step = nice_step(cell)
+    top, bottom = np.floor(north / step), np.ceil(south / step)
+    left, right = np.ceil(west / step), np.floor(east / step)
     return Grid(
         round(float(top * step), 6),
         round(float(left * step), 6),

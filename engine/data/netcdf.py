@@ -126,9 +126,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         times=times,
         period=period,
         others=others,
-        attributes={
-            k: str(v) for k, v in dataset.attrs.items() if isinstance(v, str | int | float)
-        },
+        attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
     )
 
 

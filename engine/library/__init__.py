@@ -10,19 +10,14 @@ from engine.errors import NotFoundError, StorageError
 from engine.library import demo, grids, tables
 from engine.library.importing import import_files, store
 from engine.library.manifest import FILE, DatasetInfo, OriginFile, load
-from engine.library.selection import dates_of, local_dates, no_data_on, on_date
 from engine.library.storage import count_files, dataset_folder, stored_names
 
 __all__ = [
     "DatasetInfo",
     "OriginFile",
-    "dates_of",
     "import_files",
     "info",
-    "local_dates",
     "names",
-    "no_data_on",
-    "on_date",
     "open_dataset",
     "store",
 ]

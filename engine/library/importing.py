@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from engine.data import gridded, mobile, stations
 from engine.data.calendar import Times
@@ -19,7 +20,6 @@ from engine.errors import DataError, RequestError
 from engine.library import grids, tables
 from engine.library.grids import Progress
 from engine.library.manifest import FILE, DatasetInfo, OriginFile
-from engine.library.selection import local_dates
 from engine.library.storage import building, dataset_folder, in_use
 from engine.schema import Kind, check, grid_of
 from engine.variables import UG_M3
@@ -188,6 +188,12 @@ def _describe(
         format=str(attributes.get("format", "")),
         airlens_version=version("airlens"),
     )
+
+
+def local_dates(times: Times, utc_offset_hours: float) -> NDArray[np.datetime64]:
+    """Local date of each UTC time, datetime64[D]."""
+    shift = np.timedelta64(round(utc_offset_hours * 3600), "s")
+    return (times.astype("datetime64[s]") + shift).astype("datetime64[D]")
 
 
 def _with_train_end(info: DatasetInfo, times: Times, told: date | None) -> DatasetInfo:
