@@ -26,11 +26,27 @@ MUTED = 72  # per cent of the text colour in quiet text; 4.5:1 on panels in both
 
 def apply(words: Words) -> None:
     """Puts the rules on the page and tells assistive technology which language it is in."""
-    st.html(f"<style>{_variables()}{STYLE}</style>")
+    st.html(f"<style>{_variables()}{_uploader(words)}{STYLE}</style>")
     tag = json.dumps(LANGUAGE_TAGS[words.language])
     st.html(
         f"<script>document.documentElement.lang = {tag}</script>",
         unsafe_allow_javascript=True,
+    )
+
+
+def _uploader(words: Words) -> str:
+    """Streamlit's own words in its uploader, which it has in English only, replaced by ours."""
+    zone = '[data-testid="stFileUploaderDropzone'
+    said = {
+        f'{zone}"] button p': words("adding.browse"),
+        f'{zone}Instructions"] span': words(
+            "adding.limit", mb=st.get_option("server.maxUploadSize")
+        ),
+    }
+    return "".join(
+        f"{where} {{ font-size: 0 }} {where}::after "
+        f"{{ content: {json.dumps(text, ensure_ascii=False)}; font-size: 0.9rem }}\n"
+        for where, text in said.items()
     )
 
 

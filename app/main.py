@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import cache, i18n, look, sidebar, trouble
+from app import adding, cache, i18n, look, sidebar, trouble
 from app.choices import PageChoices
 from app.i18n import Words
 from app.request import Selection
@@ -37,6 +37,7 @@ def main() -> None:
         choices = PageChoices(PAGES[name])
         selection, notes = sidebar.choose(choices)
         sidebar.draw(selection, choices, words)
+        adding.button(words)
         if cache.info(selection.dataset).synthetic and name != "about":
             look.demo_band(words)
         for note in notes:

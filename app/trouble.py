@@ -38,6 +38,12 @@ def told(words: Words) -> Iterator[None]:
 
 def say(error: EngineError, words: Words) -> None:
     """The error in one sentence, and buttons that lead out."""
+    sentence(error, words)
+    _ways_out(words)
+
+
+def sentence(error: EngineError, words: Words) -> None:
+    """The error in one sentence."""
     kinds: dict[type[EngineError], str] = {
         DataError: "trouble.data",
         NotFoundError: "trouble.not_found",
@@ -48,7 +54,6 @@ def say(error: EngineError, words: Words) -> None:
     # The engine speaks English; the lead says in the reader's language what kind of trouble it is.
     said = str(error)
     st.error(f"**{lead}**  \n{_plain(said[:1].upper() + said[1:])}", icon=":material/error:")
-    _ways_out(words)
 
 
 def no_data(selection: Selection, dates: Sequence[dt.date], words: Words) -> None:
