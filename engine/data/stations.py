@@ -149,7 +149,7 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
     layout = LAYOUTS[form]
     cleanings: dict[str, Cleaning] = {}
     parts = [_readings(table, form, layout, places, options, cleanings) for table in tables]
-    notes = [n for t in tables for n in t.notes]
+    notes = [n for p in parts for n in p.table.notes]
     notes += [n for c in cleanings.values() for n in c.finish() if "names no unit" not in n]
     return stations_dataset(
         parts,
@@ -204,8 +204,10 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
 
 
 def _is_coordinates(table: Table) -> bool:
-    has_time = table.find((*TIME, *TIME_UTC, "year", "datetimeutc")) is not None
-    return not has_time and table.find(LATITUDE) is not None and table.find(STATION) is not None
+    entry = VARIABLES["pm2p5"]
+    readings = (*TIME, *TIME_UTC, "year", "datetimeutc", "value", entry.name, *entry.aliases)
+    places = (table.find(LATITUDE), table.find(LONGITUDE), table.find(STATION))
+    return table.find(readings) is None and None not in places
 
 
 def places_of(table: Table) -> Places:

@@ -232,12 +232,9 @@ def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
     ).to_numpy(dtype=bool)
     if has_zone.any() and not has_zone.all():
         odd = int(np.argmax(has_zone[back] != has_zone[back][0]))
-        raise table.bad(
-            odd,
-            column,
-            f"{text[odd]!r} {'has' if has_zone[back][odd] else 'lacks'} a time zone, unlike row 2",
-            "Write all times alike",
-        )
+        has = "has" if has_zone[back][odd] else "lacks"
+        what = f"{str(text[odd])!r} {has} a time zone, unlike row 2"
+        raise table.bad(odd, column, what, "Write all times alike")
     zoned = bool(has_zone.all())
     parsed = _parsed(words, formats, zoned=zoned)
     stamps = _checked(table, column, parsed[back], text)
@@ -260,7 +257,7 @@ def _checked(table: Table, column: str, stamps: Times, text: NDArray[np.str_]) -
         raise table.bad(
             position,
             column,
-            f"{text[position][:40]!r} is no time",
+            f"{str(text[position])[:40]!r} is no time",
             "Write times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
         )
     return stamps.astype("datetime64[ns]")
