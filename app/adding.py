@@ -23,9 +23,11 @@ from engine.data.options import ReadOptions
 from engine.errors import EngineError
 from engine.schema import Kind
 
-COMMANDS = """airlens import grid FILES --name my-maps
-airlens datasets
-airlens serve"""
+COMMANDS = """\
+.venv/bin/airlens import grid FILES --name mine
+.venv/bin/airlens predict bicubic --data mine --date 2015-01-10 --region yrd --out fine.nc
+.venv/bin/airlens evaluate copy,bicubic --data mine --start 2015-01-01 --end 2015-12-31 \\
+    --region yrd --json scores.json"""
 UNITS = ("", "ug m-3", "kg m-3", "mg m-3")
 DEFAULT_OFFSET = 8.0  # China
 

@@ -65,13 +65,13 @@ def bound(rules: Standard, period: str, words: Words) -> Bound | None:
     limit = rules.limit(average)
     if limit is None:
         return None
-    name = words(f"standards.{rules.key.replace('-', '_')}_short")
-    told = words(f"standards.average_{average}")
-    site = _site(limit.site, words)
-    key = "standards.full_month" if period == "month" else "standards.full"
+    name = words(f"limits.{rules.key.replace('-', '_')}")
+    told = words(f"limits.average_{average}")
+    site = site_title(limit.site, words)
+    key = "limits.full_month" if period == "month" else "limits.full"
     return Bound(
         limit.value,
-        words("standards.short", name=name, average=told),
+        words("limits.short", name=name, average=told),
         words(key, name=name, average=told, site=site).strip(),
     )
 
@@ -110,6 +110,7 @@ def index(value: float, rules: Standard, period: str, words: Words) -> Index | N
     )
 
 
-def _site(site: str, words: Words) -> str:
-    key = f"standards.site_{site.lower().replace('-', '')}"
+def site_title(site: str, words: Words) -> str:
+    """A class of areas or a target, as people call it."""
+    key = f"limits.site_{site.lower().replace('-', '')}"
     return words(key) if site and key in words else site

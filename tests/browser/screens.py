@@ -35,7 +35,8 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-SIZES = {"": (1366, 768), "wide": (1920, 1080), "tablet": (1024, 768)}
+# The picture of the README is the one of 1440.
+SIZES = {"": (1366, 768), "1440": (1440, 900), "wide": (1920, 1080), "tablet": (1024, 768)}
 SETTLED_MS = 1500  # after the last element has come: rasters are painted, fonts are there
 
 
@@ -63,7 +64,8 @@ def shots() -> list[Shot]:
         for language in ("en", "zh")
         for theme in ("light", "dark")
     ]
-    return [*pages, Shot("map", "en", "light", "wide"), Shot("map", "zh", "light", "tablet")]
+    more = [Shot("map", "en", "light", size) for size in SIZES if size]
+    return [*pages, *more]
 
 
 @contextmanager
