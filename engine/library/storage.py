@@ -102,8 +102,14 @@ def building(name: str, *, replace: bool) -> Iterator[tuple[Path, Finish]]:
 
             try:
                 yield work, finish
-            finally:
+            except BaseException:
                 shutil.rmtree(work, ignore_errors=True)
+                # The record may count already, and the last flush have failed after it.
+                if _current(place) != _data_of(work).name:
+                    shutil.rmtree(_data_of(work), ignore_errors=True)
+                _draft_of(place).unlink(missing_ok=True)
+                raise
+            finally:
                 if not (place / FILE).exists():
                     shutil.rmtree(place, ignore_errors=True)
 
@@ -119,10 +125,10 @@ def in_use(name: str) -> StorageError:
 def _publish(place: Path, work: Path, info: DatasetInfo) -> None:
     """Make what lies in `work` the dataset: the rename of the manifest is the instant it counts."""
     sync_tree(work)
-    data = place / work.name.replace(".building-", "data-")
+    data = _data_of(work)
     work.rename(data)
     record = info.model_copy(update={"data": data.name, "stored_files": count_files(data)})
-    draft = place / f"{FILE}.new"
+    draft = _draft_of(place)
     with draft.open("w", encoding="utf-8") as file:
         file.write(record.model_dump_json(indent=1))
         file.flush()
@@ -131,6 +137,16 @@ def _publish(place: Path, work: Path, info: DatasetInfo) -> None:
     draft.replace(place / FILE)
     _sync(place)
     _sync(place.parent)
+
+
+def _data_of(work: Path) -> Path:
+    """What a folder under construction is called once it is whole."""
+    return work.with_name(work.name.replace(".building-", "data-"))
+
+
+def _draft_of(place: Path) -> Path:
+    """The record before it counts."""
+    return place / f"{FILE}.new"
 
 
 def clear_leftovers(*, skip: str = "") -> None:
@@ -148,15 +164,22 @@ def clear_leftovers(*, skip: str = "") -> None:
             continue  # an import is writing there, or it is not ours to clear
 
 
+def _current(place: Path) -> str | None:
+    """Name of the data folder that counts: empty if none does, None if the record is damaged."""
+    if not (place / FILE).exists():
+        return ""
+    try:
+        return load(place / FILE).data
+    except StorageError:
+        return None
+
+
 def _clear(place: Path) -> None:
-    current = ""
-    if (place / FILE).exists():
-        try:
-            current = load(place / FILE).data
-        except StorageError:
-            return  # a damaged record is the user's to look at
+    current = _current(place)
+    if current is None:
+        return  # a damaged record is the user's to look at
     for path in place.iterdir():
-        unfinished = path.name.startswith(".building-") or path.name == f"{FILE}.new"
+        unfinished = path.name.startswith(".building-") or path == _draft_of(place)
         superseded = path.name.startswith("data-") and path.name != current
         if path.is_symlink() or not (unfinished or superseded):
             continue
