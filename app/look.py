@@ -65,3 +65,16 @@ def demo_band(words: Words) -> None:
     """Says, over everything and at every scroll position, that the data are made up."""
     said = html.escape(words("frame.demo"))
     st.html(f'<div class="airlens-demo" role="note"><span>{said}</span></div>')
+
+
+def bring_into_view(key: str, occasion: int) -> None:
+    """Scrolls as little as needed to show a container, once for each occasion."""
+    st.html(
+        f"""<script>
+        // occasion {occasion}
+        const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+        setTimeout(() => document.querySelector('.st-key-{key}')?.scrollIntoView(
+          {{ block: 'nearest', behavior: calm ? 'instant' : 'smooth' }}), 250);
+        </script>""",
+        unsafe_allow_javascript=True,
+    )

@@ -10,7 +10,19 @@ import numpy as np
 import streamlit as st
 import xarray as xr
 
-from app import cache, figures, i18n, limits, panes, points, running, series, sidebar, summary
+from app import (
+    cache,
+    figures,
+    i18n,
+    limits,
+    panes,
+    points,
+    provenance,
+    running,
+    series,
+    sidebar,
+    summary,
+)
 from app.i18n import Words
 from app.limits import Bound
 from app.maps.component import Click, linked_maps
@@ -31,7 +43,6 @@ STATION_KM = 50.0  # a station farther away says little about the place
 class Sheet:
     """What the page is about: the result on it, and how to speak of it."""
 
-    selection: Selection
     info: DatasetInfo
     shown: Shown
     result: xr.Dataset
@@ -54,30 +65,51 @@ def render(selection: Selection) -> None:
     words = i18n.current()
     info = cache.info(selection.dataset)
     where = sidebar.region_title(selection.region, words)
-    st.title(words("map.title", where=where, when=words.date(selection.day, info.period)))
+    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+        st.title(words("map.title", where=where, when=words.date(selection.day, info.period)))
+        tools = st.container(horizontal=True, horizontal_alignment="right", width="content")
     lead = st.container(key="lead")
     shown = running.prediction(running.ask(selection))
     if shown is None:
         lead.html(_lead(words("map.waiting")))
         st.skeleton(height=MAP_HEIGHT)
         return
-    result = panes.one_step(shown.result)
-    rules = limits.standard(selection.standard, selection.day)
-    bound = limits.bound(rules, info.period, words)
-    numbers = summary.summarise(result, cache.places(), limit=bound.value if bound else None)
+    sheet = _sheet(selection, shown, words)
+    numbers = summary.summarise(
+        sheet.result, cache.places(), limit=sheet.bound.value if sheet.bound else None
+    )
     if numbers is None:
         lead.html(_lead(words("map.empty")))
         return
-    sheet = Sheet(selection, info, shown, result, rules, bound, words)
-    said = summary.facts(numbers, words, standard=bound.short if bound else "")
-    lead.html(_lead(said))
+    lead.html(_lead(_said(sheet, numbers)))
+    with tools:
+        provenance.panel(shown.result, sheet.info, words)
     _explore(sheet)
     with st.container(key="stale" if shown.stale else "fresh"):
-        figures.cards(numbers, bound, words)
-        st.subheader(words("map.cities"))
-        rate = partial(limits.index, rules=rules, period=info.period, words=words)
-        published = rules.index.published_as if rules.index else ""
+        figures.cards(numbers, sheet.bound, words)
+        st.subheader(words("map.cities"), anchor=False)
+        rate = partial(limits.index, rules=sheet.rules, period=sheet.info.period, words=words)
+        published = sheet.rules.index.published_as if sheet.rules.index else ""
         figures.table(numbers, rate, published, words)
+
+
+def _sheet(selection: Selection, shown: Shown, words: Words) -> Sheet:
+    """The result on the page. While a new one is made it may be of another dataset and day."""
+    info = cache.info(shown.request.dataset)
+    rules = limits.standard(selection.standard, shown.request.date)
+    bound = limits.bound(rules, info.period, words)
+    return Sheet(info, shown, panes.one_step(shown.result), rules, bound, words)
+
+
+def _said(sheet: Sheet, numbers: summary.Summary) -> str:
+    facts = summary.facts(numbers, sheet.words, standard=sheet.bound.short if sheet.bound else "")
+    return f"{_stale(sheet)} {facts}" if sheet.shown.stale else facts
+
+
+def _stale(sheet: Sheet) -> str:
+    """What is still on the page, while something else is being made."""
+    model = sidebar.model_title(sheet.shown.request.model, sheet.words)
+    return sheet.words("map.stale", when=sheet.when(sheet.day), model=model)
 
 
 @st.fragment
@@ -89,7 +121,7 @@ def _explore(sheet: Sheet) -> None:
     state = linked_maps(
         "map",
         days=panes.days(
-            cache.dates(sheet.selection.dataset),
+            cache.dates(sheet.info.name),
             sheet.day,
             sheet.result,
             label=sheet.when,
@@ -106,18 +138,26 @@ def _explore(sheet: Sheet) -> None:
             "map.credit", model=model, source=sheet.info.source, licence=sheet.info.licence
         ),
         synthetic=sheet.info.synthetic,
-        stale=words("map.stale", when=sheet.when(sheet.day), model=model)
-        if sheet.shown.stale
-        else "",
+        stale=_stale(sheet) if sheet.shown.stale else "",
         report_day=True,
     )
-    if state.day != sheet.day.isoformat() and not sheet.shown.stale:
-        sidebar.wish(date=state.day)
-        st.rerun()
+    _follow(state.day, sheet)
     if state.click is None:
         st.caption(words("map.series_hint"))
     else:
         _series(sheet, state.click)
+
+
+def _follow(day: str, sheet: Sheet) -> None:
+    """Goes to the day that the map came to rest on.
+
+    The map repeats the last day it spoke of at every rerun, so only a change of it is a wish.
+    """
+    before = st.session_state.get("map_day")
+    st.session_state["map_day"] = day
+    if before is not None and day not in (before, sheet.day.isoformat()):
+        sidebar.wish(date=day)
+        st.rerun()
 
 
 def _lead(text: str) -> str:
@@ -137,10 +177,10 @@ def _maker(sheet: Sheet) -> Callable[[dt.date], xr.Dataset]:
 
 def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     """The stations of the dataset that stands beside the map's, over the map's days."""
-    beside = cache.stations_beside(sheet.selection.dataset)
+    beside = cache.stations_beside(sheet.info.name)
     if beside is None:
         return None
-    dates = panes.window(cache.dates(sheet.selection.dataset), sheet.day)
+    dates = panes.window(cache.dates(sheet.info.name), sheet.day)
     values = cache.averages(beside, tuple(dates), sheet.info.period)
     if not np.isfinite(values).any():
         return None  # a network that was silent all the while would be rings without a meaning
@@ -154,18 +194,14 @@ def _series(sheet: Sheet, click: Click) -> None:
         "units.place", latitude=f"{click.latitude:.2f}", longitude=f"{click.longitude:.2f}"
     )
     lines = [line for line in (_cell_line(sheet, click), _station_line(sheet, click)) if line]
-    st.subheader(words("map.series_here", place=place))
-    if not lines:
-        st.caption(words("map.series_none"))
-        return
-    series.draw(
-        lines,
-        words,
-        title=place,
-        here=sheet.day,
-        limit=sheet.bound.value if sheet.bound else None,
-        key="series",
-    )
+    with st.container(key="series-panel"):
+        st.subheader(words("map.series_here", place=place), anchor=False)
+        if not lines:
+            st.caption(words("map.series_none"))
+            return
+        limit = sheet.bound.value if sheet.bound else None
+        series.draw(lines, words, title=place, here=sheet.day, limit=limit, key="series")
+        look.bring_into_view("series-panel", click.count)
 
 
 def _cell_line(sheet: Sheet, click: Click) -> series.Line | None:
