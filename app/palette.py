@@ -17,60 +17,27 @@ from numpy.typing import NDArray
 
 UG_M3 = "µg/m³"
 
+
+def _stops(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # Source: ColorBrewer 2.0 (Cynthia Brewer and Mark Harrower, Apache License 2.0): YlOrBr, RdBu,
 # Purples, nine and eleven classes. Stops are joined linearly.
-YLORBR = (  # fmt: skip
-    "#ffffe5",
-    "#fff7bc",
-    "#fee391",
-    "#fec44f",
-    "#fe9929",
-    "#ec7014",
-    "#cc4c02",
-    "#993404",
-    "#662506",
+YLORBR = _stops("#ffffe5 #fff7bc #fee391 #fec44f #fe9929 #ec7014 #cc4c02 #993404 #662506")
+BURD = _stops(
+    "#053061 #2166ac #4393c3 #92c5de #d1e5f0 #f7f7f7 #fddbc7 #f4a582 #d6604d #b2182b #67001f"
 )
-BURD = (  # fmt: skip
-    "#053061",
-    "#2166ac",
-    "#4393c3",
-    "#92c5de",
-    "#d1e5f0",
-    "#f7f7f7",
-    "#fddbc7",
-    "#f4a582",
-    "#d6604d",
-    "#b2182b",
-    "#67001f",
-)
-PURPLES = (  # fmt: skip
-    "#fcfbfd",
-    "#efedf5",
-    "#dadaeb",
-    "#bcbddc",
-    "#9e9ac8",
-    "#807dba",
-    "#6a51a3",
-    "#54278f",
-    "#3f007d",
-)
-GREENS_BLUES = (  # fmt: skip
-    "#f7fcf0",
-    "#e0f3db",
-    "#ccebc5",
-    "#a8ddb5",
-    "#7bccc4",
-    "#4eb3d3",
-    "#2b8cbe",
-    "#0868ac",
-    "#084081",
-)
+PURPLES = _stops("#fcfbfd #efedf5 #dadaeb #bcbddc #9e9ac8 #807dba #6a51a3 #54278f #3f007d")
+GREENS_BLUES = _stops("#f7fcf0 #e0f3db #ccebc5 #a8ddb5 #7bccc4 #4eb3d3 #2b8cbe #0868ac #084081")
 
 # Upper end of the concentration scale for each averaging time, and half width of the error
 # scale, ug m-3. Chosen so that in eastern China one cell in fifty or fewer lies beyond the end
 # in a normal winter; see docs/decisions/0060-colours.md.
 CONCENTRATION_TOP = {"hour": 200.0, "day": 150.0, "month": 100.0, "year": 75.0}
 ERROR_REACH = {"hour": 60.0, "day": 40.0, "month": 20.0, "year": 15.0}
+# One fewer than a byte holds, so that a picture of one byte a cell has one left for: no data.
+LEVELS = 255
 # Beyond this relative luminance black text reads better than white (equal contrast at 0.179).
 DARK_TEXT_ABOVE = 0.179
 
@@ -194,7 +161,7 @@ def probability(*, title: str = "Chance above the limit") -> Scale:
 
 
 @lru_cache(maxsize=64)
-def table(stops: tuple[str, ...], size: int = 256) -> NDArray[np.uint8]:
+def table(stops: tuple[str, ...], size: int = LEVELS) -> NDArray[np.uint8]:
     """Colours at even steps along `stops`, (size, 3)."""
     rgb = np.array([[int(s[i : i + 2], 16) for i in (1, 3, 5)] for s in stops], np.float64)
     at = np.linspace(0, len(stops) - 1, size)
@@ -204,41 +171,37 @@ def table(stops: tuple[str, ...], size: int = 256) -> NDArray[np.uint8]:
     return colours
 
 
-def step_table(scale: Scale) -> NDArray[np.uint8]:
-    """Colours of the classes of a step legend, (classes, 3).
+def colours(scale: Scale, *, steps: bool = False) -> NDArray[np.uint8]:
+    """The colours that `index` counts from 1, (colours, 3).
 
-    Where the standard brings no colours they are taken from the scale's own, evenly, so that
-    more classes do not mean darker ones.
+    Where a standard brings no colours for its classes they are taken from the scale's own,
+    evenly, so that more classes do not mean darker ones.
     """
+    if not (steps and scale.breaks):
+        return table(scale.stops)
     if scale.step_colours:
         return table(scale.step_colours, len(scale.step_colours))
     return table(scale.stops, len(scale.breaks) + 1)
 
 
-def paint(values: NDArray[np.floating], scale: Scale, *, steps: bool = False) -> NDArray[np.uint8]:
-    """Picture of an array, (rows, columns, 4), no data transparent.
+def index(values: NDArray[np.floating], scale: Scale, *, steps: bool = False) -> NDArray[np.uint8]:
+    """Which of `colours` each value has, counted from 1; 0 is no data.
 
     Args:
-        values: (rows, columns), NaN is no data.
+        values: Any shape, NaN is no data.
         scale: Which value has which colour.
-        steps: Colour by the classes between the scale's breaks.
+        steps: Colour by the classes between the scale's breaks. A value at a limit is still
+            within it: class k holds break[k-1] < value <= break[k].
     """
     valid = np.isfinite(values)
     filled = np.where(valid, values, scale.low)
     if steps and scale.breaks:
-        # A value at a limit is still within it: class k holds break[k-1] < v <= break[k].
-        index = np.searchsorted(np.array(scale.breaks), filled, side="left")
-        colours = step_table(scale)
+        number = np.searchsorted(np.array(scale.breaks), filled, side="left")
     else:
         share = (filled - scale.low) / (scale.high - scale.low)
-        index = np.clip(share * 256, 0, 255).astype(np.intp)
-        colours = table(scale.stops)
-    picture = np.zeros((*values.shape, 4), np.uint8)
-    picture[..., :3] = colours[index]
-    picture[..., 3] = np.where(valid, 255, 0)
-    # White under the transparency: a browser that blends neighbours shows no dark rim.
-    picture[~valid, :3] = 255
-    return picture
+        number = np.clip(share * LEVELS, 0, LEVELS - 1).astype(np.intp)
+    counted: NDArray[np.uint8] = np.where(valid, number + 1, 0).astype(np.uint8)
+    return counted
 
 
 def ticks(low: float, high: float, *, at_most: int = 6) -> list[float]:
@@ -264,7 +227,7 @@ def wire(scale: Scale) -> dict[str, object]:
     out: dict[str, object] = asdict(scale)
     del out["stops"], out["step_colours"]
     out["table"] = table(scale.stops).tobytes().hex()
-    out["stepTable"] = step_table(scale).tobytes().hex() if scale.breaks else ""
+    out["stepTable"] = colours(scale, steps=True).tobytes().hex() if scale.breaks else ""
     out["stepNames"] = out.pop("step_names")
     out["ticks"] = ticks(scale.low, scale.high)
     return out

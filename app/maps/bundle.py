@@ -19,6 +19,7 @@ MODULES = (
     "colour",
     "geometry",
     "address",
+    "memory",
     "library",
     "legend",
     "overlay",
@@ -35,22 +36,24 @@ MODULES = (
     "controls",
     "maps",
 )
+# The part that a Leaflet page needs.
+STAND_IN = ("codec", "colour", "geometry", "legend", "standin")
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./([a-z]+)\.js';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
-@lru_cache(maxsize=1)
-def script() -> str:
-    """The joined script; its default export is what Streamlit calls.
+@lru_cache(maxsize=4)
+def script(modules: tuple[str, ...] = MODULES) -> str:
+    """The joined script; of all modules, its default export is what Streamlit calls.
 
     Raises:
-        ValueError: If a module needs one that stands after it.
+        ValueError: If a module needs one that does not stand before it.
     """
     parts = []
-    for index, name in enumerate(MODULES):
+    for index, name in enumerate(modules):
         text = (FRONTEND / f"{name}.js").read_text(encoding="utf-8")
         for needed in _IMPORT.findall(text):
-            if needed not in MODULES[:index]:
-                raise ValueError(f"{name}.js needs {needed}.js, which stands after it")
+            if needed not in modules[:index]:
+                raise ValueError(f"{name}.js needs {needed}.js, which does not stand before it")
         parts.append(f"// {name}.js\n" + _EXPORT.sub("", _IMPORT.sub("", text)))
     return "\n".join(parts)

@@ -32,6 +32,8 @@ import streamlit as st
 from app.maps.bundle import script
 from app.maps.labels import LABELS
 from app.maps.layers import OUTLINES, Day, Mode, RasterLayer, Stations, Tracks, View, to_wire
+from app.maps.leaflet import address as address_of
+from app.maps.leaflet import remember
 
 FRONTEND = Path(__file__).parent / "frontend"
 
@@ -165,7 +167,10 @@ def linked_maps(
         tuple(outlines),
     )
     data = to_wire(view)
+    name = remember(view, data)
     data |= {
+        "standin": address_of(name, "leaflet"),
+        "snapshot": address_of(name, "snapshot"),
         "key": key,
         "stale": stale,
         "reportDay": report_day,

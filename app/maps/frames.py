@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.palette import Scale, paint
+from app.palette import Scale, colours, index
 
 # magic, rows, columns, value of integer 0, integers per unit, predictor, has a mask
 HEADER = struct.Struct("<4sIIffBBxx")
@@ -77,9 +77,15 @@ def unpack(packed: bytes) -> NDArray[np.float32]:
 
 
 def picture(values: NDArray[np.floating], scale: Scale, *, steps: bool = False) -> bytes:
-    """PNG of an array, one pixel a cell, no data transparent."""
+    """PNG of an array, a pixel and a byte a cell, no data transparent.
+
+    For thumbnails and for maps without WebGL. Where nothing is, the palette is white under the
+    transparency, so that a browser that blends neighbours shows no dark rim.
+    """
+    image = Image.fromarray(index(values, scale, steps=steps), "P")
+    image.putpalette(b"\xff\xff\xff" + colours(scale, steps=steps).tobytes())
     buffer = io.BytesIO()
-    Image.fromarray(paint(values, scale, steps=steps)).save(buffer, "PNG", compress_level=6)
+    image.save(buffer, "PNG", transparency=0, compress_level=6)
     return buffer.getvalue()
 
 

@@ -35,7 +35,6 @@ LABELS: dict[str, str] = {
     "no_data": "No data",
     "outside": "outside the map",
     "point_here": "Point at the map to read values",
-    "inspect": "Click to open the series",
     "used": "Station, used",
     "withheld": "Station, withheld",
     "invalid": "No valid day",

@@ -1,7 +1,7 @@
 """What a map shows, as plain frozen values, and the pydeck specification that draws it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -122,7 +122,6 @@ class View:
     stations: Stations | None = None
     tracks: Tracks | None = None
     outlines: tuple[str, ...] = OUTLINES
-    sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.days or not self.layers:
@@ -205,7 +204,7 @@ def deck_spec(
         url = asset_url(f"{name}.geojson")
         if url:
             layers.append(_lines(name, url))
-    layers += [_points("tracks", 9), _points("stations", 15)]
+    layers += [_points("tracks", 11), _points("stations", 17)]
     views = [pdk.View("MapView", id=pane, controller=False) for pane in PANES]
     # `map_provider=None` alone means: no base map. With `map_style=None` as well, Streamlit's
     # own chart would ask a tile server; ours would not, but a spec may be reused.

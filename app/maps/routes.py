@@ -9,6 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.maps.assets import asset
+from app.maps.leaflet import page
+from app.maps.snapshot import download
 from app.maps.store import base, store
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -19,6 +21,8 @@ def routes() -> list[Route]:
     return [
         Route(f"{base()}/data/{{name}}", _data),
         Route(f"{base()}/asset/{{digest}}/{{name}}", _asset),
+        Route(f"{base()}/leaflet/{{view}}", page),
+        Route(f"{base()}/snapshot/{{view}}", download),
     ]
 
 

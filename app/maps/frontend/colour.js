@@ -23,11 +23,16 @@ export function classOf(value, breaks) {
   return k;
 }
 
+function levelOf(value, low, perUnit, last) {
+  const level = Math.floor((value - low) * perUnit);
+  return level < 0 ? 0 : level > last ? last : level;
+}
+
 /** Colour of one value as [r, g, b]. */
 export function colourOf(value, { scale, steps, low, high, table }) {
   const index = steps
     ? classOf(value, scale.breaks)
-    : Math.max(0, Math.min(255, Math.floor(((value - low) / (high - low)) * 256)));
+    : levelOf(value, low, table.length / (high - low), table.length - 1);
   const c = table[index];
   return [c & 255, (c >> 8) & 255, (c >> 16) & 255];
 }
@@ -60,7 +65,8 @@ export function stretchedRange(rasters, symmetric) {
 }
 
 function paintRamp(values, pixels, { low, high, table }) {
-  const k = 256 / (high - low);
+  const last = table.length - 1;
+  const perUnit = table.length / (high - low);
   let gaps = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
@@ -69,8 +75,7 @@ function paintRamp(values, pixels, { low, high, table }) {
       gaps++;
       continue;
     }
-    const j = (value - low) * k;
-    pixels[i] = table[j < 0 ? 0 : j > 255 ? 255 : j | 0];
+    pixels[i] = table[levelOf(value, low, perUnit, last)];
   }
   return gaps;
 }

@@ -1,5 +1,6 @@
 // The buttons, menus and the slider around the map: which of them there are, and what they do.
 import { CHOICES } from './geometry.js';
+import { savePage, savePicture } from './picture.js';
 
 const OPTIONS = ['smooth', 'steps', 'stretch', 'stations', 'tracks', 'cities', 'outlines'];
 
@@ -57,8 +58,8 @@ export class Controls {
       next: () => map.clock.step(1),
       play: () => map.clock.play(!map.clock.playing),
       fullscreen: () => this.fullscreen(),
-      save_png: () => map.savePicture(),
-      save_html: () => map.savePage(),
+      save_png: () => savePicture(map),
+      save_html: () => savePage(map),
     };
     deeds[what]();
   }

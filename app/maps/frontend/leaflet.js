@@ -1,5 +1,6 @@
 // Without WebGL: a Leaflet map made by the server stands in the stage. The slider, the choice of
 // layers, the legend and the read-out stay ours; the stand-in says where it was pointed and clicked.
+import { asked } from './memory.js';
 
 /** The stand-in for a map. */
 export class StandIn {
@@ -13,20 +14,29 @@ export class StandIn {
     window.addEventListener('message', this.heard);
   }
 
-  /** Show the day, mode and layers of now. */
+  /** Show the day, mode, layers and camera of now. */
   show() {
-    const query = new URLSearchParams(this.map.asked());
-    const url = `${this.map.data.standin}?${query}`;
-    if (url === this.url) return;
-    this.url = url;
-    this.frame.src = url;
+    if (this.hearing) return; // it is there already
+    const { at, ...rest } = { ...asked(this.map), show: Object.values(this.map.chosen()).join(' ') };
+    const seen = JSON.stringify(rest);
+    if (seen !== this.seen) {
+      this.seen = seen;
+      const query = new URLSearchParams({ ...rest, at: this.map.fitted ? '' : at });
+      this.frame.src = `${this.map.data.standin}?${query}`;
+    } else if (at !== this.here) {
+      this.frame.contentWindow.postMessage({ airlens: 'look', camera: this.map.camera }, location.origin);
+    }
+    this.here = at;
   }
 
   hear(message) {
     if (message?.airlens === 'at') this.map.pointAt(message.at);
     if (message?.airlens === 'click') this.map.inspect(message.at);
-    // Kept for the next day's page and for the URL; this page is there already.
-    if (message?.airlens === 'camera') this.map.remember(message.camera);
+    if (message?.airlens !== 'camera') return;
+    this.hearing = true;
+    this.map.look(message.camera);
+    this.here = asked(this.map).at;
+    this.hearing = false;
   }
 
   close() {

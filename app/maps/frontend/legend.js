@@ -33,7 +33,7 @@ export function legendSvg(colours, labels, width, ink, font = 'sans-serif') {
 
 function ramp({ scale, low, high, table }, x, width, ink) {
   const stops = Array.from({ length: 33 }, (_, i) => {
-    const c = css(table[Math.min(255, i * 8)]);
+    const c = css(table[Math.round((i / 32) * (table.length - 1))]);
     return `<stop offset="${((i / 32) * 100).toFixed(1)}%" stop-color="${c}"/>`;
   }).join('');
   const id = `airmap-ramp-${drawn++}`;
@@ -41,7 +41,7 @@ function ramp({ scale, low, high, table }, x, width, ink) {
   const right = x + width;
   let svg = `<defs><linearGradient id="${id}">${stops}</linearGradient></defs>`;
   svg += `<rect x="${x}" y="${y}" width="${width}" height="${BAR}" fill="url(#${id})" stroke="${ink}" stroke-opacity=".35"/>`;
-  if (scale.over) svg += arrow(right, right + END, y, css(table[255]), ink);
+  if (scale.over) svg += arrow(right, right + END, y, css(table.at(-1)), ink);
   if (scale.under) svg += arrow(x, x - END, y, css(table[0]), ink);
   const marks = low === scale.low && high === scale.high ? scale.ticks : [low, (low + high) / 2, high];
   const tight = marks.length > 4 && width < 150;
@@ -85,6 +85,27 @@ function arrow(base, tip, y, fill, ink) {
 function text(at, label, width, x) {
   const anchor = at <= x + 4 ? 'start' : 'middle';
   return `<text x="${(anchor === 'start' ? x : at).toFixed(1)}" y="40" text-anchor="${anchor}">${label}</text>`;
+}
+
+const SYMBOL = {
+  used: '<circle cx="8" cy="8" r="6.5" fill="#fff" stroke="#16232a" stroke-width="1.8"/><circle cx="8" cy="8" r="4" fill="#fe9929"/>',
+  withheld: '<rect x="1.5" y="1.5" width="13" height="13" fill="#fff" stroke="#16232a" stroke-width="1.8"/><rect x="4" y="4" width="8" height="8" fill="#fe9929"/>',
+  invalid: '<circle cx="8" cy="8" r="5.5" fill="none" stroke="INK" stroke-width="2.4"/>',
+};
+
+/** What the shapes of stations mean: [{ svg, text }]. */
+export function symbolsOf(labels, ink) {
+  return Object.entries(SYMBOL).map(([key, shape]) => ({
+    svg:
+      '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">' +
+      `${shape.replace('INK', ink)}</svg>`,
+    text: labels[key],
+  }));
+}
+
+/** The same as HTML. */
+export function symbolsHtml(labels, ink = '#16232a') {
+  return symbolsOf(labels, ink).map(({ svg, text }) => `<span>${svg}${escapeXml(text)}</span>`).join('');
 }
 
 /** A number as people read it: as many decimals as it has, a typographic minus. */

@@ -1,9 +1,9 @@
 // The map: what is looked at, and who must know when that changes.
 import { CHOICES, distanceKm, fit, paneCamera, panesOf } from './geometry.js';
-import { Address, readAddress } from './address.js';
+import { Address } from './address.js';
+import { asked, keep, recall } from './memory.js';
 import { hasWebGL } from './library.js';
 import { Drawing, colours } from './drawing.js';
-import { pictureOf, save } from './picture.js';
 import { StandIn } from './leaflet.js';
 import { Clock } from './clock.js';
 import { sentence, stationNear, valuesAt } from './reading.js';
@@ -14,9 +14,6 @@ import { buildLegends, buildSlots, writeValues } from './panes.js';
 const REST_MS = 400; // of rest before Python hears of a day
 const SPEECH_MS = 150; // of rest before a value is spoken
 const [FARTHEST, NEAREST] = [2, 13]; // zoom
-
-// Outlives the element: Streamlit builds it anew when a page is opened again.
-const memory = (globalThis.__airlensMaps ??= { maps: new Map(), camera: null });
 
 class LinkedMaps {
   constructor(root) {
@@ -46,7 +43,8 @@ class LinkedMaps {
     this.clock = new Clock(this);
     this.controls = new Controls(this, this.root);
     this.address = data.address ? new Address() : null;
-    this.recall();
+    recall(this);
+    this.fly();
     this.controls.speak(data.labels);
     this.theme();
     this.relabel();
@@ -73,27 +71,8 @@ class LinkedMaps {
     }
     this.standIn = new StandIn(this, this.stage);
     this.root.dataset.standin = 'leaflet';
-  }
-
-  /** State to begin with: the URL's, else what it was before the element went, else Python's. */
-  recall() {
-    const { data } = this;
-    const kept = memory.maps.get(data.key) ?? {};
-    const link = data.address ? readAddress(data) : {};
-    const shared = memory.camera && within(memory.camera, data.bounds) ? memory.camera : null;
-    this.mode = link.mode ?? kept.mode ?? data.mode;
-    this.show = this.fill(link.show ?? kept.show ?? data.show);
-    this.day = link.day ?? Math.max(0, this.dayOf(data.day));
-    this.swipeAt = kept.swipeAt ?? 0.5;
-    const given = { smooth: false, steps: data.steps, stretch: false };
-    const drawn = { stations: true, tracks: true, cities: true, outlines: true };
-    this.options = kept.options ?? { ...given, ...drawn };
-    this.bounded();
-    const camera = link.camera ?? kept.camera ?? shared;
-    this.camera = camera ?? this.whole();
-    this.fitted = !camera; // nobody has moved it yet: it may follow the window
-    this.flown = kept.flown ?? (link.camera ? data.fly?.count : undefined);
-    this.fly();
+    this.root.querySelector('.plain').hidden = false;
+    this.root.querySelector('[data-do="save_png"]').hidden = true;
   }
 
   follow(before) {
@@ -282,19 +261,6 @@ class LinkedMaps {
     this.tell();
   }
 
-  async savePicture() {
-    const name = `airlens-${this.shown().join('-')}-${this.data.days[this.painted ?? this.day].key}`;
-    if (this.drawing) save(await pictureOf(this), `${name}.png`);
-  }
-
-  /** The server writes the page; what it must show goes in the address. */
-  savePage() {
-    const link = document.createElement('a');
-    link.href = `${this.data.snapshot}?${new URLSearchParams(this.asked())}`;
-    link.download = '';
-    link.click();
-  }
-
   // ---- who must know ------------------------------------------------------------------------
 
   /** The panes, their heads or their colours have changed. */
@@ -339,34 +305,11 @@ class LinkedMaps {
     this.clock.began = 0;
   }
 
-  /** Camera, mode, day, layers or options have changed: remember them, here and in the URL. */
+  /** Camera, mode, day, layers or options have changed. */
   moved() {
-    memory.camera = this.fitted ? memory.camera : this.camera;
-    const { mode, show, options, swipeAt, flown } = this;
-    memory.maps.set(this.data.key, { camera: this.fitted ? null : this.camera, mode, show, options, swipeAt, flown });
-    const asked = this.asked();
-    const same = this.data.day === this.data.days[this.day].key;
-    const chose = this.shown().join() !== this.data.show.slice(0, CHOICES[mode]).join();
-    this.address?.say({
-      at: this.fitted ? null : asked.at,
-      view: mode === this.data.mode ? null : mode,
-      on: same ? null : asked.on,
-      show: chose ? asked.show : null,
-    });
-    if (this.data.reportDay && !same && !this.clock.playing) this.tellSoon();
-  }
-
-  /** What is to be seen, as text: for the URL, the stand-in and the saved page. */
-  asked() {
-    const { longitude, latitude, zoom } = this.camera;
-    return {
-      at: `${longitude.toFixed(4)},${latitude.toFixed(4)},${zoom.toFixed(2)}`,
-      view: this.mode,
-      on: this.data.days[this.day].key,
-      show: this.shown().join(' '),
-      steps: this.options.steps ? '1' : '',
-      dark: this.dark ? '1' : '',
-    };
+    keep(this);
+    const elsewhere = this.data.days[this.day].key !== this.data.day;
+    if (this.data.reportDay && elsewhere && !this.clock.playing) this.tellSoon();
   }
 
   tellSoon() {
@@ -437,10 +380,6 @@ class LinkedMaps {
     this.drawing?.close();
     this.standIn?.close();
   }
-}
-
-function within({ longitude, latitude }, [west, south, east, north]) {
-  return longitude >= west && longitude <= east && latitude >= south && latitude <= north;
 }
 
 export default function draw(component) {

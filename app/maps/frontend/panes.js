@@ -1,7 +1,7 @@
 // What stands above and below the panes: the choice of a layer with the value read there, and the
 // legends. A slot is a column of both; swiped and blinked layers share one pane but have a slot each.
 import { CHOICES, panesOf } from './geometry.js';
-import { legendSvg, number } from './legend.js';
+import { legendSvg, number, symbolsHtml } from './legend.js';
 
 const WIDEST_LEGEND = 460;
 
@@ -29,7 +29,6 @@ export function buildSlots(map) {
   const badges = data.synthetic ? map.panes().map((pane) => sign(data.labels.demo, pane)) : [];
   root.querySelector('.badges').replaceChildren(...badges);
   buildLegends(map, slots);
-  buildSymbols(map);
 }
 
 /** The legends alone: after a change of colours or theme. */
@@ -43,6 +42,7 @@ export function buildLegends(map, slots = slotsOf(map)) {
     return cell;
   });
   row.replaceChildren(...drawn);
+  buildSymbols(map);
   row.style.gridTemplateColumns = `repeat(${slots.length}, minmax(0, 1fr))`;
 }
 
@@ -94,13 +94,5 @@ function buildSymbols(map) {
   const { data, root } = map;
   const row = root.querySelector('.symbols');
   row.hidden = !data.stations && !data.tracks;
-  const texts = { disc: data.labels.used, square: data.labels.withheld, ring: data.labels.invalid };
-  row.replaceChildren(
-    ...Object.entries(texts).map(([shape, text]) => {
-      const item = document.createElement('span');
-      item.dataset.shape = shape;
-      item.textContent = text;
-      return item;
-    }),
-  );
+  row.innerHTML = symbolsHtml(data.labels, map.ink);
 }

@@ -1,6 +1,7 @@
 // A picture of what is on screen that can stand alone: maps, titles, legends, date, source, licence.
 import { drawOver, drawUnder } from './overlay.js';
-import { legendSvg } from './legend.js';
+import { legendSvg, symbolsOf } from './legend.js';
+import { asked } from './memory.js';
 import { legendSlots, slotsOf } from './panes.js';
 
 const DENSITY = 2; // pixels of the picture for each on screen
@@ -8,8 +9,8 @@ const MARGIN = 16;
 const PAPER = '#ffffff';
 const INK = '#16232a';
 
-/** PNG blob of the map as it looks now, on white, in both themes. */
-export async function pictureOf(map) {
+// PNG of the map as it looks now, on white in both themes.
+async function pictureOf(map) {
   const { width, height } = map.size();
   const { deck } = map.drawing;
   const viewports = deck.getViewports();
@@ -17,7 +18,9 @@ export async function pictureOf(map) {
   const top = MARGIN + 26;
   const legendTop = top + heads + height + 10;
   const credit = wrap(map.data.credit, Math.floor(width / 6.2));
-  const tall = legendTop + 50 + 15 * credit.length + MARGIN;
+  const symbols = map.data.stations || map.data.tracks ? symbolsOf(map.data.labels, INK) : [];
+  const creditTop = legendTop + 62 + (symbols.length ? 24 : 0);
+  const tall = creditTop + 15 * credit.length + MARGIN;
   const canvas = document.createElement('canvas');
   canvas.width = (width + 2 * MARGIN) * DENSITY;
   canvas.height = tall * DENSITY;
@@ -48,9 +51,16 @@ export async function pictureOf(map) {
     const svg = legendSvg(map.colours(slot.layer.id), map.data.labels, Math.min(460, Math.round(slot.width)), INK, map.font);
     pen.drawImage(await image(svg), MARGIN + slot.x, legendTop);
   }
+  let x = MARGIN;
+  pen.font = `12px ${map.font}`;
+  for (const { svg, text } of symbols) {
+    pen.drawImage(await image(svg), x, legendTop + 46);
+    pen.fillText(text, x + 22, legendTop + 58);
+    x += 22 + pen.measureText(text).width + 20;
+  }
   pen.fillStyle = INK;
   pen.font = `11px ${map.font}`;
-  credit.forEach((line, i) => pen.fillText(line, MARGIN, legendTop + 62 + 15 * i));
+  credit.forEach((line, i) => pen.fillText(line, MARGIN, creditTop + 15 * i));
   return new Promise((done) => canvas.toBlob(done, 'image/png'));
 }
 
@@ -100,11 +110,23 @@ function image(svg) {
   });
 }
 
-/** Hand a blob to the reader as a file. */
-export function save(blob, name) {
+/** Save what is on screen as a picture. */
+export async function savePicture(map) {
+  if (!map.drawing) return;
+  const url = URL.createObjectURL(await pictureOf(map));
+  download(url, `airlens-${map.shown().join('-')}-${map.data.days[map.painted].key}.png`);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Save what is on screen as a page; the server writes it, and the address says what it shows. */
+export function savePage(map) {
+  const show = Object.values(map.chosen()).join(' ');
+  download(`${map.data.snapshot}?${new URLSearchParams({ ...asked(map), show })}`, '');
+}
+
+function download(url, name) {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
+  link.href = url;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -3,9 +3,8 @@ import { paneCamera } from './geometry.js';
 import { colourOf } from './colour.js';
 
 const ICON = 64; // pixels of a symbol in the atlas
-const SYMBOLS = ['disc', 'square', 'ring', 'frame'];
 const LINE = [74, 84, 92]; // holds against a light map, a dark map and both grounds
-const EDGE = [22, 35, 42];
+const EDGE = '#16232a';
 
 /** Layers and views of a specification, as deck.gl objects. */
 export function convert(deck, text) {
@@ -71,7 +70,8 @@ function sampling(smooth) {
   };
 }
 
-// A dark silhouette below, the colour of the value on it. Shape says the role, hollow says invalid.
+// A dark silhouette with a white rim below, the colour of the value on it. Shape says the role;
+// hollow says that there is no value.
 function symbols(layer, { data, colours, stamp }) {
   const shared = {
     data,
@@ -80,14 +80,12 @@ function symbols(layer, { data, colours, stamp }) {
     getPosition: (d) => [d.lon, d.lat],
     updateTriggers: { getColor: stamp, getIcon: stamp },
   };
-  const size = layer.props.getSize;
   return [
-    layer.clone({ ...shared, id: `${layer.id}:edge`, getIcon: outline, getColor: edge }),
+    layer.clone({ ...shared, id: `${layer.id}:edge`, getIcon: outline }),
     layer.clone({
       ...shared,
       id: `${layer.id}:face`,
       data: data.filter((d) => d.value !== null),
-      getSize: size - 4,
       getIcon: (d) => (d.withheld ? 'square' : 'disc'),
       getColor: (d) => colourOf(d.value, colours),
     }),
@@ -95,39 +93,44 @@ function symbols(layer, { data, colours, stamp }) {
 }
 
 function outline(d) {
-  if (d.value === null) return d.withheld ? 'frame' : 'ring';
-  return d.withheld ? 'square' : 'disc';
+  const invalid = d.value === null ? 'hollow' : 'edge';
+  return d.withheld ? `${invalid}-square` : `${invalid}-disc`;
 }
 
-function edge() {
-  return EDGE;
-}
-
+// Name → what is painted, from the outside in: [inset, colour]; null cuts a hole.
+const SHAPES = {
+  disc: [[14, '#fff']],
+  square: [[15, '#fff']],
+  'edge-disc': [[1, EDGE], [8, '#fff']],
+  'edge-square': [[3, EDGE], [10, '#fff']],
+  'hollow-disc': [[1, '#fff'], [4, EDGE], [13, '#fff'], [16, null]],
+  'hollow-square': [[3, '#fff'], [6, EDGE], [15, '#fff'], [18, null]],
+};
+const TINTED = new Set(['disc', 'square']);
 const MAPPING = Object.fromEntries(
-  SYMBOLS.map((name, i) => [name, { x: i * ICON, y: 0, width: ICON, height: ICON, mask: true }]),
+  Object.keys(SHAPES).map((name, i) => [
+    name,
+    { x: i * ICON, y: 0, width: ICON, height: ICON, mask: TINTED.has(name) },
+  ]),
 );
 let drawnAtlas;
 
-// White shapes on nothing; deck.gl tints them.
 function atlas() {
   if (drawnAtlas) return drawnAtlas;
   const canvas = document.createElement('canvas');
-  canvas.width = ICON * SYMBOLS.length;
+  canvas.width = ICON * Object.keys(SHAPES).length;
   canvas.height = ICON;
   const pen = canvas.getContext('2d');
-  pen.fillStyle = pen.strokeStyle = '#fff';
-  pen.lineWidth = 10;
-  const r = ICON / 2 - 3;
-  const circle = (i, radius) => {
-    pen.beginPath();
-    pen.arc(ICON * (i + 0.5), ICON / 2, radius, 0, 2 * Math.PI);
-  };
-  circle(0, r);
-  pen.fill();
-  pen.fillRect(ICON + 5, 5, ICON - 10, ICON - 10);
-  circle(2, r - 5);
-  pen.stroke();
-  pen.strokeRect(3 * ICON + 10, 10, ICON - 20, ICON - 20);
+  Object.entries(SHAPES).forEach(([name, rings], i) => {
+    for (const [inset, colour] of rings) {
+      pen.globalCompositeOperation = colour ? 'source-over' : 'destination-out';
+      pen.fillStyle = colour ?? '#000';
+      pen.beginPath();
+      if (name.endsWith('square')) pen.rect(i * ICON + inset, inset, ICON - 2 * inset, ICON - 2 * inset);
+      else pen.arc((i + 0.5) * ICON, ICON / 2, ICON / 2 - inset, 0, 2 * Math.PI);
+      pen.fill();
+    }
+  });
   drawnAtlas = pen.getImageData(0, 0, canvas.width, canvas.height);
   return drawnAtlas;
 }

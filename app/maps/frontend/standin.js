@@ -1,0 +1,131 @@
+// The script of a Leaflet page: several maps that move together, points, what is under the cursor.
+// In the stage of a map without WebGL it tells the map; in a page of its own it reads for itself.
+import { decode } from './codec.js';
+import { colouring, colourOf } from './colour.js';
+import { cellOf } from './geometry.js';
+import { legendSvg, number, symbolsHtml } from './legend.js';
+
+const RADIUS = 6;
+const INK = '#16232a';
+
+/** Connect the maps that folium made. `page` is written by app/maps/leaflet.py. */
+export async function connect(page) {
+  const maps = page.maps.map((name) => window[name]);
+  page.rasters = {};
+  if (page.alone) for (const layer of page.layers) page.rasters[layer.id] = await unpacked(layer.packed);
+  link(maps, page);
+  maps.forEach((map) => {
+    drawGaps(map, page.bounds);
+    drawPoints(map, page);
+  });
+  L.control.scale({ imperial: false }).addTo(maps[0]);
+  if (page.alone) drawLegends(page);
+  else window.addEventListener('message', (event) => obey(event, maps));
+  const [west, south, east, north] = page.bounds;
+  if (page.whole) maps[0].fitBounds([[south, west], [north, east]], { padding: [10, 10], animate: false });
+}
+
+function link(maps, page) {
+  let leading = null;
+  for (const map of maps) {
+    map.on('move', () => {
+      if (leading && leading !== map) return;
+      leading = map;
+      for (const other of maps) if (other !== map) other.setView(map.getCenter(), map.getZoom(), { animate: false });
+      leading = null;
+    });
+    // Only what the reader does is news: where the page opens is known.
+    let touched = false;
+    for (const name of ['pointerdown', 'wheel', 'keydown']) {
+      map.getContainer().addEventListener(name, () => (touched = true), true);
+    }
+    map.on('moveend', () => {
+      if (!touched) return;
+      const { lng, lat } = map.getCenter();
+      tell({ airlens: 'camera', camera: { longitude: lng, latitude: lat, zoom: map.getZoom() - 1 } });
+    });
+    map.on('mousemove', (event) => point(event.latlng, page));
+    map.on('click', (event) => tell({ airlens: 'click', at: [event.latlng.lng, event.latlng.lat] }));
+  }
+}
+
+function obey(event, maps) {
+  if (event.source !== window.parent || event.data?.airlens !== 'look') return;
+  const { longitude, latitude, zoom } = event.data.camera;
+  maps[0].setView([latitude, longitude], zoom + 1, { animate: false });
+}
+
+function tell(message) {
+  if (window.parent !== window) window.parent.postMessage(message, location.origin);
+}
+
+function point({ lng, lat }, page) {
+  if (!page.alone) return tell({ airlens: 'at', at: [lng, lat] });
+  const parts = [`${lat.toFixed(3)}° N ${lng.toFixed(3)}° E`];
+  for (const layer of page.layers) {
+    const raster = page.rasters[layer.id];
+    const cell = raster && cellOf(layer, lng, lat);
+    const scale = page.scales[layer.scale];
+    const value = cell ? raster.values[cell.row * layer.columns + cell.column] : NaN;
+    const text = value === value ? `${number(value, scale.digits)} ${scale.unit}` : page.labels.no_data;
+    parts.push(`${layer.short} ${text}`);
+  }
+  document.querySelector('.reading').textContent = parts.join(' · ');
+  return undefined;
+}
+
+function drawPoints(map, page) {
+  // Leaflet's canvas draws circles; a withheld station is a square.
+  const Square = L.CircleMarker.extend({
+    _updatePath() {
+      const { _ctx: pen } = this._renderer;
+      if (!this._renderer._drawing || this._empty()) return;
+      const r = this._radius;
+      pen.beginPath();
+      pen.rect(this._point.x - r, this._point.y - r, 2 * r, 2 * r);
+      this._renderer._fillStroke(pen, this);
+    },
+  });
+  for (const p of page.points) {
+    const tint = colouring(page.scales[p.scale], { steps: page.steps, range: null });
+    const fill = p.value === null ? null : `rgb(${colourOf(p.value, tint).join()})`;
+    const style = { radius: RADIUS, color: INK, weight: 2, fill: Boolean(fill), fillColor: fill, fillOpacity: 1 };
+    const marker = new (p.withheld ? Square : L.CircleMarker)([p.lat, p.lon], style);
+    const said = p.value === null ? page.labels.invalid : `${number(p.value, 1)} ${page.scales[p.scale].unit}`;
+    marker.bindTooltip(document.createTextNode(`${p.name}: ${said}`)).addTo(map);
+  }
+}
+
+// Hatching below the raster: it shows where the raster has no value.
+function drawGaps(map, [west, south, east, north]) {
+  const tile = document.createElement('canvas');
+  tile.width = tile.height = 8;
+  const pen = tile.getContext('2d');
+  pen.strokeStyle = 'rgba(74, 84, 92, .5)';
+  pen.beginPath();
+  for (const d of [-8, 0, 8]) {
+    pen.moveTo(d, 8);
+    pen.lineTo(d + 8, 0);
+  }
+  pen.stroke();
+  map.createPane('gaps').style.zIndex = 250;
+  const style = { pane: 'gaps', renderer: L.canvas({ pane: 'gaps' }), color: INK, weight: 0.5, fillOpacity: 1 };
+  const box = [[south, west], [north, east]];
+  L.rectangle(box, { ...style, fillColor: pen.createPattern(tile, 'repeat'), interactive: false }).addTo(map);
+}
+
+function drawLegends(page) {
+  const places = document.querySelectorAll('.legend');
+  page.layers.forEach((layer, i) => {
+    const tint = colouring(page.scales[layer.scale], { steps: page.steps, range: null });
+    places[i].innerHTML = legendSvg(tint, page.labels, Math.min(440, places[i].clientWidth), INK, 'sans-serif');
+  });
+  if (page.points.length) document.querySelector('.symbols').innerHTML = symbolsHtml(page.labels);
+}
+
+async function unpacked(base64) {
+  if (!base64) return null;
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return decode(await new Response(stream).arrayBuffer());
+}

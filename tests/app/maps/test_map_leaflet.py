@@ -1,0 +1,111 @@
+import gzip
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from asgi import get
+
+from app import palette
+from app.maps import leaflet, outlines
+from app.maps.assets import Asset, asset
+from app.maps.labels import LABELS
+from app.maps.layers import Day, RasterLayer, Stations, View, to_wire
+from app.maps.snapshot import snapshot
+from app.maps.store import publish
+from engine.grid import Grid
+
+GRID = Grid(north=33.95, west=117.05, step_lat=0.1, step_lon=0.1, rows=16, columns=24)
+PM = palette.concentration("day")
+BAD = "</script><script>alert(1)</script>"
+
+
+@pytest.fixture
+def view():
+    values = np.linspace(0, 90, GRID.rows * GRID.columns).reshape(GRID.shape)
+    table = pd.DataFrame(
+        {"id": ["1"], "name": [BAD], "latitude": [33.0], "longitude": [118.0], "role": ["used"]}
+    )
+    return View(
+        days=tuple(Day(k, f"day {k}", {"fine": publish(values)}) for k in ("a", "b")),
+        layers=(
+            RasterLayer("fine", "Fine", GRID, PM),
+            RasterLayer("empty", "Nothing here", GRID, PM),
+        ),
+        day="a",
+        mode="two",
+        show=("fine", "empty"),
+        labels=LABELS,
+        title=f"Title {BAD}",
+        credit="Source, CC BY 4.0",
+        synthetic=True,
+        stations=Stations(table, np.array([[42.0], [np.nan]]), PM),
+    )
+
+
+def test_a_snapshot_asks_no_server_for_anything(view):
+    text = snapshot(view)
+    assert not re.findall(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=", text)
+    ours = text
+    for name in ("leaflet.js", "leaflet.css"):  # their comments name bugs of browsers
+        ours = ours.replace(gzip.decompress(asset(name).packed()).decode(), "")
+    assert len(ours) < len(text) - 140_000
+    assert set(re.findall(r"https?://[\w./-]+", ours)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_a_snapshot_says_what_it_is(view):
+    text = snapshot(view)
+    for wanted in ("day a", "Source, CC BY 4.0", LABELS["demo"], "Fine", "Nothing here"):
+        assert wanted in text
+
+
+def test_no_name_becomes_code(view):
+    assert BAD not in snapshot(view)
+    assert "alert(1)" in snapshot(view)  # it is there, as text
+
+
+def test_the_badge_of_a_stand_in_is_the_maps_own(view):
+    text = leaflet.document(view, leaflet.asked(view, {}), alone=False)
+    assert f"<strong>{LABELS['demo']}" not in text
+
+
+def test_a_query_is_believed_only_where_it_makes_sense(view):
+    ask = leaflet.asked(view, {"view": "single", "on": "b", "show": "fine", "at": "118,33,7.5"})
+    assert (ask.mode, ask.day, ask.show, ask.camera) == ("single", 1, ("fine",), (118, 33, 7.5))
+    ask = leaflet.asked(view, {"view": "x", "on": "z", "show": "gone", "at": "nan,1,2"})
+    assert (ask.mode, ask.day, ask.show, ask.camera) == ("two", 1, ("fine", "empty"), None)
+
+
+def test_the_raster_is_pinned_to_cell_edges(view):
+    text = leaflet.document(view, leaflet.asked(view, {}), alone=False)
+    corners = re.search(r"L\.imageOverlay\(\s*\"data:image/png[^\"]+\",\s*(\[\[.*?\]\])", text)
+    south_west, north_east = json.loads(corners[1])
+    assert south_west == pytest.approx([32.4, 117.0])
+    assert north_east == pytest.approx([34.0, 119.4])
+    assert "preferCanvas" in text
+
+
+def test_routes_find_a_remembered_view(view):
+    name = leaflet.remember(view, to_wire(view))
+    assert get(leaflet.address(name, "leaflet"), show="fine").status == 200
+    saved = get(leaflet.address(name, "snapshot"), show="fine", on="b")
+    assert saved.headers["content-disposition"] == 'attachment; filename="airlens-fine-b.html"'
+    gone = get(leaflet.address("0" * 32, "snapshot"))
+    assert (gone.status, gone.body) == (404, b"This map is no longer kept. Reload the page.")
+
+
+def test_outlines_are_cut_to_the_map(monkeypatch):
+    line = [[100.0, 30.0], [117.5, 33.0], [118.0, 33.2], [130.0, 30.0], [131.0, 30.0]]
+    ring = [[10.0, 10.0], [11.0, 10.0], [10.0, 11.0], [10.0, 10.0]]
+    features = [
+        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": line}},
+        {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}},
+    ]
+    content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    monkeypatch.setattr(outlines, "asset", lambda name: Asset(content, "", name))
+    outlines.within.cache_clear()
+    cut = outlines.within("coast", (117.0, 32.4, 119.4, 34.0))
+    outlines.within.cache_clear()
+    # The stretch inside and one point beyond either end; the far ring is gone.
+    assert cut["features"][0]["geometry"]["coordinates"] == [line[:4]]
