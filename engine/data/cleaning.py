@@ -19,6 +19,8 @@ FILL_VALUES = (
     *(32767.0, 65535.0, 65534.0, -2147483648.0, -2147483647.0, 2147483647.0, 4294967295.0),
     *(9999.0, 99999.0, 999999.0, 1e20, -1e20, 1e30, -1e30, -1e34),
 )
+BAND = 1_000_000  # values cleaned at once
+MEDIAN_SAMPLE = 200_000  # values whose median judges a map
 HUGE = 1e15  # beyond this every number is a fill value, in any unit of mass per volume
 
 # A typical value outside this band, in ug m-3, is in another unit: mg m-3 lies below it, ng m-3
@@ -62,7 +64,22 @@ class Cleaning:
         Raises:
             DataError: If the first values that are there cannot be in the unit they are said to be.
         """
-        values = np.array(raw, dtype=np.float64)
+        flat = np.asarray(raw).reshape(-1)
+        result = np.empty(flat.size, np.float32)
+        sampled = []
+        every = -(-flat.size // MEDIAN_SAMPLE) or 1
+        # In bands, so that a map of 22 million cells needs no gigabyte of float64 beside it.
+        for start in range(0, flat.size, BAND):
+            band = slice(start, start + BAND)
+            result[band], typical = self._clean_band(flat[band].astype(np.float64))
+            sampled.append(typical[::every])
+        self._judge(np.concatenate(sampled) if sampled else result)
+        return result.reshape(np.shape(raw))
+
+    def _clean_band(
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Converted values with NaN for no data, and those that are no fill values."""
         known = np.isfinite(values)
         self.infinite += int(np.isinf(values).sum())
         converted = values * (self.factor or 1.0) + self.offset
@@ -74,11 +91,11 @@ class Cleaning:
         fill = np.zeros_like(outside)
         if outside.any():
             fill[outside] = self._is_fill(values[outside])
-        self._judge(converted[known & ~fill])
+        typical = converted[known & ~fill]
         self.outside += int(outside.sum() - fill.sum())
         self.valid += int((known & ~outside).sum())
         converted[~known | outside] = np.nan
-        return converted.astype(np.float32)
+        return converted, typical
 
     def _is_fill(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which numbers are fill values; counts them."""
@@ -90,7 +107,7 @@ class Cleaning:
         self.filled += int(fill.sum())
         return fill
 
-    def _judge(self, values: NDArray[np.float64]) -> None:
+    def _judge(self, values: NDArray[np.floating]) -> None:
         if self.variable != "pm2p5" or values.size == 0:
             return
         median = float(np.median(values))
