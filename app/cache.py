@@ -7,6 +7,8 @@ that a dataset imported again under its old name is read again.
 import csv
 import datetime as dt
 import threading
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,7 @@ from engine.paths import ASSETS
 
 # Results of models that are kept, all users together. A day of 800 × 720 with coarse, fine, target
 # and error is 7 MB in float32: this is about twenty of them.
+T = TypeVar("T")
 Bounds = tuple[float, float, float, float]
 
 RESULT_BYTES = 150 * 2**20
@@ -141,6 +144,20 @@ def _overlap(a: Bounds | None, b: Bounds | None) -> bool:
     if a is None or b is None:
         return False
     return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
+
+
+def kept(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+    """What `make` gives, made once for a key: equal keys must mean equal values.
+
+    For small things that a page would otherwise work out at every rerun.
+    """
+    made: T = _kept(key, make)
+    return made
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _kept(key: tuple[Hashable, ...], _make: Callable[[], T]) -> T:
+    return _make()
 
 
 @st.cache_resource(show_spinner=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app import palette
 from app.i18n import Words
 from app.maps.layers import Day, RasterLayer
-from app.maps.store import offer, publish
+from app.maps.store import offer
 from app.palette import Scale
 from engine.grid import Grid
 
@@ -78,35 +78,32 @@ def rasters(result: xr.Dataset) -> dict[str, Raster]:
 def days(
     dates: Sequence[dt.date],
     here: dt.date,
-    result: xr.Dataset,
+    names: Sequence[str],
     *,
     label: Callable[[dt.date], str],
     identity: Callable[[dt.date], str],
-    make: Callable[[dt.date], xr.Dataset] | None,
+    make: Callable[[dt.date], xr.Dataset],
+    passing: bool,
 ) -> list[Day]:
-    """The steps of time of a map: the one at hand, and its neighbours made when looked at.
+    """The steps of time of a map. Each is made when a browser first asks for it.
 
     Args:
         dates: All dates of the dataset, increasing.
-        here: The date of `result`.
-        result: One time step.
+        here: The date on the page.
+        names: Layers that the result on the page has.
         label: A date as people read it.
         identity: Everything the values of a date depend on.
-        make: The result of another date; called on a thread of the server. None if the model is
-            too slow to be run for a day that somebody only passes by: such days have no rasters.
+        make: The result of a date; called on a thread of the server.
+        passing: Whether days that somebody only passes by are made too. A slow model is not run
+            for them: they have no rasters until the map comes to rest there.
     """
-    names = rasters(result)
-    at_hand = {name: publish(values) for name, values in names.items()}
 
-    def elsewhere(day: dt.date) -> Mapping[str, str]:
-        if make is None:
+    def rasters_of(day: dt.date) -> Mapping[str, str]:
+        if day != here and not passing:
             return {}
         return {name: offer(f"{identity(day)}|{name}", _maker(make, day, name)) for name in names}
 
-    return [
-        Day(day.isoformat(), label(day), at_hand if day == here else elsewhere(day))
-        for day in window(dates, here)
-    ]
+    return [Day(day.isoformat(), label(day), rasters_of(day)) for day in window(dates, here)]
 
 
 def window(dates: Sequence[dt.date], here: dt.date) -> list[dt.date]:

@@ -16,6 +16,7 @@ from app import cache, i18n
 from app.i18n import Words
 from app.request import Selection
 from app.runs import Run, Runs
+from engine import library
 from engine.errors import NotFoundError
 
 # How long a page waits for a result before it shows progress. Shorter, and every quick model
@@ -71,13 +72,7 @@ def prediction(request: Request, *, slot: str = "main") -> Shown | None:
     if state.get(f"stopped:{slot}") == request:
         _offer_again(slot, words)
         return _last(slot)
-    run = runs.submit(
-        request,
-        partial(predict, request),
-        owner=_session(),
-        device=request.device,
-        kind=_kind(request),
-    )
+    run = _submit(runs, request, owner=_session())
     state[f"run:{slot}"] = run
     run.over.wait(GRACE_SECONDS)
     status = runs.status(run)
@@ -103,17 +98,18 @@ def answer(runs: Runs[xr.Dataset], request: Request) -> xr.Dataset:
     Raises:
         EngineError: If the run failed.
     """
-    run = runs.submit(
-        request,
-        partial(predict, request),
-        owner=PASSER_BY,
-        device=request.device,
-        kind=_kind(request),
-    )
+    run = _submit(runs, request, owner=PASSER_BY)
     run.over.wait()
     if run.result is None:
         raise run.error or NotFoundError("the run was cancelled", where=str(request))
     return run.result
+
+
+def _submit(runs: Runs[xr.Dataset], request: Request, *, owner: str) -> Run[xr.Dataset]:
+    # A dataset imported again under its name is another one.
+    key = (request, library.info(request.dataset).checksum)
+    work = partial(predict, request)
+    return runs.submit(key, work, owner=owner, device=request.device, kind=_kind(request))
 
 
 def _kind(request: Request) -> tuple[str, str, str]:
@@ -129,8 +125,9 @@ def _last(slot: str) -> Shown | None:
 def _leave_older(runs: Runs[xr.Dataset], request: Request, slot: str) -> None:
     """Takes back this session's wish for what the slot showed before."""
     older: Run[xr.Dataset] | None = st.session_state.get(f"run:{slot}")
-    if older is not None and older.key != request:
+    if older is not None and st.session_state.get(f"asked:{slot}") != request:
         runs.leave(older, _session())
+    st.session_state[f"asked:{slot}"] = request
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -150,7 +147,7 @@ def _watch(slot: str) -> None:
             said = f"{said} {words('running.left', left=_duration(status.remaining, words))}"
         st.progress(status.share, text=said)
         if st.button(words("running.cancel"), key=f"cancel-{slot}", icon=":material/close:"):
-            st.session_state[f"stopped:{slot}"] = run.key
+            st.session_state[f"stopped:{slot}"] = st.session_state[f"asked:{slot}"]
             runs.leave(run, _session())
             st.rerun()
 

@@ -73,6 +73,7 @@ def chart(lines: list[Line], words: Words, *, here: dt.date, limit: float | None
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 28, "b": 0},
         font={"family": look.FONT},
+        showlegend=True,
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         yaxis={"title": words("units.pm2p5_unit"), "rangemode": "tozero"},

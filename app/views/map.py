@@ -15,6 +15,7 @@ from app import (
     figures,
     i18n,
     limits,
+    look,
     panes,
     points,
     provenance,
@@ -22,10 +23,11 @@ from app import (
     series,
     sidebar,
     summary,
+    trouble,
 )
 from app.i18n import Words
 from app.limits import Bound
-from app.maps.component import Click, linked_maps
+from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
 from app.palette import Scale
@@ -75,8 +77,10 @@ def render(selection: Selection) -> None:
         st.skeleton(height=MAP_HEIGHT)
         return
     sheet = _sheet(selection, shown, words)
-    numbers = summary.summarise(
-        sheet.result, cache.places(), limit=sheet.bound.value if sheet.bound else None
+    limit = sheet.bound.value if sheet.bound else None
+    numbers = cache.kept(
+        ("summary", _identity(sheet, sheet.day), limit),
+        lambda: summary.summarise(sheet.result, cache.places(), limit=limit),
     )
     if numbers is None:
         lead.html(_lead(words("map.empty")))
@@ -115,18 +119,29 @@ def _stale(sheet: Sheet) -> str:
 @st.fragment
 def _explore(sheet: Sheet) -> None:
     """The map and the series of what is clicked on it; a click draws this part alone."""
+    with trouble.told(sheet.words):
+        state = _draw(sheet)
+        _follow(state.day, sheet)
+        if state.click is None:
+            st.caption(sheet.words("map.series_hint"))
+        else:
+            _series(sheet, state.click)
+
+
+def _draw(sheet: Sheet) -> MapState:
     words = sheet.words
     scale = limits.scale(sheet.rules, sheet.info.period, words)
     model = sidebar.model_title(sheet.shown.request.model, words)
-    state = linked_maps(
+    return linked_maps(
         "map",
         days=panes.days(
             cache.dates(sheet.info.name),
             sheet.day,
-            sheet.result,
+            list(panes.rasters(sheet.result)),
             label=sheet.when,
             identity=partial(_identity, sheet),
-            make=_maker(sheet) if running.quick(sheet.shown.request) else None,
+            make=_maker(sheet),
+            passing=running.quick(sheet.shown.request),
         ),
         layers=panes.layers(sheet.result, sheet.info.period, words, scale),
         day=sheet.day.isoformat(),
@@ -141,11 +156,6 @@ def _explore(sheet: Sheet) -> None:
         stale=_stale(sheet) if sheet.shown.stale else "",
         report_day=True,
     )
-    _follow(state.day, sheet)
-    if state.click is None:
-        st.caption(words("map.series_hint"))
-    else:
-        _series(sheet, state.click)
 
 
 def _follow(day: str, sheet: Sheet) -> None:
@@ -166,11 +176,13 @@ def _lead(text: str) -> str:
 
 def _identity(sheet: Sheet, day: dt.date) -> str:
     """Everything that the values of a day depend on."""
-    return f"{sheet.info.checksum}|{replace(sheet.shown.request, date=day)}"
+    made = sheet.shown.result.attrs
+    weights = made.get("weights_sha256", ""), made.get("airlens_version", "")
+    return f"{sheet.info.checksum}|{weights}|{replace(sheet.shown.request, date=day)}"
 
 
 def _maker(sheet: Sheet) -> Callable[[dt.date], xr.Dataset]:
-    """What makes the result of another day when a browser asks for it."""
+    """What makes the result of a day when a browser asks for it; a kept one is at hand."""
     runs, request = cache.runs(), sheet.shown.request
     return lambda day: running.answer(runs, replace(request, date=day))
 

@@ -37,14 +37,15 @@ def value(url):
     return float(frames.unpack(store.read(url))[0, 0])
 
 
-def days(make=result, here=HERE, dates=DATES):
+def days(make=result, here=HERE, passing=True):
     return panes.days(
-        dates,
+        DATES,
         here,
-        result(here),
+        list(panes.rasters(result(here))),
         label=str,
         identity=lambda day: f"test-{day}",
         make=make,
+        passing=passing,
     )
 
 
@@ -76,7 +77,7 @@ def test_each_day_brings_its_own_values_in_its_own_layer():
     assert value(found["2015-05-12"]["coarse"]) == 134.0
 
 
-def test_other_days_are_made_only_when_looked_at():
+def test_days_are_made_only_when_looked_at():
     made = []
 
     def make(day):
@@ -90,7 +91,7 @@ def test_other_days_are_made_only_when_looked_at():
 
 
 def test_a_slow_model_is_not_run_for_days_passed_by():
-    found = days(make=None)
+    found = days(passing=False)
     assert [day.key for day in found if day.rasters] == [HERE.isoformat()]
 
 
