@@ -51,7 +51,10 @@ class Task:
 class Recipe(Protocol):
     """Data → tensors → data, for one model. See `engine.recipes` for those we have."""
 
-    task: Task
+    @property
+    def task(self) -> Task:
+        """What the model asks for and gives."""
+        ...
 
     def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, torch.Tensor]:
         """Tensors for `run`, from checked datasets in physical units."""

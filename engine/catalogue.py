@@ -1,0 +1,304 @@
+"""Every model there is: one literal dict, from name to what it does and how it is built.
+
+To add a model: write its network in `engine.models`, a recipe in `engine.recipes` if none fits,
+a `build` function here, and an entry in `MODELS`.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import xarray as xr
+from torch import nn
+
+from engine import history
+from engine.errors import NotFoundError, RequestError
+from engine.grid import Grid
+from engine.library import DatasetInfo
+from engine.models.classical import Climatology, HistoricalRatio, Interpolation, Method
+from engine.models.knn import InverseDistance
+from engine.progress import Progress, Stop
+from engine.recipes.forecast import Persistence
+from engine.recipes.stations import InverseDistanceMap, KrigingMap
+from engine.recipes.superresolution import Classical
+from engine.schema import Kind
+from engine.task import Recipe, TaskName
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a model is about to be used: what a `build` function may look at.
+
+    Attributes:
+        about: Record of the dataset.
+        dataset: The dataset, lazy. Only a model that is fitted here may read its training part.
+        grid: The cells that the answer is wanted on.
+        window: Rows and columns of the dataset's grid that these are; None if it has no grid.
+        factor: Fine cells along a coarse cell's side.
+        train_end: Last local date to learn from; None: the dataset's own.
+        lead_times: Steps ahead, for forecasts.
+        progress: Told while a model is fitted.
+        cancelled: Looked at while a model is fitted.
+    """
+
+    about: DatasetInfo
+    dataset: xr.Dataset
+    grid: Grid | None = None
+    window: tuple[slice, slice] | None = None
+    factor: int = 8
+    train_end: dt.date | None = None
+    lead_times: int = 1
+    progress: Progress | None = None
+    cancelled: Stop | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to run.
+
+    Attributes:
+        recipe: How data get in and out.
+        network: What runs in between.
+        weights: SHA-256 of its weights, or "none: " and why it has none.
+        train_end: Last local date that it learned from; None if it learned nothing.
+    """
+
+    recipe: Recipe
+    network: nn.Module
+    weights: str
+    train_end: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a model before it is built.
+
+    Attributes:
+        name: What requests say.
+        task: What it does.
+        kinds: Kinds of dataset it can start from.
+        title: Name for people.
+        summary: What it does, in one sentence.
+        build: Makes it ready for a setting.
+        version: Goes up when its answers change.
+        halo: Coarse cells that it wants to see around what is asked for, so that a map does not
+            depend on where it was cut.
+        card: Its model card, where it has one.
+        weights: Folder of its weights, where it has one.
+    """
+
+    name: str
+    task: TaskName
+    kinds: tuple[Kind, ...]
+    title: str
+    summary: str
+    build: Callable[[Setting], Model]
+    version: str = "1"
+    halo: int = 0
+    card: Path | None = None
+    weights: Path | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of dataset that it is mostly used with."""
+        return self.kinds[0]
+
+
+def _interpolation(method: Method) -> Callable[[Setting], Model]:
+    def build(setting: Setting) -> Model:
+        return Model(
+            Classical(), Interpolation(method, setting.factor), "none: interpolation learns nothing"
+        )
+
+    return build
+
+
+def _ratio(maps: history.Map, method: Method) -> Callable[[Setting], Model]:
+    def build(setting: Setting) -> Model:
+        past = _past(setting)
+        network = HistoricalRatio(past.maps(maps, *_window(setting)), method, setting.factor)
+        return Model(Classical(), network, past.sha256, past.train_end)
+
+    return build
+
+
+def _climatology(setting: Setting) -> Model:
+    past = _past(setting)
+    network = Climatology(past.maps("climatology", *_window(setting)), setting.factor)
+    return Model(Classical(), network, past.sha256, past.train_end)
+
+
+def _past(setting: Setting) -> history.History:
+    return history.fitted(
+        setting.dataset,
+        setting.about,
+        _window(setting),
+        factor=setting.factor,
+        train_end=setting.train_end,
+        progress=setting.progress,
+        cancelled=setting.cancelled,
+    )
+
+
+def _window(setting: Setting) -> tuple[slice, slice]:
+    if setting.window is None:
+        raise ValueError("a super-resolution model needs a window of a grid")
+    return setting.window
+
+
+def _idw(setting: Setting) -> Model:
+    return Model(
+        InverseDistanceMap(_grid(setting)), InverseDistance(), "none: inverse distance has none"
+    )
+
+
+def _kriging(setting: Setting) -> Model:
+    return Model(
+        KrigingMap(_grid(setting)), nn.Identity(), "none: the variogram is fitted to the date"
+    )
+
+
+def _persistence(setting: Setting) -> Model:
+    return Model(Persistence(setting.lead_times), nn.Identity(), "none: persistence learns nothing")
+
+
+def _grid(setting: Setting) -> Grid:
+    if setting.grid is None:
+        raise ValueError("a reanalysis needs a grid to be made on")
+    return setting.grid
+
+
+# Two coarse cells are what bicubic interpolation looks at on either side.
+_HALO = 2
+
+MODELS: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "copy",
+            "super-resolution",
+            ("grid",),
+            "Block copy",
+            "Every fine cell takes the value of its coarse cell.",
+            _interpolation("copy"),
+        ),
+        Entry(
+            "bilinear",
+            "super-resolution",
+            ("grid",),
+            "Bilinear",
+            "Straight lines between the centres of coarse cells.",
+            _interpolation("bilinear"),
+            halo=_HALO,
+        ),
+        Entry(
+            "bicubic",
+            "super-resolution",
+            ("grid",),
+            "Bicubic",
+            "Smooth curves through the centres of coarse cells.",
+            _interpolation("bicubic"),
+            halo=_HALO,
+        ),
+        Entry(
+            "ha",
+            "super-resolution",
+            ("grid",),
+            "Historical ratio",
+            "The coarse value times the share that each fine cell had of it in the training part.",
+            _ratio("copy", "copy"),
+        ),
+        Entry(
+            "ha-monthly",
+            "super-resolution",
+            ("grid",),
+            "Historical ratio by month",
+            "As the historical ratio, with shares for each month, smoothed over three.",
+            _ratio("copy-monthly", "copy"),
+        ),
+        Entry(
+            "ha-climatology",
+            "super-resolution",
+            ("grid",),
+            "Climatology",
+            "The mean fine map of the training part, whatever the coarse map says.",
+            _climatology,
+        ),
+        Entry(
+            "bilinear-ratio",
+            "super-resolution",
+            ("grid",),
+            "Bilinear × monthly ratio",
+            "Bilinear, times the ratio that each cell had to it by month, with exact block means.",
+            _ratio("bilinear-monthly", "bilinear"),
+            halo=_HALO,
+        ),
+        Entry(
+            "bicubic-ratio",
+            "super-resolution",
+            ("grid",),
+            "Bicubic × monthly ratio",
+            "Bicubic, times the ratio that each cell had to it by month, with exact block means.",
+            _ratio("bicubic-monthly", "bicubic"),
+            halo=_HALO,
+        ),
+        Entry(
+            "idw",
+            "reanalysis",
+            ("stations",),
+            "Inverse distance",
+            "Each cell is the mean of its nearest stations, weighted by inverse squared distance.",
+            _idw,
+        ),
+        Entry(
+            "kriging",
+            "reanalysis",
+            ("stations",),
+            "Ordinary kriging",
+            "The best linear unbiased estimate from all stations, with its standard deviation.",
+            _kriging,
+        ),
+        Entry(
+            "persistence",
+            "forecast",
+            ("grid", "stations", "mobile"),
+            "Persistence",
+            "What was last measured goes on.",
+            _persistence,
+        ),
+    )
+}
+
+
+def find(name: str) -> Entry:
+    """The entry of a model.
+
+    Raises:
+        NotFoundError: If there is none of that name, naming the closest and all there are.
+    """
+    wish = name.strip().lower()
+    if wish in MODELS:
+        return MODELS[wish]
+    close = get_close_matches(wish, MODELS, n=1)
+    meant = f"Did you mean {close[0]!r}? " if close else ""
+    raise NotFoundError(
+        f"no model is named {name.strip()!r}", remedy=f"{meant}Known are {', '.join(MODELS)}"
+    )
+
+
+def check_kind(entry: Entry, about: DatasetInfo) -> None:
+    """Refuse a dataset of a kind that the model cannot start from.
+
+    Raises:
+        RequestError: Naming the models that can.
+    """
+    if about.kind in entry.kinds:
+        return
+    able = [other.name for other in MODELS.values() if about.kind in other.kinds]
+    raise RequestError(
+        f"model {entry.name!r} starts from {' or '.join(entry.kinds)} and "
+        f"{about.name!r} holds {about.kind}",
+        remedy=f"For {about.kind} choose {', '.join(able)}",
+    )
