@@ -25,6 +25,9 @@ from engine.paths import ASSETS
 
 # Results of models that are kept, all users together. A day of 800 × 720 with coarse, fine, target
 # and error is 7 MB in float32: this is about twenty of them.
+# Places with fewer people are towns: they would fill the table and decide no count.
+CITY_PEOPLE = 500_000
+
 T = TypeVar("T")
 Bounds = tuple[float, float, float, float]
 
@@ -168,7 +171,7 @@ def runs() -> Runs[xr.Dataset]:
 
 @st.cache_resource(show_spinner=False)
 def places() -> tuple[Place, ...]:
-    """The cities we know, most people first; none where the list is not installed."""
+    """The cities of `CITY_PEOPLE` or more, largest first; none where the list is not installed."""
     path = ASSETS / "geo" / "cities.csv"
     if not path.is_file():
         return ()
@@ -179,9 +182,10 @@ def places() -> tuple[Place, ...]:
                 row["name_zh"],
                 float(row["lat"]),
                 float(row["lon"]),
-                int(float(row["population"] or 0)),
+                int(row["population"]),
             )
             for row in csv.DictReader(file)
+            if int(row["population"] or 0) >= CITY_PEOPLE
         ]
     return tuple(sorted(found, key=lambda place: -place.population))
 

@@ -26,7 +26,7 @@ class PageChoices:
         Raises:
             NotFoundError: If the library holds none.
         """
-        kinds = {entry.kind for entry in self._entries()}
+        kinds = {kind for entry in self._entries() for kind in entry.kinds}
         names = [entry.name for entry in cache.datasets() if entry.kind in kinds]
         if not names:
             raise NotFoundError("no dataset that this page can show", remedy="Import one")
@@ -47,7 +47,7 @@ class PageChoices:
     def models(self, dataset: str) -> Sequence[str]:
         """Models of the page's tasks that read this kind of dataset."""
         kind = cache.info(dataset).kind
-        return [entry.name for entry in self._entries() if entry.kind == kind]
+        return [entry.name for entry in self._entries() if kind in entry.kinds]
 
     def standards(self) -> Sequence[str]:
         """Standards, the default first."""

@@ -8,7 +8,7 @@ and says in notes what it had to drop. Nothing that a link can contain makes it 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol, Self
 
 from engine.errors import RequestError
 from engine.grid import Region
@@ -50,6 +50,37 @@ class Selection:
         if self.date is None:
             raise ValueError(f"{self.missing} has no data; a page must not be drawn for it")
         return self.date
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One run of a model: `engine.inference.Request` without what pages never change.
+
+    It is here as well because a page must be able to say what it wants before the engine that
+    does it, and torch with it, has been imported.
+
+    Attributes:
+        dataset: Name in the library.
+        date: Local date.
+        region: Name, `WHOLE`, or `W,S,E,N`.
+        model: Name in the catalogue.
+        seed: Of whatever is random in the model.
+        device: "auto" is CUDA where there is one.
+        lead_times: Steps ahead (forecast); None leaves it to the engine.
+    """
+
+    dataset: str
+    date: dt.date
+    region: str
+    model: str
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    lead_times: int | None = None
+
+    @classmethod
+    def of(cls, selection: Selection) -> Self:
+        """What the sidebar asks for."""
+        return cls(selection.dataset, selection.day, selection.region, selection.model)
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,20 @@ small part of the page that refreshes itself shows device, progress and time lef
 """
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import streamlit as st
 import xarray as xr
-from engine.inference import Request, predict
 
 from app import cache, i18n
 from app.i18n import Words
-from app.request import Selection
+from app.request import Ask
 from app.runs import Run, Runs
 from engine import library
 from engine.errors import NotFoundError
+from engine.progress import Progress, Stop
 
 # How long a page waits for a result before it shows progress. Shorter, and every quick model
 # flickers; longer, and a slow one seems to hang.
@@ -33,27 +34,32 @@ class Shown:
     """A result to draw.
 
     Attributes:
-        result: What `engine.inference.predict` gave.
+        result: What `engine.inference.predict` gave; all sessions share it, so never write into it.
         request: What it is the answer to.
         stale: Whether it answers an earlier request than the one asked now.
     """
 
     result: xr.Dataset
-    request: Request
+    request: Ask
     stale: bool
 
 
-def ask(selection: Selection) -> Request:
-    """The engine's request for what the sidebar says."""
-    return Request(
-        dataset=selection.dataset,
-        date=selection.day,
-        region=selection.region,
-        model=selection.model,
-    )
+@dataclass(frozen=True)
+class Made:
+    """The result of any work.
+
+    Attributes:
+        result: What the work gave; shared by all sessions.
+        asked: What it is the answer to.
+        stale: Whether it answers an earlier question than the one asked now.
+    """
+
+    result: xr.Dataset
+    asked: Hashable
+    stale: bool
 
 
-def prediction(request: Request, *, slot: str = "main") -> Shown | None:
+def prediction(request: Ask, *, slot: str = "main") -> Shown | None:
     """The result of a request; or, while it is made, the last one of this slot, or None.
 
     Draws, where it is called, the progress of a run that is not over, and what to do about one
@@ -66,33 +72,53 @@ def prediction(request: Request, *, slot: str = "main") -> Shown | None:
     Raises:
         EngineError: If the run failed.
     """
+    runs = cache.runs()
+    made = awaited(request, lambda owner: _submit(runs, request, owner=owner), slot=slot)
+    if made is None or not isinstance(made.asked, Ask):
+        return None
+    return Shown(made.result, made.asked, made.stale)
+
+
+def awaited(asked: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: str) -> Made | None:
+    """The result of any work; or, while it is made, the last one of this slot, or None.
+
+    Draws the same as `prediction`, which is one use of it.
+
+    Args:
+        asked: What the work answers; another question takes back the wish for the last.
+        start: Submits the work for the session it is given.
+        slot: Place on the page.
+
+    Raises:
+        EngineError: If the run failed.
+    """
     words, runs = i18n.current(), cache.runs()
     state = st.session_state
-    _leave_older(runs, request, slot)
-    if state.get(f"stopped:{slot}") == request:
+    _leave_older(runs, asked, slot)
+    if state.get(f"stopped:{slot}") == asked:
         _offer_again(slot, words)
         return _last(slot)
-    run = _submit(runs, request, owner=_session())
+    run = start(_session())
     state[f"run:{slot}"] = run
     run.over.wait(GRACE_SECONDS)
     status = runs.status(run)
     if status.state == "done" and run.result is not None:
-        shown = Shown(run.result, request, stale=False)
-        state[f"shown:{slot}"] = shown
-        return shown
+        made = Made(run.result, asked, stale=False)
+        state[f"shown:{slot}"] = made
+        return made
     if status.error is not None:
         raise status.error
     _watch(slot)
     return _last(slot)
 
 
-def quick(request: Request) -> bool:
+def quick(request: Ask) -> bool:
     """Whether a request like this one was last answered quickly enough to be run in passing."""
     usual = cache.runs().usual(_kind(request))
     return usual is not None and usual <= QUICK_SECONDS
 
 
-def answer(runs: Runs[xr.Dataset], request: Request) -> xr.Dataset:
+def answer(runs: Runs[xr.Dataset], request: Ask) -> xr.Dataset:
     """The result of a request, waited for. For threads of the server, not for pages.
 
     Raises:
@@ -105,29 +131,38 @@ def answer(runs: Runs[xr.Dataset], request: Request) -> xr.Dataset:
     return run.result
 
 
-def _submit(runs: Runs[xr.Dataset], request: Request, *, owner: str) -> Run[xr.Dataset]:
+def _submit(runs: Runs[xr.Dataset], request: Ask, *, owner: str) -> Run[xr.Dataset]:
     # A dataset imported again under its name is another one.
     key = (request, library.info(request.dataset).checksum)
-    work = partial(predict, request)
+    work = partial(_work, request)
     return runs.submit(key, work, owner=owner, device=request.device, kind=_kind(request))
 
 
-def _kind(request: Request) -> tuple[str, str, str]:
+def _work(request: Ask, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
+    """Runs the model. The engine is imported by the first run: torch takes seconds and memory."""
+    from engine import inference
+
+    return inference.predict(
+        inference.Request(**asdict(request)), progress=progress, cancelled=cancelled
+    )
+
+
+def _kind(request: Ask) -> tuple[str, str, str]:
     """Requests of one kind take about as long as each other."""
     return request.model, request.dataset, str(request.region)
 
 
-def _last(slot: str) -> Shown | None:
-    shown: Shown | None = st.session_state.get(f"shown:{slot}")
-    return None if shown is None else Shown(shown.result, shown.request, stale=True)
+def _last(slot: str) -> Made | None:
+    made: Made | None = st.session_state.get(f"shown:{slot}")
+    return None if made is None else Made(made.result, made.asked, stale=True)
 
 
-def _leave_older(runs: Runs[xr.Dataset], request: Request, slot: str) -> None:
+def _leave_older(runs: Runs[xr.Dataset], asked: Hashable, slot: str) -> None:
     """Takes back this session's wish for what the slot showed before."""
     older: Run[xr.Dataset] | None = st.session_state.get(f"run:{slot}")
-    if older is not None and st.session_state.get(f"asked:{slot}") != request:
+    if older is not None and st.session_state.get(f"asked:{slot}") != asked:
         runs.leave(older, _session())
-    st.session_state[f"asked:{slot}"] = request
+    st.session_state[f"asked:{slot}"] = asked
 
 
 @st.fragment(run_every=REFRESH_SECONDS)

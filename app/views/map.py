@@ -31,7 +31,7 @@ from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
 from app.palette import Scale
-from app.request import Selection
+from app.request import Ask, Selection
 from app.running import Shown
 from engine.library import DatasetInfo
 from engine.standards import Standard
@@ -71,7 +71,7 @@ def render(selection: Selection) -> None:
         st.title(words("map.title", where=where, when=words.date(selection.day, info.period)))
         tools = st.container(horizontal=True, horizontal_alignment="right", width="content")
     lead = st.container(key="lead")
-    shown = running.prediction(running.ask(selection))
+    shown = running.prediction(Ask.of(selection))
     if shown is None:
         lead.html(_lead(words("map.waiting")))
         st.skeleton(height=MAP_HEIGHT)
