@@ -66,6 +66,10 @@ class AirSTFMConfig:
     stride: int = 1
     """Cells between windows; overlap 90, 70, 50, 0 % is 1, 3, 5, 10 (Table 10)."""
     heads: int = 1
+    """Groups of channels that attend separately."""
+    attention_radius: int | None = None
+    """Windows look no further than so many coarse cells; None: over the whole map, as in the
+    paper. Ours, for regions much larger than the training map."""
     attention: bool = True
     """3-D patch attention; off: ordinary attention (Table 4)."""
     flow: bool = True
@@ -157,7 +161,7 @@ class AirSTFM(nn.Module):
         joined = config.pretext and config.fusion == "concat"
         self.fuse = conv3(2 * c, c) if joined else None
         self.attention: PatchAttention | OrdinaryAttention = (
-            PatchAttention(c, config.patch, config.stride, config.heads)
+            PatchAttention(c, config.patch, config.stride, config.heads, config.attention_radius)
             if config.attention
             else OrdinaryAttention(c, config.patch)
         )

@@ -1,16 +1,28 @@
-"""Self-attention among overlapping space-time windows.
+"""Self-attention among overlapping space-time windows, exact and affordable.
+
+At stride 1 the paper's windows of 5 × 10 × 10 cells on a 100 × 90 map are 7 371 tokens of
+16 000 dimensions. Unfolded, they are 3.5 TFLOP and gigabytes; here no window is ever unfolded
+(`engine.models.windows`), and going backward the weights are computed again, not stored.
 
 Source: the 3-D patch attention of AirSTFM (Li et al., Atmosphere 2025, 16, 166, section 3.3).
+The paper's equation has no 1/√d; the code it derives from has, and so have we.
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from engine.models.layers import conv3, leaky
+from engine.models.windows import Closed, Tile, softmax_, spread_weights, window_scores
+
+WEIGHTS = 2**26  # weights of window pairs held at once where that costs nothing: 256 MiB
+MORE_WEIGHTS = 2**28  # and on maps so large that narrow tiles would do most work twice
 
 
 def window_attention(
@@ -21,45 +33,205 @@ def window_attention(
     *,
     patch: int = 10,
     stride: int = 1,
+    radius: int | None = None,
+    weights: int | None = None,
+    whole: bool | None = None,
 ) -> Float[Tensor, "b heads e h w"]:
     """Every window of `patch` × `patch` cells attends to every window; overlaps are averaged.
 
+    A map that windows do not cover is continued by zeros below and to the right.
+
     Args:
-        q: Queries per cell.
+        q: Queries per cell. Half precision is computed in float32 and returned as it came.
         k: Keys per cell.
         v: Values per cell; may have another number of channels.
-        mask: True where a cell holds data. A window without any is no key; where no window is
-            one, each attends to itself.
+        mask: True where a cell holds data. A window without any is no key; a window that
+            finds no key attends to itself.
         patch: Side of a window in cells.
-        stride: Cells from one window to the next.
+        stride: Cells from one window to the next, at most `patch`.
+        radius: Attend only to windows whose corner is at most so many cells away along either
+            axis; None: to all. Work then grows with the map's area, not with its square.
+        weights: At most so many weights are held at once; None: 2^26, on very large maps 2^28.
+        whole: Few large steps instead of many small; None: on a GPU.
+
+    Raises:
+        ValueError: If windows of this stride leave gaps.
     """
+    if not 1 <= stride <= patch:
+        raise ValueError(f"stride {stride} outside 1..{patch}: windows of {patch} would leave gaps")
     height, width = q.shape[-2:]
     pad = (0, _missing(width, patch, stride), 0, _missing(height, patch, stride))
-    size = (height + pad[3], width + pad[1])
-    tokens = [
-        functional.unfold(functional.pad(z.flatten(0, 1), pad), patch, stride=stride)
-        for z in (q, k, v)
-    ]
-    score = tokens[0].mT @ tokens[1] / math.sqrt(q.shape[2] * patch**2)
-    if mask is not None:
-        covered = functional.max_pool2d(functional.pad(mask.float(), pad), patch, stride)
-        none = covered.flatten(1) == 0  # (b, windows)
-        alone = none.all(1)[:, None, None] & ~torch.eye(
-            none.shape[1], dtype=torch.bool, device=none.device
+    exact = torch.promote_types(v.dtype, torch.float32)
+    maps = [functional.pad(z.to(exact), pad).flatten(0, 1).permute(0, 2, 3, 1) for z in (q, k, v)]
+    empty = None
+    if mask is not None and not mask.all():
+        share = functional.max_pool2d(functional.pad(mask.float(), pad), patch, stride)
+        empty = (share == 0).repeat_interleave(q.shape[1], 0)
+    plan = _Plan(
+        patch,
+        stride,
+        None if radius is None else radius // stride,
+        weights,
+        q.is_cuda if whole is None else whole,
+    )
+    with torch.autocast(q.device.type, enabled=False):
+        scaled = maps[0] / math.sqrt(q.shape[2] * patch**2)
+        out: Tensor = _WindowAttention.apply(  # type: ignore[no-untyped-call]
+            scaled.contiguous(), maps[1].contiguous(), maps[2].contiguous(), empty, plan
         )
-        closed = (none[:, None] & ~none.all(1)[:, None, None]) | alone
-        score = score.masked_fill(closed.repeat_interleave(q.shape[1], 0), -math.inf)
-    out = tokens[2] @ score.softmax(-1).mT
-    ones = torch.ones(1, patch**2, out.shape[-1], dtype=out.dtype, device=out.device)
-    count = functional.fold(ones, size, patch, stride=stride)
-    folded = functional.fold(out, size, patch, stride=stride) / count
-    result: Tensor = folded[..., :height, :width]
-    return result.reshape(*v.shape)
+    return out.permute(0, 3, 1, 2)[..., :height, :width].reshape(v.shape).to(v.dtype)
 
 
 def _missing(length: int, patch: int, stride: int) -> int:
     """Cells to add so that windows cover the whole length."""
     return patch - length if length < patch else -(length - patch) % stride
+
+
+class _Plan:
+    """How a map is cut into tiles of query windows, and which keys each sees."""
+
+    def __init__(
+        self, patch: int, stride: int, radius: int | None, weights: int | None, whole: bool
+    ) -> None:
+        self.patch, self.stride, self.radius, self.whole = patch, stride, radius, whole
+        self.weights = weights
+
+    def tiles(
+        self, height: int, width: int, empty: Tensor | None
+    ) -> Iterator[tuple[Tile, Closed, tuple[slice, slice], tuple[slice, slice]]]:
+        """Geometry, closed keys, cells of the queries, cells of the keys, for each tile."""
+        nh, nw = ((n - self.patch) // self.stride + 1 for n in (height, width))
+        side = self._side(nh, nw)
+        for top in range(0, nh, side):
+            for left in range(0, nw, side):
+                rows = (top, min(top + side, nh))
+                columns = (left, min(left + side, nw))
+                reach = max(nh, nw) if self.radius is None else self.radius
+                key_rows = (max(rows[0] - reach, 0), min(rows[1] + reach, nh))
+                key_columns = (max(columns[0] - reach, 0), min(columns[1] + reach, nw))
+                q = self._cells(*rows), self._cells(*columns)
+                k = self._cells(*key_rows), self._cells(*key_columns)
+                tile = Tile(
+                    self.patch,
+                    self.stride,
+                    (q[0].stop - q[0].start, k[0].stop - k[0].start),
+                    (q[1].stop - q[1].start, k[1].stop - k[1].start),
+                    self.whole,
+                )
+                none = None if empty is None else empty[slice(*key_rows), slice(*key_columns)]
+                origin = (rows[0] - key_rows[0], columns[0] - key_columns[0])
+                yield tile, Closed(none, self.radius, origin), q, k
+
+    def _cells(self, first: int, stop: int) -> slice:
+        return slice(first * self.stride, (stop - 1) * self.stride + self.patch)
+
+    def _side(self, nh: int, nw: int) -> int:
+        """Windows along a tile's side, as many as may be held."""
+
+        def fits(side: int, weights: int) -> bool:
+            far = max(nh, nw) if self.radius is None else 2 * self.radius
+            rows, columns = min(side, nh), min(side, nw)
+            held = rows * columns * min(rows + far, nh) * min(columns + far, nw)
+            if self.whole:  # then it is cell pairs that are held
+                held *= math.ceil((1 + self.patch / side) ** 2)
+            return held <= weights
+
+        side = max(nh, nw)
+        while side > 1 and not fits(side, self.weights or WEIGHTS):
+            side -= 1
+        # Narrow tiles share most of their cells with their neighbours: rather hold more.
+        while self.weights is None and side * self.stride < 3 * self.patch and side < max(nh, nw):
+            if not fits(side + 1, MORE_WEIGHTS):
+                break
+            side += 1
+        return side
+
+
+class _WindowAttention(torch.autograd.Function):
+    """Cells (n, rows, columns, channels) in and out; weights are computed anew going backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  # attributes of torch's own choosing
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        empty: Tensor | None,
+        plan: _Plan,
+    ) -> Tensor:
+        """Values averaged over windows, then over the windows that cover a cell."""
+        ctx.save_for_backward(q, k, v)
+        ctx.empty, ctx.plan = empty, plan
+        out = torch.zeros_like(v)
+        for n in range(len(q)):
+            for tile, closed, at, to in plan.tiles(q.shape[1], q.shape[2], _item(empty, n)):
+                keys, values = k[n][to], tile.stacked(v[n][to])
+                weights = window_scores(q[n][at], keys, tile)
+                softmax_(weights, closed, tile)
+                part = tile.stacked(torch.zeros_like(v[n][at]))
+                for here, there, pairs in spread_weights(weights, tile):
+                    part[here].baddbmm_(pairs, values[there])
+                out[n][at] += part.view(out[n][at].shape)
+        return out / _cover(q, plan)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        upstream: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """Gradients of queries, keys and values."""
+        q, k, v = ctx.saved_tensors
+        plan: _Plan = ctx.plan
+        gradient = upstream / _cover(q, plan)
+        dq, dk, dv = (torch.zeros_like(z) for z in (q, k, v))
+        for n in range(len(q)):
+            for tile, closed, at, to in plan.tiles(q.shape[1], q.shape[2], _item(ctx.empty, n)):
+                ask, keys, pull = (z.contiguous() for z in (q[n][at], k[n][to], gradient[n][at]))
+                weights = window_scores(ask, keys, tile)
+                softmax_(weights, closed, tile)
+                part = tile.stacked(torch.zeros_like(v[n][to]))
+                pulls = tile.stacked(pull)
+                for here, there, pairs in spread_weights(weights, tile):
+                    part[there].baddbmm_(pairs.mT, pulls[here])
+                dv[n][to] += part.view(dv[n][to].shape)
+                change = window_scores(pull, v[n][to], tile)
+                _through_softmax_(change, weights, tile)
+                del weights
+                asked = tile.stacked(torch.zeros_like(ask))
+                answered = tile.stacked(torch.zeros_like(keys))
+                asks, stack = tile.stacked(ask), tile.stacked(keys)
+                for here, there, pairs in spread_weights(change, tile):
+                    asked[here].baddbmm_(pairs, stack[there])
+                    answered[there].baddbmm_(pairs.mT, asks[here])
+                dq[n][at] += asked.view(ask.shape)
+                dk[n][to] += answered.view(keys.shape)
+        return dq, dk, dv, None, None
+
+
+def _item(empty: Tensor | None, n: int) -> Tensor | None:
+    return None if empty is None else empty[n]
+
+
+def _through_softmax_(change: Tensor, weights: Tensor, tile: Tile) -> None:
+    """The gradient of the weights becomes that of the scores, in place."""
+    step = len(change) if tile.whole else 1
+    for i in range(0, len(change), step):
+        block, weight = change[i : i + step], weights[i : i + step]
+        block.mul_(weight)
+        mean = block.sum(3, keepdim=True).sum(1, keepdim=True)
+        block.addcmul_(weight, mean, value=-1)
+
+
+def _cover(q: Tensor, plan: _Plan) -> Tensor:
+    """How many windows cover each cell, (rows, columns, 1)."""
+    counts = []
+    for length in q.shape[1:3]:
+        ends = torch.arange(length, device=q.device)
+        first = ((ends - plan.patch) // plan.stride + 1).clamp(min=0)
+        last = (ends // plan.stride).clamp(max=(length - plan.patch) // plan.stride)
+        counts.append((last - first + 1).to(q.dtype))
+    return counts[0][:, None, None] * counts[1][:, None]
 
 
 class PatchAttention(nn.Module):
@@ -70,16 +242,24 @@ class PatchAttention(nn.Module):
         patch: Side of a window in cells.
         stride: Cells between windows; overlap 90, 70, 50, 0 % of 10 cells is 1, 3, 5, 10.
         heads: Groups of channels that attend separately.
+        radius: How far, in cells, a window looks; None: over the whole map.
 
     Raises:
         ValueError: If the heads do not divide the channels.
     """
 
-    def __init__(self, channels: int, patch: int = 10, stride: int = 1, heads: int = 1) -> None:
+    def __init__(
+        self,
+        channels: int,
+        patch: int = 10,
+        stride: int = 1,
+        heads: int = 1,
+        radius: int | None = None,
+    ) -> None:
         super().__init__()
         if channels % heads:
             raise ValueError(f"{heads} heads do not divide {channels} channels; choose a divisor")
-        self.patch, self.stride, self.heads = patch, stride, heads
+        self.patch, self.stride, self.heads, self.radius = patch, stride, heads, radius
         self.query = conv3(channels, channels)
         self.key = conv3(channels, channels)
         self.value = conv3(channels, channels)
@@ -104,7 +284,9 @@ class PatchAttention(nn.Module):
             self._heads(self.key, x),
             self._heads(self.value, wanted),
         )
-        seen = window_attention(q, k, v, mask, patch=self.patch, stride=self.stride)
+        seen = window_attention(
+            q, k, v, mask, patch=self.patch, stride=self.stride, radius=self.radius
+        )
         b, f, c, h, w = wanted.shape
         planes = seen.view(b, self.heads, f, c // self.heads, h, w).transpose(1, 2)
         planes = planes.reshape(b * f, c, h, w)

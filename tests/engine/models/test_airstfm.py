@@ -199,7 +199,7 @@ def test_block_means_are_exact(h, w, gaps, seed):
 
 def test_frames_and_planes_are_checked():
     network = AirSTFM(TINY)
-    coarse, mask, _ = case()
+    coarse, _mask, _ = case()
     with pytest.raises(ValueError, match="3 frames given; this network takes 5"):
         network(coarse[:, :3])
     with pytest.raises(ValueError, match=r"frames \(5,\) outside 0..4"):
