@@ -9,22 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xarray as xr
-from torch import nn
 
-from engine import history
 from engine.errors import NotFoundError, RequestError
 from engine.grid import Grid
 from engine.library import DatasetInfo
-from engine.models.classical import Climatology, HistoricalRatio, Interpolation, Method
-from engine.models.knn import InverseDistance
 from engine.progress import Progress, Stop
-from engine.recipes.forecast import Persistence
-from engine.recipes.stations import InverseDistanceMap, KrigingMap
-from engine.recipes.superresolution import Classical
 from engine.schema import Kind
 from engine.task import Recipe, TaskName
+
+# What a model is made of is imported when one is built. To list models, as the dashboard does in
+# its sidebar, takes neither torch nor the seconds and the 200 MB that come with it.
+if TYPE_CHECKING:
+    from torch import nn
+
+    from engine import history
+    from engine.models.classical import Method
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Model:
     """
 
     recipe: Recipe
-    network: nn.Module
+    network: "nn.Module"
     weights: str
     train_end: dt.date | None = None
 
@@ -106,8 +108,11 @@ class Entry:
         return self.kinds[0]
 
 
-def _interpolation(method: Method) -> Callable[[Setting], Model]:
+def _interpolation(method: "Method") -> Callable[[Setting], Model]:
     def build(setting: Setting) -> Model:
+        from engine.models.classical import Interpolation
+        from engine.recipes.superresolution import Classical
+
         return Model(
             Classical(), Interpolation(method, setting.factor), "none: interpolation learns nothing"
         )
@@ -115,8 +120,11 @@ def _interpolation(method: Method) -> Callable[[Setting], Model]:
     return build
 
 
-def _ratio(maps: history.Map, method: Method) -> Callable[[Setting], Model]:
+def _ratio(maps: "history.Map", method: "Method") -> Callable[[Setting], Model]:
     def build(setting: Setting) -> Model:
+        from engine.models.classical import HistoricalRatio
+        from engine.recipes.superresolution import Classical
+
         past = _past(setting)
         network = HistoricalRatio(past.maps(maps, *_window(setting)), method, setting.factor)
         return Model(Classical(), network, past.sha256, past.train_end)
@@ -125,12 +133,17 @@ def _ratio(maps: history.Map, method: Method) -> Callable[[Setting], Model]:
 
 
 def _climatology(setting: Setting) -> Model:
+    from engine.models.classical import Climatology
+    from engine.recipes.superresolution import Classical
+
     past = _past(setting)
     network = Climatology(past.maps("climatology", *_window(setting)), setting.factor)
     return Model(Classical(), network, past.sha256, past.train_end)
 
 
-def _past(setting: Setting) -> history.History:
+def _past(setting: Setting) -> "history.History":
+    from engine import history
+
     return history.fitted(
         setting.dataset,
         setting.about,
@@ -149,18 +162,29 @@ def _window(setting: Setting) -> tuple[slice, slice]:
 
 
 def _idw(setting: Setting) -> Model:
+    from engine.models.knn import InverseDistance
+    from engine.recipes.stations import InverseDistanceMap
+
     return Model(
         InverseDistanceMap(_grid(setting)), InverseDistance(), "none: inverse distance has none"
     )
 
 
 def _kriging(setting: Setting) -> Model:
+    from torch import nn
+
+    from engine.recipes.stations import KrigingMap
+
     return Model(
         KrigingMap(_grid(setting)), nn.Identity(), "none: the variogram is fitted to the date"
     )
 
 
 def _persistence(setting: Setting) -> Model:
+    from torch import nn
+
+    from engine.recipes.forecast import Persistence
+
     return Model(Persistence(setting.lead_times), nn.Identity(), "none: persistence learns nothing")
 
 

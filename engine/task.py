@@ -6,12 +6,14 @@ opens no file. All models of one task give the same variables, so that they can 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import torch
 import xarray as xr
 
 from engine.schema import Kind
+
+if TYPE_CHECKING:  # the dashboard lists models long before it runs one, and torch takes seconds
+    import torch
 
 TaskName = Literal["super-resolution", "reanalysis", "forecast"]
 
@@ -56,21 +58,21 @@ class Recipe(Protocol):
         """What the model asks for and gives."""
         ...
 
-    def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, torch.Tensor]:
+    def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> "Mapping[str, torch.Tensor]":
         """Tensors for `run`, from checked datasets in physical units."""
         ...
 
     def run(
         self,
-        network: torch.nn.Module,
-        tensors: Mapping[str, torch.Tensor],
-        generator: torch.Generator,
-    ) -> Mapping[str, torch.Tensor]:
+        network: "torch.nn.Module",
+        tensors: "Mapping[str, torch.Tensor]",
+        generator: "torch.Generator",
+    ) -> "Mapping[str, torch.Tensor]":
         """The network's answer: "prediction" in ug m-3 and, where it has one, "uncertainty"."""
         ...
 
     def restore(
-        self, output: Mapping[str, torch.Tensor], inputs: Mapping[Kind, xr.Dataset]
+        self, output: "Mapping[str, torch.Tensor]", inputs: Mapping[Kind, xr.Dataset]
     ) -> xr.Dataset:
         """The answer on the inputs' coordinates."""
         ...
