@@ -232,9 +232,19 @@ def predict(
 
 
 def open_run(
-    request: Request, *, progress: Progress | None = None, cancelled: Stop | None = None
+    request: Request,
+    *,
+    maps: bool = True,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
 ) -> Run:
     """Dataset and model of a request, ready for any of its dates.
+
+    Args:
+        request: What to open.
+        maps: Whether maps from stations are wanted, or only what is left out at each.
+        progress: Told while a model is fitted.
+        cancelled: Looked at while a model is fitted.
 
     Raises:
         EngineError: If dataset, model and region do not go together.
@@ -264,7 +274,11 @@ def open_run(
         setting = replace(setting, grid=grid.crop(*seen), window=seen)
     elif entry.task == "reanalysis":
         dataset = inputs.stations_in(dataset, region, name=request.dataset)
-        grid = inputs.map_grid(dataset, region, request.resolution)
+        grid = (
+            inputs.map_grid(dataset, region, request.resolution)
+            if maps
+            else inputs.around(dataset, 2)
+        )
         setting = replace(setting, dataset=dataset, grid=grid)
     else:
         dataset = inputs.as_series(dataset, region, name=request.dataset)

@@ -130,7 +130,7 @@ def map_grid(stations: xr.Dataset, region: Region | None, resolution: float | No
     Raises:
         RequestError: If the resolution gives no cell, or more than can be shown.
     """
-    box = region or around(stations)
+    box = region or around(stations).bounds
     width, height = box.east - box.west, box.north - box.south
     step = resolution or next(
         (r for r in RESOLUTIONS if width * height / r**2 <= MOST_CELLS), RESOLUTIONS[-1]
@@ -144,18 +144,16 @@ def map_grid(stations: xr.Dataset, region: Region | None, resolution: float | No
     return Grid(box.north - step / 2, box.west + step / 2, step, step, rows, columns)
 
 
-def around(places: xr.Dataset) -> Region:
-    """The box of all places, grown by a tenth on each side and at least 0.1°."""
+def around(places: xr.Dataset, cells: int = 2) -> Grid:
+    """A grid of a few cells over all places, with a margin of a tenth and at least 0.1°."""
     latitude, longitude = places["latitude"].values, places["longitude"].values
     south, north = float(latitude.min()), float(latitude.max())
     west, east = float(longitude.min()), float(longitude.max())
     up, along = max((north - south) / 10, 0.1), max((east - west) / 10, 0.1)
-    return Region(
-        max(round(west - along, 2), -180.0),
-        max(round(south - up, 2), -90.0),
-        min(round(east + along, 2), 180.0),
-        min(round(north + up, 2), 90.0),
-    )
+    west, east = max(round(west - along, 2), -180.0), min(round(east + along, 2), 180.0)
+    south, north = max(round(south - up, 2), -90.0), min(round(north + up, 2), 90.0)
+    high, wide = (north - south) / cells, (east - west) / cells
+    return Grid(north - high / 2, west + wide / 2, high, wide, cells, cells)
 
 
 def as_series(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.Dataset:
