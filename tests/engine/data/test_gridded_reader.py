@@ -266,6 +266,11 @@ def test_a_daily_file_of_local_days_keeps_its_dates(grid_file):
     assert dataset.attrs["utc_offset_hours"] == 8
 
 
+def test_a_date_is_a_date_west_of_greenwich_too(grid_file):
+    dataset = load([grid_file()], ReadOptions(utc_offset_hours=-5))
+    assert days(dataset)[0] == "2015-01-10T05:00"  # 10 January, 00:00 in Bogotá
+
+
 def test_stamps_at_noon_and_at_local_midnight_mean_the_same_day(grid_file):
     noon = load([grid_file(time=(0.5, 1.5, 2.5))], ReadOptions(utc_offset_hours=8))
     midnight = load(

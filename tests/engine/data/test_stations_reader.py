@@ -20,7 +20,7 @@ PRSA = """"No","year","month","day","hour","PM2.5","PM10","SO2","NO2","CO","O3",
 1,2013,3,1,0,4,8,4,7,300,77,-0.7,1023,-18.8,0,"NNW",4.4,"Aotizhongxin"
 2,2013,3,1,1,NA,8,4,7,300,77,-1.1,1023.2,-18.2,0,"E",2,"Aotizhongxin"
 3,2013,3,1,2,7,8,4,7,300,77,-1.1,1023.2,-18.2,0.5,NA,1.5,"Aotizhongxin"
-4,2013,3,1,3,7,8,4,7,300,77,-1.1,1023.2,-18.2,0.5,"S",0,"Aotizhongxin"
+4,2013,3,1,3,7,8,4,7,300,77,-1.1,1023.2,-18.2,0.5,NA,0,"Aotizhongxin"
 """
 PRSA_PLACES = "station,lat,lon\nAotizhongxin,39.9821,116.3966\n"
 
@@ -273,6 +273,7 @@ OPENAQ_ARCHIVE = (
     + _SENSOR.format(3921, 1, '"pm10","µg/m³","25"')
     + _SENSOR.format(3919, 2, '"pm25","µg/m³","-999"')
     + _SENSOR.format(3919, 3, '"pm25","µg/m³","14.5"')
+    + _SENSOR.format(3920, 5, '"o3","ppm","0.031"')  # an hour of which we keep nothing
 )
 OPENAQ_EXPLORER = """location_id,location_name,parameter,value,unit,datetimeUtc,datetimeLocal,\
 timezone,latitude,longitude,country_iso,isMobile,isMonitor,owner_name,provider
@@ -285,6 +286,21 @@ OPENAQ_OLD = """location,city,country,utc,local,parameter,value,unit,latitude,lo
 Shanghai,Shanghai,CN,2020-01-01T00:00:00.000Z,2020-01-01T08:00:00+08:00,pm25,52,µg/m³,31.2,121.4,\
 "[{""name"":""x""}]"
 """
+
+
+CNEMC = """TimePoint,StationCode,PositionName,Area,Longitude,Latitude,PM2_5,PM2_5_24h,PM10,NO2,CO
+2019-07-18T12:00:00,1001A,万寿西宫,北京市,116.366,39.8673,101.0,65.0,92.0,28.0,1.2
+2019-07-18T13:00:00,1001A,万寿西宫,北京市,116.366,39.8673,,65.0,92.0,28.0,1.2
+"""
+
+
+def test_cnemc_has_carbon_monoxide_in_milligrams(table_file):
+    dataset = load([table_file(CNEMC)])
+    assert dataset.attrs["format"] == "cnemc"
+    assert utc(dataset) == ["2019-07-18T04:00", "2019-07-18T05:00"]
+    np.testing.assert_array_equal(dataset["pm2p5"].values[:, 0], [101, np.nan])
+    assert float(dataset["co"][0, 0]) == pytest.approx(1200)
+    assert dataset["name"].item() == "万寿西宫"
 
 
 def test_openaq_archive(table_file):

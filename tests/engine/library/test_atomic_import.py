@@ -39,7 +39,7 @@ def third_time(real):
 
 
 def at_the_record(act):
-    """`Path.replace` that acts when the record is about to count; Zarr uses it for its own files."""
+    """`Path.replace` that acts when the record is about to count; Zarr uses it too."""
     real = Path.replace
 
     def replace(path, target):

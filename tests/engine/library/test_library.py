@@ -10,7 +10,7 @@ import xarray as xr
 
 from engine import library
 from engine.errors import DataError, NotFoundError, RequestError, StorageError
-from engine.library import grids
+from engine.library import grids, storage
 from engine.schema import check
 
 
@@ -176,3 +176,34 @@ def test_a_lazy_dataset_can_be_stored_again(maps):
     b = library.store(library.open_dataset("a"), "b")
     assert b.checksum == library.info("a").checksum
     assert xr.testing.assert_equal(library.open_dataset("a"), library.open_dataset("b")) is None
+
+
+def test_files_in_any_order_give_the_same_dataset(maps, tmp_path):
+    paths = []
+    for step in (0, 1, 2):
+        day = maps().isel(valid_time=[step]).drop_attrs().drop_vars("valid_time")
+        day["pm2p5"].attrs["units"] = "ug m-3"
+        path = tmp_path / f"map_2015011{step}.nc"
+        day.squeeze("valid_time").to_netcdf(path, engine="netcdf4")
+        paths.append(path)
+    forwards = library.import_files("grid", paths, "a")
+    backwards = library.import_files("grid", paths[::-1], "b")
+    assert forwards.checksum == backwards.checksum
+    for name in ("a", "b"):
+        values = library.open_dataset(name)["pm2p5"].values
+        np.testing.assert_array_equal(values, maps()["pm2p5"].values[:3])
+    swapped = (
+        maps(steps=3)
+        .isel(valid_time=[1, 0, 2])
+        .assign_coords(valid_time=maps(steps=3)["valid_time"])
+    )
+    assert library.store(swapped, "c").checksum != library.store(maps(steps=3), "d").checksum
+
+
+def test_a_name_taken_while_the_files_were_read_is_still_refused(maps):
+    library.store(maps(), "mine")
+    with (
+        pytest.raises(StorageError, match="a dataset 'mine' exists already"),
+        storage.building("mine", replace=False),
+    ):
+        pass
