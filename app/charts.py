@@ -193,7 +193,7 @@ def bars(bins: Sequence[Bin], words: Words, *, x: str, digits: int = 0) -> "go.F
         )
     base(figure, x=x, y=words("charts.error_axis"), height=300)
     figure.update_layout(barmode="group", bargap=0.25, showlegend=True, hovermode="x unified")
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", tickangle=-40, tickfont={"size": 11})
     return figure
 
 

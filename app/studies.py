@@ -261,3 +261,8 @@ def _draw(heard: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.bool_
     count = round(share * places.size)
     used[np.random.default_rng(seed).permutation(places)[:count]] = False
     return used
+
+
+def with_model(study: Study, model: str) -> Study:
+    """The same study of another model."""
+    return replace(study, request=replace(study.request, model=model))

@@ -26,12 +26,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def draw(table: Table) -> None:
-    """The table; it scrolls within itself where it is too wide."""
+def draw(table: Table, *, height: str = "none") -> None:
+    """The table; it scrolls within itself where it is too wide, or higher than `height` (CSS)."""
     head = "".join(_head(title, n) for n, title in enumerate(table.head))
     body = "".join(_row(cells) for cells in table.rows)
     st.html(
-        f'<div class="airlens-table" tabindex="0" role="region" '
+        f'<div class="airlens-table" style="max-height: {height}" tabindex="0" role="region" '
         f'aria-label="{html.escape(table.caption)}"><table>'
         f"<caption>{html.escape(table.caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
