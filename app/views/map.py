@@ -12,6 +12,7 @@ import xarray as xr
 
 from app import (
     cache,
+    downloads,
     figures,
     i18n,
     limits,
@@ -87,6 +88,7 @@ def render(selection: Selection) -> None:
         return
     lead.html(_lead(_said(sheet, numbers)))
     with tools:
+        downloads.panel(shown.result, shown.request, sheet.info, numbers, words)
         provenance.panel(shown.result, sheet.info, words)
     _explore(sheet)
     with st.container(key="stale" if shown.stale else "fresh"):
