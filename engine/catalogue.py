@@ -320,9 +320,11 @@ def check_kind(entry: Entry, about: DatasetInfo) -> None:
     """
     if about.kind in entry.kinds:
         return
-    able = [other.name for other in MODELS.values() if about.kind in other.kinds]
+    # The same task first: who asked for a map from stations does not want a forecast.
+    able = [other for other in MODELS.values() if about.kind in other.kinds]
+    able = [other for other in able if other.task == entry.task] or able
     raise RequestError(
         f"model {entry.name!r} starts from {' or '.join(entry.kinds)} and "
         f"{about.name!r} holds {about.kind}",
-        remedy=f"For {about.kind} choose {', '.join(able)}",
+        remedy=f"For {about.kind} choose {', '.join(other.name for other in able)}",
     )

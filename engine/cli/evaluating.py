@@ -1,0 +1,121 @@
+"""`airlens evaluate`."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from engine.cli.asking import (
+    DataOption,
+    DeviceOption,
+    FactorOption,
+    HourOption,
+    LeadOption,
+    RegionOption,
+    SeedOption,
+    TrainEndOption,
+    bar,
+    day,
+    writable,
+)
+from engine.errors import StorageError
+
+if TYPE_CHECKING:
+    from engine.evaluation import Scores
+
+# Columns of the table on screen; the JSON holds all metrics.
+COLUMNS = ("rmse", "mae", "mape", "bias", "r", "n")
+
+
+def evaluate_command(
+    models: Annotated[str, typer.Argument(help="Names of models, for example copy,bicubic,ha.")],
+    data: DataOption,
+    start: Annotated[str, typer.Option(help="First local date.")],
+    end: Annotated[str, typer.Option(help="Last local date.")],
+    region: RegionOption = "all",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all metrics of each model.")
+    ] = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    hour: HourOption = None,
+    factor: FactorOption = 8,
+    train_end: TrainEndOption = None,
+    lead_times: LeadOption = None,
+) -> None:
+    """Score models over a period, all on the same data; a table, and JSON where asked for."""
+    if json_file is not None:
+        writable(json_file, (".json",))
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    first, last = day(start, "--start"), day(end, "--end")
+    with bar("Loading") as progress:
+        # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
+        from engine import library
+        from engine.evaluation import evaluate
+        from engine.inference import Request
+
+        request = Request(
+            data,
+            first,
+            region,
+            seed=seed,
+            device=device,
+            hour=hour,
+            factor=factor,
+            train_end=day(train_end, "--train-end") if train_end else None,
+            lead_times=lead_times,
+        )
+        scores = evaluate(request, names, first, last, progress=progress)
+        synthetic = library.info(data).synthetic
+    if json_file is not None:
+        write_json(scores, json_file)
+    _print(scores, f"{'DEMO (synthetic) ' if synthetic else ''}{data}, {first} to {last}, {region}")
+    for name, found in scores.items():
+        if found["dates_in_training_period"]:
+            typer.echo(
+                f"airlens: {found['dates_in_training_period']} of {found['dates']} dates lie in "
+                f"the training part of {name}; its scores there are no evidence.",
+                err=True,
+            )
+
+
+def write_json(scores: Mapping[str, "Scores"], path: Path) -> None:
+    """Scores as JSON, whole or not at all.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    part = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex[:8]}.json")
+    try:
+        part.write_text(json.dumps(scores, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as problem:
+        raise StorageError(
+            f"it cannot be written ({problem.strerror or problem})",
+            where=str(path),
+            remedy="Make room there, or choose another place",
+        ) from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _print(scores: Mapping[str, "Scores"], title: str) -> None:
+    table = Table(title=title, title_justify="left")
+    table.add_column("model")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for name, found in scores.items():
+        table.add_row(name, *(_cell(found[column]) for column in COLUMNS))
+    Console().print(table)
+    typer.echo("rmse, mae, bias in µg/m³; mape is a fraction, with a floor of 1 µg/m³.")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "–" if value is None else str(value)

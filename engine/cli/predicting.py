@@ -1,0 +1,96 @@
+"""`airlens predict`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.asking import (
+    DataOption,
+    DeviceOption,
+    FactorOption,
+    HourOption,
+    LeadOption,
+    RegionOption,
+    SeedOption,
+    TrainEndOption,
+    bar,
+    day,
+    writable,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+LATEST = "latest"
+
+
+def predict_command(
+    model: Annotated[str, typer.Argument(help="Name of the model, for example bicubic or idw.")],
+    data: DataOption,
+    date: Annotated[
+        str, typer.Option(help="Local date, such as 2015-01-10 or 2015-01; latest is the last.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="File to write: .nc (everything), .tif (maps) or .csv (a table)."),
+    ],
+    region: RegionOption = "all",
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    hour: HourOption = None,
+    factor: FactorOption = 8,
+    train_end: TrainEndOption = None,
+    resolution: Annotated[
+        float | None, typer.Option(help="Degrees between cells of a map made from stations.")
+    ] = None,
+    lead_times: LeadOption = None,
+) -> None:
+    """Compute the map of a date and write it to a file."""
+    writable(out, (".nc", ".tif", ".tiff", ".csv"))
+    with bar("Loading") as progress:
+        # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
+        from engine import export, library
+        from engine.inference import Request, predict
+
+        result = predict(
+            Request(
+                data,
+                library.info(data).end if date == LATEST else day(date, "--date"),
+                region,
+                model,
+                seed,
+                device,
+                hour,
+                factor,
+                day(train_end, "--train-end") if train_end else None,
+                resolution,
+                lead_times,
+            ),
+            progress=progress,
+        )
+        export.write(result, out)
+    if result.attrs["in_training_period"]:
+        typer.echo(
+            f"airlens: {date} lies in the training part, which ends on "
+            f"{result.attrs['training_end']}; do not judge {model} by it.",
+            err=True,
+        )
+    typer.echo(f"Wrote {out}: {sentence(result)}")
+
+
+def sentence(result: "xr.Dataset") -> str:
+    """What a result says, in a line."""
+    attrs, values = result.attrs, result["pm2p5"]
+    parts = [
+        f"{'DEMO (synthetic), ' if attrs['synthetic'] else ''}{attrs['model']} on "
+        f"{attrs['dataset']}, {attrs['date']}, region {attrs['region']}",
+        f"mean {float(values.mean()):.1f}, highest {float(values.max()):.1f} µg/m³",
+    ]
+    if "error" in result:
+        rmse = float((result["error"] ** 2).mean()) ** 0.5
+        parts.append(f"RMSE against what is known {rmse:.2f} µg/m³")
+    if "leave_one_out" in result:
+        error = result["leave_one_out"] - result["observed"]
+        parts.append(f"leave-one-out RMSE {float((error**2).mean()) ** 0.5:.2f} µg/m³")
+    return "; ".join([*parts, f"{attrs['seconds']:.2f} s on {attrs['device']}"]) + "."

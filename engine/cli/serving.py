@@ -1,0 +1,139 @@
+"""`airlens serve`: the dashboard, as a process of its own. The engine itself knows no screen."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from engine.errors import EngineError, RequestError
+from engine.paths import APP, ROOT
+
+FIRST_PORT = 8501
+PORTS_TO_TRY = 50
+SECONDS_TO_START = 60.0
+SECONDS_TO_STOP = 8.0
+LOCAL = "localhost"
+
+
+def serve_command(
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port; else the first free one from 8501.", min=1, max=65535),
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="Who can see it: localhost only you, 0.0.0.0 your network.")
+    ] = LOCAL,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open it, where there is a screen.")
+    ] = True,
+) -> None:
+    """Start the dashboard and print its address. Ctrl-C stops it."""
+    chosen = free_port(port, address)
+    shown = LOCAL if address in (LOCAL, "127.0.0.1", "0.0.0.0", "::") else address
+    url = f"http://{shown}:{chosen}"
+    server = start(chosen, address)
+    try:
+        wait_until_up(server, url)
+        typer.echo(f"AirLens is at {url} (Ctrl-C stops it)")
+        if address not in (LOCAL, "127.0.0.1", "::1"):
+            typer.echo("Everyone who can reach this machine can see it: it asks for no password.")
+        if browser and _has_screen():
+            webbrowser.open(url)
+        code = server.wait()
+    finally:
+        stop(server)
+    if code:
+        raise EngineError(
+            f"the dashboard ended with code {code}", remedy="See what it printed above"
+        )
+
+
+def free_port(port: int | None, address: str) -> int:
+    """The port asked for, or the first free one.
+
+    Raises:
+        RequestError: If it is in use, or the address is not one of this machine.
+    """
+    for candidate in [port] if port else range(FIRST_PORT, FIRST_PORT + PORTS_TO_TRY):
+        try:
+            family, kind, _, _, place = socket.getaddrinfo(
+                address, candidate, type=socket.SOCK_STREAM
+            )[0]
+            with socket.socket(family, kind) as probe:
+                # As servers do: a port whose last connections are still fading away is free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+        except socket.gaierror:
+            raise RequestError(
+                f"{address!r} is no address of this machine", remedy="Give localhost or 0.0.0.0"
+            ) from None
+        except PermissionError:
+            raise RequestError(
+                f"port {candidate} is not open to you", remedy="Choose a --port above 1023"
+            ) from None
+        except OSError:
+            continue
+        return candidate
+    taken = f"port {port} is" if port else f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TO_TRY} are"
+    raise RequestError(f"{taken} in use at {address}", remedy="Choose another --port")
+
+
+def start(port: int, address: str) -> subprocess.Popen[bytes]:
+    """The server's process. It runs in the checkout, so that its settings are found."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(APP / "serve.py")),
+        *("--server.port", str(port), "--server.address", address),
+        *("--server.headless", "true", "--logger.hideWelcomeMessage", "true"),
+    ]
+    # A session of its own: Ctrl-C in the terminal reaches us alone, and we pass it on once.
+    return subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, start_new_session=True
+    )
+
+
+def wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:
+    """Return once the server answers.
+
+    Raises:
+        EngineError: If it ends or stays silent.
+    """
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise EngineError(
+                f"the dashboard did not start (code {server.returncode})",
+                remedy="See what it printed above; is the installation complete?",
+            )
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise EngineError(
+        f"the dashboard did not answer within {SECONDS_TO_START:.0f} s", remedy="Start it again"
+    )
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server, first politely."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        try:
+            server.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _has_screen() -> bool:
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
