@@ -43,3 +43,6 @@ chromium: ## get a browser for the tests, where there is none and it can
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk; } || \
 	  echo "No Chromium: the browser tests will be skipped. Install one (Debian: apt-get install chromium)."
+
+geography: install ## make assets/geo from Natural Earth and GeoNames in SRC
+	$(BIN)/python -m engine.twin.geography_extract $(SRC)

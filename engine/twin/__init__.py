@@ -1,1 +1,1 @@
-"""A simulated Yangtze River Delta with known truth. Synthetic, and always called so."""
+"""The demo world: one simulated Yangtze River Delta, deterministic from a seed, known everywhere."""
