@@ -6,8 +6,8 @@ that a dataset imported again under its old name is read again.
 
 import csv
 import datetime as dt
-import threading
 from collections.abc import Callable, Hashable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +27,8 @@ from engine.paths import ASSETS
 # and error is 7 MB in float32: this is about twenty of them.
 # Places with fewer people are towns: they would fill the table and decide no count.
 CITY_PEOPLE = 500_000
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 T = TypeVar("T")
 Bounds = tuple[float, float, float, float]
@@ -166,7 +168,12 @@ def _kept(key: tuple[Hashable, ...], _make: Callable[[], T]) -> T:
 @st.cache_resource(show_spinner=False)
 def runs() -> Runs[xr.Dataset]:
     """The runs of this server."""
-    return Runs(capacity=RESULT_BYTES, size=lambda result: int(result.nbytes))
+    return Runs(capacity=RESULT_BYTES, size=lambda result: int(result.nbytes), place=_device)
+
+
+def _device(wish: str) -> str:
+    """Where a wish for a device is met. Asks the driver, since to ask torch is to import it."""
+    return ("cuda" if NVIDIA_DRIVER.exists() else "cpu") if wish == "auto" else wish
 
 
 @st.cache_resource(show_spinner=False)
@@ -188,15 +195,3 @@ def places() -> tuple[Place, ...]:
             if int(row["population"] or 0) >= CITY_PEOPLE
         ]
     return tuple(sorted(found, key=lambda place: -place.population))
-
-
-@st.cache_resource(show_spinner=False)
-def warm_up() -> threading.Thread:
-    """Loads, once and in the background, what the first run of a model would wait for."""
-    thread = threading.Thread(target=_import_models, name="warm-up", daemon=True)
-    thread.start()
-    return thread
-
-
-def _import_models() -> None:
-    import engine.inference  # noqa: F401 - slow to import (torch), wanted before it is asked for

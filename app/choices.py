@@ -9,6 +9,9 @@ from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
 
+# What a page opens with, of those that fit it: quick, and nothing to be learned before.
+DEFAULTS = ("bicubic", "kriging")
+
 
 @dataclass(frozen=True)
 class PageChoices:
@@ -47,7 +50,9 @@ class PageChoices:
     def models(self, dataset: str) -> Sequence[str]:
         """Models of the page's tasks that read this kind of dataset."""
         kind = cache.info(dataset).kind
-        return [entry.name for entry in self._entries() if kind in entry.kinds]
+        names = [entry.name for entry in self._entries() if kind in entry.kinds]
+        # The default comes first; the others keep the catalogue's order.
+        return sorted(names, key=lambda name: name not in DEFAULTS)
 
     def standards(self) -> Sequence[str]:
         """Standards, the default first."""

@@ -58,7 +58,7 @@ def panel(
 ) -> None:
     """A button that opens the files a result can be taken away in."""
     name = file_name(request, synthetic=info.synthetic)
-    with st.popover(words("downloads.open"), icon=":material/download:"):
+    with st.popover(words("downloads.open"), icon=":material/download:", width="content"):
         for form in forms(result):
             _offer(
                 words(f"downloads.form{form.ending.replace('.', '_')}"),
@@ -145,7 +145,7 @@ def _offer(
     title: str, about: str, name: str, mime: str, make: Callable[[], bytes], words: Words
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{title}**  \n{about}")
+        st.markdown(f"**{title}**  \n{about}", width="stretch")
         st.download_button(
             words("downloads.get"),
             make,

@@ -32,7 +32,6 @@ def main() -> None:
     look.apply(words)
     page = _navigation(words)
     name = page.url_path or "map"
-    cache.warm_up()
     with trouble.told(words):
         choices = PageChoices(PAGES[name])
         selection, notes = sidebar.choose(choices)

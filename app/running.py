@@ -175,9 +175,9 @@ def _watch(slot: str) -> None:
         st.rerun()
     with st.container(border=True, key=f"progress-{slot}"):
         if status.state == "waiting":
-            said = words.count("running.queued", status.ahead, device=status.device)
+            said = words.count("running.queued", status.ahead, device=_device(status.device, words))
         else:
-            said = words("running.running", device=status.device)
+            said = words("running.running", device=_device(status.device, words))
         if status.remaining is not None:
             said = f"{said} {words('running.left', left=_duration(status.remaining, words))}"
         st.progress(status.share, text=said)
@@ -185,6 +185,10 @@ def _watch(slot: str) -> None:
             st.session_state[f"stopped:{slot}"] = st.session_state[f"asked:{slot}"]
             runs.leave(run, _session())
             st.rerun()
+
+
+def _device(name: str, words: Words) -> str:
+    return words("running.gpu" if name.startswith("cuda") else "running.cpu")
 
 
 def _offer_again(slot: str, words: Words) -> None:

@@ -85,6 +85,7 @@ class Runs(Generic[Result]):
     Args:
         capacity: Bytes of results to keep. The newest result is kept even if it alone is larger.
         size: Bytes of a result.
+        place: The queue that a device's name means: "auto" is one of the others.
         clock: Seconds, for tests.
     """
 
@@ -93,8 +94,10 @@ class Runs(Generic[Result]):
         *,
         capacity: int,
         size: Callable[[Result], int],
+        place: Callable[[str], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._place = place
         self._capacity = capacity
         self._size = size
         self._clock = clock
@@ -130,6 +133,7 @@ class Runs(Generic[Result]):
             device: Whose queue it joins.
             kind: Runs of a kind take about as long as each other.
         """
+        device = self._place(device)
         with self._lock:
             if key in self._results:
                 self._results.move_to_end(key)

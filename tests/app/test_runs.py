@@ -96,6 +96,18 @@ def test_two_devices_work_side_by_side(runs):
         finish(run, gate)
 
 
+def test_two_names_of_one_device_share_its_queue():
+    runs = Runs(capacity=20, size=len, place=lambda device: "cpu" if device == "auto" else device)
+    gates = [Gate("x"), Gate("y")]
+    first = runs.submit(1, gates[0], owner="a", device="auto")
+    second = runs.submit(2, gates[1], owner="a", device="cpu")
+    assert gates[0].at_gate.wait(WAIT)
+    assert runs.status(first).device == "cpu"
+    assert runs.status(second).ahead == 1
+    finish(first, gates[0])
+    finish(second, gates[1])
+
+
 def test_progress_and_time_left(runs, clock):
     gate = Gate()
     run = runs.submit("key", gate, owner="a", kind="slow")
