@@ -25,7 +25,7 @@ export class Drawing {
       layers: [],
       useDevicePixels: Math.min(DENSEST, devicePixelRatio),
       layerFilter: ({ layer, viewport }) => shows(layer.id, viewport.id, map.chosen()),
-      onViewStateChange: ({ viewState, viewId }) => map.dragged(viewState, viewId),
+      onViewStateChange: (change) => isMotion(change) && map.dragged(change.viewState, change.viewId),
       onAfterRender: () => this.rendered(),
       onError: (error) => this.failed(error),
       getCursor: ({ isDragging }) => (isDragging ? 'grabbing' : 'crosshair'),
@@ -73,7 +73,8 @@ export class Drawing {
     }
     const images = Object.fromEntries(Object.entries(this.images).map(([id, i]) => [id, i.picture]));
     const { smooth, outlines } = map.options;
-    this.deck.setProps({ layers: layersOf(this.lib, this.written, { images, smooth, outlines, points }) });
+    const now = { images, smooth, outlines, dark: map.dark, points };
+    this.deck.setProps({ layers: layersOf(this.lib, this.written, now) });
   }
 
   // Anew only where the day, the colours or the layer changed.
@@ -83,13 +84,16 @@ export class Drawing {
       const url = map.url(id, map.painted);
       const values = url && rasterNow(url);
       const tint = colours(map, map.layer(id).scale);
-      const stamp = [url, tint.scale.name, tint.steps, tint.low, tint.high].join();
+      // Blending is set when a picture is handed over, so a change of it needs a new one too.
+      const stamp = [url, tint.scale.name, tint.steps, tint.low, tint.high, map.options.smooth].join();
       if (!values) delete this.images[id];
       else if (this.images[id]?.stamp !== stamp) this.images[id] = { stamp, picture: paint(values, tint) };
     }
   }
 
   rendered() {
+    // The stage has the focus and the keys; a second stop for the Tab key would do nothing.
+    this.canvas().removeAttribute('tabindex');
     this.pens();
     this.map.onFrame();
   }
@@ -152,6 +156,11 @@ export class Drawing {
     if (this.deck) release(this.deck);
     this.deck = null;
   }
+}
+
+// deck.gl also speaks when it has merely adopted a camera.
+function isMotion({ interactionState: now }) {
+  return now.isDragging || now.isPanning || now.isZooming || now.inTransition;
 }
 
 /** Colours of a scale as the reader wants them now. */

@@ -367,7 +367,7 @@ class LinkedMaps {
   retheme() {
     this.theme();
     buildLegends(this);
-    this.drawing?.pens();
+    if (this.painted !== null) this.drawing?.show();
     this.standIn?.show();
   }
 

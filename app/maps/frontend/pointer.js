@@ -12,7 +12,7 @@ export function listen(map) {
   let frame = 0;
   const at = (event) => {
     const box = stage.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    return [event.clientX - box.left - stage.clientLeft, event.clientY - box.top - stage.clientTop];
   };
   stage.addEventListener('pointermove', (event) => {
     if (event.buttons || frame) return;

@@ -3,7 +3,8 @@ import { paneCamera } from './geometry.js';
 import { colourOf } from './colour.js';
 
 const ICON = 64; // pixels of a symbol in the atlas
-const LINE = [74, 84, 92]; // holds against a light map, a dark map and both grounds
+// Each holds against the lightest and the darkest of a map, and against its ground.
+const LINE = { light: [74, 84, 92], dark: [112, 124, 132] };
 const EDGE = '#16232a';
 
 /** Layers and views of a specification, as deck.gl objects. */
@@ -36,7 +37,7 @@ export function camerasOf(camera, panes, mode, width) {
 /**
  * Layers with what they show now.
  * @param written layers of the specification
- * @param now { images, smooth, outlines, points: { stations, tracks } }
+ * @param now { images, smooth, outlines, dark, points: { stations, tracks } }
  */
 export function layersOf(deck, written, now) {
   const layers = [];
@@ -46,7 +47,8 @@ export function layersOf(deck, written, now) {
       const image = now.images[name];
       if (image) layers.push(layer.clone({ image, textureParameters: sampling(now.smooth) }));
     } else if (kind === 'lines') {
-      layers.push(layer.clone({ visible: now.outlines, getLineColor: [...LINE, name === 'provinces' ? 150 : 220] }));
+      const ink = [...(now.dark ? LINE.dark : LINE.light), name === 'provinces' ? 150 : 220];
+      layers.push(layer.clone({ visible: now.outlines, getLineColor: ink }));
     } else if (kind === 'points' && now.points[name]) {
       layers.push(...symbols(layer, now.points[name]));
     }
