@@ -57,7 +57,9 @@ def open_dataset(name: str) -> xr.Dataset:
         StorageError: If it is damaged.
     """
     if name in demo.names():
-        return demo.open_dataset(name)
+        dataset = demo.open_dataset(name)
+        dataset.attrs |= attributes(demo.info(name))
+        return dataset
     about = info(name)
     folder = dataset_folder(name) / about.data
     found = count_files(folder)

@@ -63,6 +63,13 @@ def test_nodata_and_unannounced_fill_values_are_masked(tiff, field):
     assert np.isnan(data).sum() == 2
 
 
+def test_packed_integers_are_unpacked(tiff):
+    path = tiff(np.array([[200, 300], [400, 65535]], np.uint16), nodata=65535)
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = [0.1], [5.0]
+    np.testing.assert_allclose(load([path])["pm2p5"].values[0], [[25, 35], [45, np.nan]])
+
+
 def test_bands_with_dates_are_days(tiff, field):
     path = tiff(field(), "stack.tif", descriptions=["2015-01-12", "2015-01-10", "2015-01-11"])
     dataset = load([path])
