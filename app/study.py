@@ -1,8 +1,10 @@
 """What the study pages share: what is being looked at, how to say so, and the map's trimmings."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import streamlit as st
 
@@ -16,6 +18,8 @@ from app.palette import Scale
 from app.request import Selection
 from engine.library import DatasetInfo
 from engine.standards import Standard
+
+Option = TypeVar("Option", bound=Hashable)
 
 MAP_HEIGHT = 440
 CITY_KM = 60.0  # a city farther away does not say where something is
@@ -132,6 +136,55 @@ def draw_map(
         fly=fly,
         height=height,
     )
+
+
+def choose(
+    key: str,
+    label: str,
+    options: Sequence[Option],
+    default: Option,
+    title: Callable[[Option], str],
+    *,
+    many: bool = False,
+) -> Option:
+    """One of a few options, kept in the link as it is written in the code, whatever the language.
+
+    Args:
+        key: In the link and of the widget.
+        label: As people read it.
+        options: What can be chosen.
+        default: What is chosen first; the link does not name it.
+        title: An option as people read it.
+        many: Whether the options are too many for buttons and need a list.
+    """
+    by_name = {str(option): option for option in options}
+    _remember(key, by_name.get(st.query_params.get(key, ""), default), options)
+    widget = f"study-{key}"
+    st.session_state[widget] = st.session_state[f"chosen-{key}"]
+    changed = partial(_changed, key, default)
+    if many:
+        st.selectbox(label, options, key=widget, format_func=title, on_change=changed)
+    else:
+        st.segmented_control(
+            label, options, key=widget, format_func=title, required=True, on_change=changed
+        )
+    chosen: Option = st.session_state[widget]
+    return chosen
+
+
+def _remember(key: str, first: Option, options: Sequence[Option]) -> None:
+    """Keeps a choice over pages, since Streamlit forgets a widget that is not drawn."""
+    if st.session_state.get(f"chosen-{key}") not in options:
+        st.session_state[f"chosen-{key}"] = first
+
+
+def _changed(key: str, default: object) -> None:
+    value = st.session_state[f"study-{key}"]
+    st.session_state[f"chosen-{key}"] = value
+    if value == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = str(value)
 
 
 def near(latitude: float, longitude: float, words: Words) -> str:

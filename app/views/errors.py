@@ -87,23 +87,15 @@ def _controls(about: Scene) -> tuple[int, str, float]:
     """Steps of the range, measure of error, threshold of a hotspot."""
     words, period = about.words, about.average
     with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
-        steps = st.segmented_control(
+        steps = study.choose(
+            "range",
             words("study.range"),
             STEPS[period],
-            default=1,
-            required=True,
-            format_func=lambda n: words.count(f"study.steps_{period}", n),
-            key="range",
-            bind="query-params",
+            1,
+            lambda n: words.count(f"study.steps_{period}", n),
         )
-        measure = st.segmented_control(
-            words("errors.measure"),
-            MEASURES,
-            default="bias",
-            required=True,
-            format_func=lambda m: words(f"errors.{m}"),
-            key="measure",
-            bind="query-params",
+        measure = study.choose(
+            "measure", words("errors.measure"), MEASURES, "bias", lambda m: words(f"errors.{m}")
         )
         threshold = st.number_input(
             words("errors.threshold"),
@@ -116,7 +108,7 @@ def _controls(about: Scene) -> tuple[int, str, float]:
             width=190,
             bind="query-params",
         )
-    return int(steps or 1), measure or "bias", float(threshold)
+    return steps, measure, float(threshold)
 
 
 def _told(found: Findings) -> str:

@@ -1,0 +1,144 @@
+"""Compare: any two runs, dates or models side by side, with what sets them apart in numbers."""
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import cache, comparison, palette, panes, running, sidebar, study
+from app.choices import PageChoices
+from app.comparison import Side
+from app.maps.layers import Day, RasterLayer
+from app.maps.store import publish
+from app.palette import Scale
+from app.request import Ask, Selection, nearest
+from app.running import Shown
+from app.study import Scene
+from engine.grid import Grid
+from engine.task import TaskName
+
+TASKS: tuple[TaskName, ...] = ("super-resolution", "reanalysis")
+MAP_KEY = "compare-map"
+
+
+def render(selection: Selection) -> None:
+    """Draws the page."""
+    about = study.scene(selection)
+    words = about.words
+    st.title(words("compare.title", where=about.where), anchor=False)
+    other = _other(selection, about)
+    one = running.prediction(Ask.of(selection), slot="compare-a")
+    two = running.prediction(Ask.of(other), slot="compare-b")
+    if one is None or two is None:
+        study.waiting(words)
+        return
+    a, b = _side("A", selection, one), _side("B", other, two)
+    with st.container(key="stale" if one.stale or two.stale else "fresh"):
+        _maps(a, b)
+        comparison.draw(a, b)
+
+
+def _other(selection: Selection, about: Scene) -> Selection:
+    """What B is: its own dataset, date and model, chosen on the page."""
+    words, choices = about.words, PageChoices(TASKS)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
+        st.markdown(
+            words(
+                "compare.a_is",
+                model=about.model(selection.model),
+                when=about.when(selection.day),
+            )
+        )
+        dataset = study.choose(
+            "b.dataset",
+            words("compare.b_dataset"),
+            tuple(choices.datasets()),
+            selection.dataset,
+            lambda name: sidebar.dataset_title(name, words),
+            many=True,
+        )
+        date = _date(dataset, selection, about)
+        models = tuple(choices.models(dataset))
+        rest = [m for m in models if m != selection.model] or list(models)
+        model = study.choose(
+            "b.model", words("compare.b_model"), models, rest[0], about.model, many=True
+        )
+    return replace(selection, dataset=dataset, date=date, model=model)
+
+
+def _date(dataset: str, selection: Selection, about: Scene) -> dt.date:
+    """B's date: A's as long as nobody chooses another, so that both step together."""
+    dates, period = cache.dates(dataset), cache.info(dataset).period
+    same = about.words("compare.same_date")
+    chosen = study.choose(
+        "b.date",
+        about.words("compare.b_date"),
+        ("", *(day.isoformat() for day in dates)),
+        "",
+        lambda text: about.words.short_date(dt.date.fromisoformat(text), period) if text else same,
+        many=True,
+    )
+    if chosen:
+        return dt.date.fromisoformat(chosen)
+    return selection.day if selection.day in dates else nearest(selection.day, dates)[0]
+
+
+def _side(letter: str, selection: Selection, shown: Shown) -> Side:
+    asked = shown.request  # of an earlier wish, while a new one is made
+    about = study.scene(
+        replace(
+            selection,
+            dataset=asked.dataset,
+            date=asked.date,
+            model=asked.model,
+            region=asked.region,
+        )
+    )
+    step = panes.one_step(shown.result)
+    return Side(letter, about, shown, step, panes.grid_of(step, "pm2p5"))
+
+
+def _maps(a: Side, b: Side) -> None:
+    """A, B and, on one grid, B minus A, linked; the other layers can be chosen in each."""
+    about, words = a.about, a.about.words
+    rasters: dict[str, str] = {}
+    layers: list[RasterLayer] = []
+
+    def add(name: str, values: NDArray[np.floating], grid: Grid, scale: Scale, title: str) -> None:
+        rasters[name] = publish(values)
+        layers.append(RasterLayer(name, title, grid, scale, title))
+
+    add("a", a.values, a.grid, a.about.scale, a.title)
+    add("b", b.values, b.grid, b.about.scale, b.title)
+    same = a.grid == b.grid
+    if same:
+        unit = words("units.symbol")
+        scale = palette.bias(about.average, unit=unit, title=words("compare.difference"))
+        add("difference", b.values - a.values, a.grid, scale, words("compare.difference"))
+    for side in (a, b):
+        for name in ("coarse", "target"):
+            if name in side.map:
+                add(
+                    f"{side.letter.lower()}-{name}",
+                    side.map[name].values,
+                    panes.grid_of(side.map, name),
+                    side.about.scale,
+                    words(f"compare.{name}", letter=side.letter),
+                )
+    show = ["a", "b", "difference"] if same else ["a", "b"]
+    key = f"{a.shown.request.date}"
+    study.draw_map(
+        about,
+        MAP_KEY,
+        days=[Day(key, about.when(a.shown.request.date), rasters)],
+        layers=layers,
+        mode="three" if same else "two",
+        show=show,
+        title=words("compare.title", where=about.where),
+        model=f"{a.title}; {b.title}",
+        stale=a.shown.stale or b.shown.stale,
+    )
+    if not same:
+        study.note(words("compare.grids"))
