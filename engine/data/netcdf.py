@@ -92,7 +92,9 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 
 
 def _first_line(problem: BaseException) -> str:
-    text = str(problem).strip().splitlines()
+    # The system's own words, without the path that the message names already.
+    told = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
+    text = str(told).strip().splitlines()
     return text[0][:120] if text else type(problem).__name__
 
 
