@@ -1,0 +1,192 @@
+"""Stations: a map made from stations, held against those it has not seen."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import xarray as xr
+from numpy.typing import NDArray
+
+from app import cache, palette, panes, stationtables, studies, study, trouble
+from app.maps.component import MapState
+from app.maps.layers import Day, RasterLayer, Stations
+from app.maps.store import publish
+from app.palette import GREENS_BLUES, Scale
+from app.request import Ask, Selection
+from app.studies import Study, Withheld
+from app.study import Scene
+from engine.schema import grid_of
+
+SHARES = (0.0, 0.1, 0.2, 0.3)
+REACHES = (0, 25, 50, 100, 200)  # km; 0 hides nothing
+FAR_KM = 150.0  # end of the scale of distances
+STEPS = {"month": (12, 24, 60), "day": (7, 31, 90), "hour": (7, 31, 90)}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A map from stations, and the stations.
+
+    Attributes:
+        about: The scene.
+        asked: What the map answers.
+        map: The result's one time step, with `used(station)`.
+        attributes: Provenance of the result.
+        stale: Whether it answers an earlier wish.
+    """
+
+    about: Scene
+    asked: Withheld
+    map: xr.Dataset
+    attributes: dict[object, object]
+    stale: bool
+
+
+def render(selection: Selection) -> None:
+    """Draws the page."""
+    about = study.scene(selection)
+    words = about.words
+    st.title(
+        words("stations.title", where=about.where, when=about.when(selection.day)), anchor=False
+    )
+    share, reach, seed = _controls(about)
+    wish = Withheld(replace(Ask.of(selection), seed=seed), share)
+    made = studies.withheld(wish, slot="stations")
+    if made is None or not isinstance(made.asked, Withheld):
+        study.waiting(words)
+        return
+    network = Network(
+        about, made.asked, panes.one_step(made.result), dict(made.result.attrs), made.stale
+    )
+    study.note(_told(network))
+    with st.container(key="stale" if made.stale else "fresh"):
+        _explore(network, reach)
+        stationtables.of_the_day(network.map, about, network.asked)
+    _over_time(network, selection)
+
+
+def _controls(about: Scene) -> tuple[float, int, int]:
+    """Share of stations kept out, distance beyond which cells are hidden, seed of the draw."""
+    words = about.words
+    none = words("stations.none")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
+        share = study.choose(
+            "withheld",
+            words("stations.withhold"),
+            SHARES,
+            0.2,
+            lambda s: (
+                words("stations.share", share=round(100 * s)) if s else words("stations.none")
+            ),
+        )
+        reach = study.choose(
+            "reach",
+            words("stations.reach"),
+            REACHES,
+            0,
+            lambda km: words("units.km", value=km) if km else words("stations.everywhere"),
+        )
+        seed = st.number_input(
+            words("stations.seed"),
+            0,
+            9999,
+            0,
+            1,
+            key="seed",
+            width=150,
+            bind="query-params",
+            help=words("stations.seed_help"),
+        )
+    return share, reach, int(seed)
+
+
+def _told(network: Network) -> str:
+    words = network.about.words
+    used = network.map["used"].values
+    heard = np.isfinite(network.map["observed"].values)
+    told = words(
+        "stations.told",
+        used=int((used & heard).sum()),
+        withheld=int((~used).sum()),
+        silent=int((~heard).sum()),
+    )
+    model = network.asked.request.model
+    return words("study.join").join((told, study.source(network.about, model, network.attributes)))
+
+
+@st.fragment
+def _explore(network: Network, reach: int) -> None:
+    """Map and, of the station that was clicked, its numbers."""
+    with trouble.told(network.about.words):
+        state = _map(network, reach)
+        clicked = state.click.station if state.click else None
+        if clicked is not None and clicked != st.session_state.get("clicked-station"):
+            st.session_state["clicked-station"] = clicked
+            st.session_state["chosen-station"] = clicked
+            st.rerun()
+
+
+def _map(network: Network, reach: int) -> MapState:
+    about, words, shown = network.about, network.about.words, network.map
+    grid = grid_of(shown)
+    distance = shown["station_distance"].values
+    far = distance > reach if reach else np.zeros(distance.shape, dtype=bool)
+    unit = words("units.symbol")
+    layers = [RasterLayer("fine", words("map.analysis", km=""), grid, about.scale)]
+    values: dict[str, NDArray[np.floating]] = {"fine": shown["pm2p5"].values}
+    if "uncertainty" in shown:
+        scale = palette.uncertainty(about.average, unit=unit, title=words("map.uncertainty"))
+        layers.append(RasterLayer("uncertainty", words("map.uncertainty"), grid, scale))
+        values["uncertainty"] = shown["uncertainty"].values
+    title = words("stations.distance")
+    scale = Scale("distance", GREENS_BLUES, 0.0, FAR_KM, unit="km", title=title, digits=0)
+    layers.append(RasterLayer("distance", words("stations.distance"), grid, scale))
+    rasters = {name: publish(np.where(far, np.nan, array)) for name, array in values.items()}
+    rasters["distance"] = publish(distance)
+    day = network.asked.request.date
+    return study.draw_map(
+        about,
+        "stations-map",
+        days=[Day(day.isoformat(), about.when(day), rasters)],
+        layers=layers,
+        mode="two",
+        show=[layer.name for layer in layers],
+        stations=Stations(_table(shown), shown["observed"].values[None], about.scale),
+        title=words("stations.title", where=about.where, when=about.when(day)),
+        model=about.model(network.asked.request.model),
+        stale=network.stale,
+    )
+
+
+def _table(shown: xr.Dataset) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "id": shown["station"].values.astype(str),
+            "name": shown["name"].values.astype(str),
+            "latitude": shown["station_latitude"].values,
+            "longitude": shown["station_longitude"].values,
+            "role": np.where(shown["used"].values, "used", "withheld"),
+        }
+    )
+
+
+def _over_time(network: Network, selection: Selection) -> None:
+    """Series and leave-one-out scores over a range of dates."""
+    about, words = network.about, network.about.words
+    st.subheader(words("stations.over_time"), anchor=False)
+    steps = STEPS[about.average]
+    count = study.choose(
+        "span",
+        words("study.range"),
+        steps,
+        steps[0],
+        lambda n: words.count(f"study.steps_{about.average}", n),
+    )
+    dates = studies.last_dates(cache.dates(selection.dataset), selection.day, count)
+    made = studies.evidence(Study(Ask.of(selection), dates), slot="stations-series")
+    if made is None or not isinstance(made.asked, Study):
+        study.waiting(words)
+        return
+    with st.container(key="stale-series" if made.stale else "fresh-series"):
+        stationtables.over_time(made.result, about, made.asked)
