@@ -112,6 +112,7 @@ def draw_map(
     tracks: Tracks | None = None,
     fly: Fly | None = None,
     stale: bool = False,
+    report_day: bool = False,
     height: int | None = MAP_HEIGHT,
 ) -> MapState:
     """A map in the page's language, with its credit and, where data are made up, its badge."""
@@ -133,6 +134,7 @@ def draw_map(
         ),
         synthetic=about.info.synthetic,
         stale=words("study.stale") if stale else "",
+        report_day=report_day,
         fly=fly,
         height=height,
     )

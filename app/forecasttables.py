@@ -1,0 +1,129 @@
+"""Charts and tables of the page Forecast."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import cache, charts, errorcharts, forecasting, study, tables
+from app.charts import Curve
+from app.forecasting import Forecast
+
+PAST = 7  # steps before the start that a series shows
+
+
+def at_cell(found: Forecast, latitude: float, longitude: float) -> None:
+    """The series of a clicked cell: the recent past, the forecast, what came true."""
+    words = found.about.words
+    where = forecasting.cell(found, latitude, longitude)
+    if where is None:
+        study.note(words("map.series_none"))
+        return
+    place = study.place(latitude, longitude, words)
+    extra = []
+    before = forecasting.past(cache.opened(found.about.info.name), found, latitude, longitude, PAST)
+    if before is not None and found.about.info.period != "hour":
+        extra.append(Curve(words("forecast.past"), before.dates, before.values))
+    _series(found, (slice(None), *where), place, extra)
+
+
+def at_station(found: Forecast) -> None:
+    """The series of a chosen station, where places are stations."""
+    words = found.about.words
+    ids = tuple(str(i) for i in found.result["station"].values)
+    names = dict(zip(ids, (str(n) for n in found.result["name"].values), strict=True))
+    chosen = study.choose(
+        "forecast-station", words("stations.station"), ids, ids[0], names.__getitem__, many=True
+    )
+    _series(found, (slice(None), ids.index(chosen)), names[chosen], [])
+
+
+def _series(
+    found: Forecast, where: tuple[slice | int, ...], title: str, extra: list[Curve]
+) -> None:
+    about, words = found.about, found.about.words
+    when = forecasting.dates(found)
+    values = found.result["pm2p5"].values[(slice(None), *where)]  # (member, lead)
+    single = found.members == 1
+    curves = [
+        Curve(words("forecast.single" if single else "forecast.mean"), when, _list(values.mean(0)))
+    ]
+    if not single:
+        curves += [
+            Curve(words("forecast.highest"), when, _list(values.max(0))),
+            Curve(words("forecast.lowest"), when, _list(values.min(0))),
+        ]
+    if "target" in found.result:
+        known = found.result["target"].values[where]
+        curves.append(Curve(words("charts.target"), when, _list(known)))
+    curves += extra
+    limit = None
+    if about.bound is not None:
+        limit = (
+            about.bound.value,
+            words("map.series_limit", limit=words.concentration(about.bound.value)),
+        )
+    st.subheader(words("map.series_here", place=title), anchor=False)
+    st.plotly_chart(
+        charts.lines(curves, x="", y=words("units.pm2p5_unit"), limit=limit),
+        key="forecast-series",
+        config=errorcharts.CONFIG,
+        alt=charts.told_lines(curves, words, title=title),
+    )
+
+
+def by_lead(found: Forecast) -> None:
+    """Scores of the mean by lead time, where what came true is known."""
+    words = found.about.words
+    st.subheader(words("forecast.by_lead"), anchor=False)
+    layers = forecasting.fields(found)
+    if "error" not in layers:
+        st.markdown(words("forecast.unknown"))
+        return
+    rows, plain = [], []
+    for n, (key, label) in enumerate(forecasting.leads(found)):
+        error = layers["error"][n]
+        known = error[np.isfinite(error)].astype(np.float64)
+        spread = _average(layers["spread"][n]) if "spread" in layers else float("nan")
+        numbers = (_average(known), _average(np.abs(known)), float(np.sqrt(_average(known**2))))
+        rows.append(
+            (
+                label,
+                words.number(known.size),
+                words.signed(numbers[0], 1),
+                words.number(numbers[1], 1),
+                words.number(numbers[2], 1),
+                words.number(spread, 1),
+            )
+        )
+        plain.append((key, label, known.size, *numbers, spread))
+    columns = ("lead", "n", "bias", "mae", "rmse", "spread")
+    head = tuple(words(f"forecast.head_{c}") for c in columns)
+    caption = words(
+        "forecast.caption",
+        model=found.about.model(found.asked.model),
+        when=forecasting.moment(found.start, found),
+        members=words.count("forecast.members", found.members),
+    )
+    tables.draw(tables.Table(caption, head, tuple(rows)), height="26rem")
+    made = found.result.attrs
+    tables.download(
+        words("study.csv"),
+        "forecast-scores",
+        ("lead", "label", "pairs", "bias", "mae", "rmse", "spread"),
+        plain,
+        [
+            f"AirLens {made.get('airlens_version', '')}, {made.get('created', '')}",
+            f"{'DEMO: simulated data. ' if found.about.info.synthetic else ''}{found.asked}",
+            "PM2.5 in ug m-3; error = mean of the members - known value",
+        ],
+        key="csv-forecast",
+    )
+
+
+def _average(values: NDArray[np.floating]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
+
+
+def _list(values: NDArray[np.floating]) -> list[float]:
+    return [float(v) for v in values]

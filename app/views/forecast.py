@@ -1,0 +1,184 @@
+"""Forecast: the near future step by step, how sure it is, and what came true."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+import xarray as xr
+
+from app import cache, forecasting, forecasttables, palette, running, study, trouble
+from app.forecasting import Forecast
+from app.maps.component import MapState
+from app.maps.layers import Day, RasterLayer, Tracks
+from app.maps.store import publish
+from app.palette import Scale
+from app.request import Ask, Selection
+from app.study import Scene
+from engine.schema import grid_of
+
+LEADS = {"hour": (6, 12, 24, 48), "day": (1, 3, 7), "month": (1, 3, 6)}
+USUAL = {"hour": 24, "day": 3, "month": 3}
+THRESHOLD = 75.0  # ug m-3, where the standard has no limit
+
+
+def render(selection: Selection) -> None:
+    """Draws the page."""
+    about = study.scene(selection)
+    words = about.words
+    st.title(
+        words("forecast.title", where=about.where, when=about.when(selection.day)), anchor=False
+    )
+    leads, seed, threshold = _controls(about)
+    ask = replace(Ask.of(selection), lead_times=leads, seed=seed)
+    shown = running.prediction(ask, slot="forecast")
+    if shown is None:
+        study.waiting(words)
+        return
+    found = Forecast(about, shown.request, shown.result, threshold, shown.stale)
+    study.note(_told(found))
+    if found.members == 1:
+        st.info(words("forecast.one_member"), icon=":material/info:")
+    with st.container(key="stale" if shown.stale else "fresh"):
+        if found.gridded:
+            _explore(found)
+        else:
+            forecasttables.at_station(found)
+        forecasttables.by_lead(found)
+
+
+def _controls(about: Scene) -> tuple[int, int, float]:
+    """Steps ahead, seed, threshold of the chance."""
+    words, period = about.words, about.info.period
+    limit = about.bound.value if about.bound else THRESHOLD
+    with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
+        leads = study.choose(
+            f"leads.{period}",
+            words("forecast.leads"),
+            LEADS[period],
+            USUAL[period],
+            lambda n: words.count(f"forecast.steps_{period}", n),
+        )
+        threshold = st.number_input(
+            words("forecast.threshold"),
+            1.0,
+            500.0,
+            float(limit),
+            1.0,
+            format="%.0f",
+            key="chance",
+            width=210,
+            bind="query-params",
+        )
+        seed = st.number_input(
+            words("forecast.seed"),
+            0,
+            9999,
+            0,
+            1,
+            key="seed",
+            width=150,
+            bind="query-params",
+            help=words("forecast.seed_help"),
+        )
+    return leads, int(seed), float(threshold)
+
+
+def _told(found: Forecast) -> str:
+    """Start, members, seed, dataset and model in one line."""
+    about, words = found.about, found.about.words
+    told = words(
+        "forecast.told",
+        start=forecasting.moment(found.start, found),
+        members=words.count("forecast.members", found.members),
+        seed=found.asked.seed,
+    )
+    return words("study.join").join(
+        (told, study.source(about, found.asked.model, found.result.attrs))
+    )
+
+
+@st.fragment
+def _explore(found: Forecast) -> None:
+    """Map by lead time, members of the lead time on screen, series of the clicked cell."""
+    words = found.about.words
+    with trouble.told(words):
+        state = _map(found)
+        here = [key for key, _ in forecasting.leads(found)].index(state.day)
+        if found.members > 1:
+            _members(found, here)
+        if state.click is None:
+            study.note(words("forecast.click"))
+        else:
+            forecasttables.at_cell(found, state.click.latitude, state.click.longitude)
+
+
+def _map(found: Forecast) -> MapState:
+    about = found.about
+    grid = grid_of(found.result)
+    fields = forecasting.fields(found)
+    layers = [
+        RasterLayer(name, _title(name, found), grid, _scale(name, found), _title(name, found))
+        for name in fields
+    ]
+    days = [
+        Day(key, label, {name: publish(values[n]) for name, values in fields.items()})
+        for n, (key, label) in enumerate(forecasting.leads(found))
+    ]
+    show = [n for n in ("mean", "spread", "chance", "target", "error") if n in fields]
+    return study.draw_map(
+        about,
+        "forecast-map",
+        days=days,
+        layers=layers,
+        day=days[0].key,
+        mode="three" if len(show) >= 3 else "single",
+        show=show,
+        tracks=_tracks(found),
+        title=about.words("forecast.title", where=about.where, when=about.when(found.asked.date)),
+        model=about.model(found.asked.model),
+        stale=found.stale,
+        report_day=True,
+    )
+
+
+def _title(name: str, found: Forecast) -> str:
+    words = found.about.words
+    if name == "chance":
+        return words("forecast.chance", limit=words.concentration(found.threshold))
+    single = name == "mean" and found.members == 1
+    return words("forecast.single" if single else f"forecast.{name}")
+
+
+def _scale(name: str, found: Forecast) -> Scale:
+    about = found.about
+    unit, period, title = about.words("units.symbol"), about.info.period, _title(name, found)
+    scales = {
+        "error": palette.bias(period, unit=unit, title=title),
+        "spread": palette.uncertainty(period, unit=unit, title=title),
+        "chance": palette.probability(title=title),
+    }
+    return scales.get(name, about.scale)
+
+
+def _tracks(found: Forecast) -> Tracks | None:
+    """Samples of mobile sensors at each lead time, which the forecast has not seen."""
+    name = forecasting.mobile_beside(found.about.info, cache.datasets())
+    if name is None:
+        return None
+    table = forecasting.samples(cache.opened(name), found)
+    return None if table.empty else Tracks(table, found.about.scale)
+
+
+def _members(found: Forecast, here: int) -> None:
+    """Thumbnails of the members at one lead time."""
+    words = found.about.words
+    values: xr.DataArray = found.result["pm2p5"].isel(lead_time=here)
+    label = forecasting.leads(found)[here][1]
+    st.subheader(words("forecast.members_at", when=label), anchor=False)
+    shown = min(found.members, forecasting.MOST_THUMBNAILS)
+    names = [words("forecast.member", n=n + 1) for n in range(shown)]
+    with st.container(horizontal=True, gap="small", key="members"):
+        for n, name in enumerate(names):
+            picture = forecasting.thumbnail(np.asarray(values.values[n]), found.about.scale)
+            st.image(picture, caption=name, width=forecasting.THUMBNAIL, alt=f"{name}, {label}")
+    study.note(words("forecast.members_help", n=found.members, shown=shown))
