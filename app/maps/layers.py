@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,7 +10,9 @@ import pandas as pd
 import pydeck as pdk
 from numpy.typing import NDArray
 
-from app.maps.store import asset_url, publish, publish_json
+from app.maps.assets import asset
+from app.maps.outlines import within
+from app.maps.store import asset_url, offer_json, publish, publish_json
 from app.palette import Scale, wire
 from engine.grid import Grid
 
@@ -168,7 +170,9 @@ def to_wire(view: View) -> dict[str, object]:
             for layer in view.layers
         ],
         "scales": {scale.name: wire(scale) for scale in _scales(view)},
-        "spec": deck_spec(tuple((layer.name, box(layer)) for layer in view.layers), view.outlines),
+        "spec": deck_spec(
+            tuple((layer.name, box(layer)) for layer in view.layers), _outlines(view)
+        ),
         "bounds": view.bounds(),
         "day": view.day,
         "mode": view.mode,
@@ -188,7 +192,7 @@ def to_wire(view: View) -> dict[str, object]:
 @lru_cache(maxsize=64)
 def deck_spec(
     rasters: tuple[tuple[str, tuple[float, float, float, float]], ...],
-    outlines: tuple[str, ...] = OUTLINES,
+    outlines: tuple[tuple[str, str], ...] = (),
 ) -> str:
     """The deck.gl specification, written by pydeck.
 
@@ -197,19 +201,29 @@ def deck_spec(
 
     Args:
         rasters: Name and west, south, east, north of each.
-        outlines: Names of line files in assets/geo; those that are not installed are left out.
+        outlines: Name and address of line files.
     """
     layers = [_raster(name, bounds) for name, bounds in rasters]
-    for name in outlines:
-        url = asset_url(f"{name}.geojson")
-        if url:
-            layers.append(_lines(name, url))
+    layers += [_lines(name, url) for name, url in outlines]
     layers += [_points("tracks", 11), _points("stations", 17)]
     views = [pdk.View("MapView", id=pane, controller=False) for pane in PANES]
     # `map_provider=None` alone means: no base map. With `map_style=None` as well, Streamlit's
     # own chart would ask a tile server; ours would not, but a spec may be reused.
     deck = pdk.Deck(layers=layers, views=views, map_provider=None)
     return str(deck.to_json())
+
+
+def _outlines(view: View) -> tuple[tuple[str, str], ...]:
+    """Name and address of the outlines, cut to the map: each line is drawn in every frame."""
+    found = []
+    for name in view.outlines:
+        whole = asset(f"{name}.geojson")
+        if whole is not None:
+            west, south, east, north = view.bounds()
+            box = (round(west, 2), round(south, 2), round(east, 2), round(north, 2))
+            make = partial(within, name, box)
+            found.append((name, offer_json(f"{whole.digest}|{box}", make)))
+    return tuple(found)
 
 
 def _raster(name: str, bounds: tuple[float, float, float, float]) -> pdk.Layer:

@@ -211,6 +211,7 @@ def _content(
         "points": _points(view, ask.day),
         "bounds": view.bounds(),
         "whole": ask.camera is None,
+        "day": view.days[ask.day].key,
         "steps": ask.steps,
         "alone": alone,
     }

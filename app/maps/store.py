@@ -169,6 +169,18 @@ def publish_json(content: object) -> str:
     return f"{base()}/data/{name}"
 
 
+def offer_json(identity: str, make: Callable[[], object]) -> str:
+    """Address of a table or list that is made when a browser first asks for it; see `offer`."""
+    name = digest(f"{identity}|json".encode())
+
+    def blob() -> Blob:
+        raw = json.dumps(make(), separators=(",", ":"), ensure_ascii=False).encode()
+        return Blob(gzip.compress(raw, 6, mtime=0), JSON)
+
+    store().offer(name, blob)
+    return f"{base()}/data/{name}"
+
+
 def read(url: str) -> bytes | None:
     """Compressed bytes behind an address that `publish`, `offer` or `publish_json` gave."""
     blob = store().get(url.rsplit("/", 1)[-1])

@@ -656,12 +656,9 @@ def test_without_webgl_there_is_a_simpler_map_with_the_same_values(on_page, page
     )
     here.root.locator(".days").press("ArrowRight")
     here.until("root.dataset.day === '2015-01-02'")
-    for _ in range(100):  # the stand-in loads its page anew
-        frame = next(f for f in page.frames if "/leaflet/" in f.url)
-        if "on=2015-01-02" in frame.url and frame.locator(".leaflet-image-layer").count():
-            break
-        page.wait_for_timeout(100)
-    page.wait_for_timeout(300)
+    # The stand-in loads its page anew.
+    frame.locator("html[data-connected='2015-01-02']").wait_for()
+    box = here.stage.bounding_box()  # the page has scrolled to the slider
     page.mouse.click(box["x"] + 220, box["y"] + 200)
     page.get_by_text("click Click(").wait_for()
 

@@ -252,7 +252,7 @@ class LinkedMaps {
       lon: at[0],
       lat: at[1],
       day: this.data.days[this.painted].key,
-      values: Object.fromEntries(Object.entries(values).map(([id, v]) => [id, v ?? null])),
+      values: Object.fromEntries(Object.entries(values).map(([id, v]) => [id, v == null ? null : Number(v.toFixed(2))])),
       station: near?.station.id ?? null,
       km: near?.km ?? null,
       count: Date.now(),

@@ -23,6 +23,7 @@ export async function connect(page) {
   else window.addEventListener('message', (event) => obey(event, maps));
   const [west, south, east, north] = page.bounds;
   if (page.whole) maps[0].fitBounds([[south, west], [north, east]], { padding: [10, 10], animate: false });
+  document.documentElement.dataset.connected = page.day;
 }
 
 function link(maps, page) {

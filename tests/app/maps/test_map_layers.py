@@ -42,9 +42,13 @@ def test_the_specification_pins_pictures_to_cell_edges_in_degrees():
 
 
 def test_vectors_travel_by_address_not_in_the_specification():
-    spec = json.loads(layers.deck_spec((("fine", (117.0, 32.0, 119.0, 34.0)),)))
-    for layer in spec["layers"][1:]:
-        assert layer["data"] == [] or layer["data"].startswith("/_maps/asset/")
+    spec = json.loads(layers.to_wire(view())["spec"])
+    lines = [layer for layer in spec["layers"] if layer["id"].startswith("lines:")]
+    assert [layer["id"] for layer in lines] == ["lines:coast", "lines:provinces", "lines:lakes"]
+    for layer in lines:
+        assert json.loads(gzip.decompress(read(layer["data"])))["type"] == "FeatureCollection"
+    points = [layer for layer in spec["layers"] if layer["id"].startswith("points:")]
+    assert all(layer["data"] == [] for layer in points)
 
 
 def test_no_base_map_is_asked_for():

@@ -47,10 +47,9 @@ def view():
 def test_a_snapshot_asks_no_server_for_anything(view):
     text = snapshot(view)
     assert not re.findall(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=", text)
-    ours = text
-    for name in ("leaflet.js", "leaflet.css"):  # their comments name bugs of browsers
-        ours = ours.replace(gzip.decompress(asset(name).packed()).decode(), "")
-    assert len(ours) < len(text) - 140_000
+    ours = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)  # comments name bugs of browsers
+    library = gzip.decompress(asset("leaflet.js").packed()).decode()
+    ours = ours.replace(re.sub(r"/\*.*?\*/", "", library, flags=re.DOTALL).strip(), "")
     assert set(re.findall(r"https?://[\w./-]+", ours)) == {"http://www.w3.org/2000/svg"}
 
 

@@ -1,0 +1,200 @@
+"""`make bench-ui`: how fast the dashboard is on this machine; writes docs/results/ui.json.
+
+The real dashboard, on the demo world, in Debian's Chromium with software WebGL; the users of the
+last part are websocket sessions on this machine that rerun the page every two seconds. Nothing
+outside this machine is asked.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import websockets
+from playwright.sync_api import Page, sync_playwright
+from server import CHROMIUM, FLAGS, ROOT, Server, serving
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+RESULTS = ROOT / "docs" / "results" / "ui.json"
+USERS = (1, 20, 50)
+SECONDS = 20.0  # of each load
+PAUSE_S = 2.0  # between the reruns of one user
+STEPS = 12  # day steps measured
+TARGETS = {
+    "first_map_s": 3.0,
+    "day_step_ms_p50": 100.0,
+    "payload_day_mb": 1.3,
+    "rerun_50_users_ms_p50": 100.0,
+    "memory_mb": 300.0,
+}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--script", type=Path, default=ROOT / "app" / "serve.py")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with serving(args.script.resolve(), home / "log", home / "library") as server:
+            found: dict[str, Any] = {"server_up_s": round(server.started_s, 2)}
+            found["memory_idle_mb"] = round(server.memory_mb)
+            found |= in_browser(server)
+            found["memory_one_user_mb"] = round(server.memory_mb)
+            for users in USERS:
+                found[f"rerun_{users}_users_ms"] = asyncio.run(load(server, users))
+            found["memory_mb"] = round(server.memory_mb)
+    found["rerun_50_users_ms_p50"] = found["rerun_50_users_ms"]["p50"]
+    report = {"made": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
+    report |= {"script": args.script.resolve().relative_to(ROOT).as_posix()}
+    report |= {"targets": TARGETS, "measured": found}
+    text = json.dumps(report, indent=2) + "\n"
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    part = args.out.with_suffix(".part")
+    part.write_text(text)
+    part.replace(args.out)
+    for name, target in TARGETS.items():
+        verdict = "ok" if found[name] <= target else "MISSED"
+        sys.stdout.write(f"{name:24} {found[name]:>9} (target {target:g}) {verdict}\n")
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on, and how busy that was."""
+    return {
+        "cpus": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "webgl": "software (SwiftShader)",
+    }
+
+
+def in_browser(server: Server) -> dict[str, Any]:
+    """First map cold and warm, day steps, bytes."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(viewport={"width": 1366, "height": 768})
+        page = context.new_page()
+        first_ever = first_map(page, server.url)
+        found = {"first_map_first_visitor_s": first_ever}
+        again = browser.new_context(viewport={"width": 1366, "height": 768})
+        page = again.new_page()
+        found["first_map_s"] = first_map(page, server.url)  # cold browser, warm server
+        found["first_page_mb"] = transferred(page, "")
+        found["first_map_warm_s"] = first_map(page, server.url)
+        found |= day_steps(page)
+        browser.close()
+    return found
+
+
+def first_map(page: Page, url: str) -> float:
+    """Seconds from asking for the page to the first picture of the map."""
+    began = time.perf_counter()
+    page.goto(url)
+    page.wait_for_selector(".airmap[data-first]", timeout=120_000)
+    return round(time.perf_counter() - began, 2)
+
+
+def transferred(page: Page, part: str) -> float:
+    """Megabytes that came over the wire for addresses that contain `part`."""
+    bytes_ = page.evaluate(
+        """part => performance.getEntriesByType('resource')
+             .filter(r => r.name.includes(part)).reduce((sum, r) => sum + r.transferSize, 0)""",
+        part,
+    )
+    return round(bytes_ / 1e6, 2)
+
+
+def day_steps(page: Page) -> dict[str, Any]:
+    """Steps through days that are in the browser, and bytes of a day."""
+    root = page.locator(".airmap")
+    page.wait_for_load_state("networkidle")
+    days = root.evaluate("r => r.airmap.data.days.length")
+    size = root.evaluate(
+        """async r => {
+          const map = r.airmap;
+          const sizes = map.data.layers.map(async layer => {
+            const answer = await fetch(map.url(layer.id, map.painted), { cache: 'reload' });
+            const bytes = (await answer.arrayBuffer()).byteLength;
+            return [layer.id, Number(answer.headers.get('content-length')), bytes,
+                    layer.rows, layer.columns];
+          });
+          return Promise.all(sizes);
+        }"""
+    )
+    found: dict[str, Any] = {
+        "payload_day_mb": round(sum(s[1] for s in size) / 1e6, 3),
+        "payload_day": {s[0]: {"bytes": s[1], "rows": s[3], "columns": s[4]} for s in size},
+    }
+    start = root.evaluate("r => r.airmap.day")
+    span = min(4, days - 1)
+    there = [start - i for i in range(1, span + 1)] if start >= span else list(range(1, span + 1))
+    times = []
+    for day in [*there, *([*there[::-1][1:], start, *there] * STEPS)]:
+        # By the map's own clock: a slider at rest would rerun the page as well.
+        taken = root.evaluate(
+            """async (r, day) => {
+              delete r.dataset.step;
+              await r.airmap.clock.go(day);
+              while (!r.dataset.step) await new Promise(requestAnimationFrame);
+              return Number(r.dataset.step);
+            }""",
+            day,
+        )
+        page.wait_for_timeout(250)
+        times.append(taken)
+        if len(times) >= len(there) + STEPS:
+            break
+    cached = times[len(there) :]
+    found["day_step_ms_p50"] = round(statistics.median(cached), 1)
+    found["day_step_ms_worst"] = round(max(cached), 1)
+    return found
+
+
+async def load(server: Server, users: int) -> dict[str, float]:
+    """Milliseconds of a rerun while `users` sessions each rerun every two seconds."""
+    times: list[float] = []
+    end = time.monotonic() + SECONDS
+    await asyncio.gather(*(user(server, i, users, end, times) for i in range(users)))
+    return {
+        "p50": round(float(np.percentile(times, 50)), 1),
+        "p95": round(float(np.percentile(times, 95)), 1),
+        "reruns": len(times),
+    }
+
+
+async def user(server: Server, i: int, users: int, end: float, times: list[float]) -> None:
+    """One session: open the page, then rerun it again and again."""
+    await asyncio.sleep(PAUSE_S * i / users)
+    url = server.url.replace("http", "ws") + "/_stcore/stream"
+    async with websockets.connect(url, max_size=None, subprotocols=["streamlit"]) as socket:
+        await rerun(socket)
+        while time.monotonic() < end:
+            await asyncio.sleep(PAUSE_S)
+            times.append(1e3 * await rerun(socket))
+
+
+async def rerun(socket: Any) -> float:
+    """Seconds until the script has run again."""
+    began = time.perf_counter()
+    message = BackMsg()
+    message.rerun_script.query_string = ""
+    await socket.send(message.SerializeToString())
+    while True:
+        answer = ForwardMsg.FromString(await socket.recv())
+        if answer.WhichOneof("type") == "script_finished":
+            return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
