@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check install install-dev chromium
+.PHONY: help run test check install install-dev chromium results-classical
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | expand -t 24
@@ -46,3 +46,15 @@ chromium: ## get a browser for the tests, where there is none and it can
 
 geography: install ## make assets/geo from Natural Earth and GeoNames in SRC
 	$(BIN)/python -m engine.twin.geography_extract $(SRC)
+
+results-classical: ## docs/results/classical.*: interpolation and historical ratios on WUSTL 2015–2018
+	$(BIN)/python -m engine.compare classical
+
+bench-ui: install-dev ## docs/results/ui.json: time to the first map, day step, bytes, reruns of 1, 20 and 50 users
+	$(BIN)/python tests/browser/bench.py
+
+bench-attention: install ## docs/results/attention.json: patch attention against unfolding, time and memory
+	$(BIN)/python -m engine.bench.attention
+
+bench-airstfm: install ## docs/results/airstfm-speed.json: one 800 × 720 day, paper and small preset
+	$(BIN)/python -m engine.bench.airstfm

@@ -33,6 +33,32 @@ def position_code(channels: int, t: int, h: int, w: int) -> Float[Tensor, "t {ch
     return torch.cat(planes, 1)[:, :channels]
 
 
+class TimeConv(nn.Conv3d):
+    """A 3 × 3 × 3 convolution over (day, row, column) of frames (b, t, c, h, w).
+
+    Computed as one 2-D convolution of three days side by side: the same sums, and several
+    times faster on a processor, where 3-D convolutions have no fast path.
+    """
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__(channels_in, channels, 3, padding=1)
+
+    def forward(self, frames: Float[Tensor, "b t c h w"]) -> Float[Tensor, "b t d h w"]:
+        """Frames of the layer's channels; outside the days and the map lies 0."""
+        b, t, c, h, w = frames.shape
+        if t == 1:  # the days before and after are padding
+            planes, kernel = frames[:, 0], self.weight[:, :, 1]
+        else:
+            padded = functional.pad(frames, (0, 0, 0, 0, 0, 0, 1, 1))
+            days = torch.cat([padded[:, i : i + t] for i in range(3)], 2)  # (b, t, 3c, h, w)
+            planes, kernel = (
+                days.view(b * t, 3 * c, h, w),
+                self.weight.transpose(1, 2).flatten(1, 2),
+            )
+        out = functional.conv2d(planes, kernel, self.bias, padding=1)
+        return out.view(b, t, *out.shape[1:])
+
+
 class PretextNet(nn.Module):
     """Rebuilds the frames from their mean over time and 2 × 2 cells; its features help.
 
@@ -42,12 +68,12 @@ class PretextNet(nn.Module):
     def __init__(self, channels: int, frames: int, depth: int) -> None:
         super().__init__()
         self.frames = frames
-        self.first = nn.Conv3d(1, channels, 3, padding=1)
-        self.before = nn.ModuleList(_conv3d(channels) for _ in range(depth))
+        self.first = TimeConv(1, channels)
+        self.before = nn.ModuleList(TimeConv(channels, channels) for _ in range(depth))
         self.spread = nn.Conv3d(channels, channels * frames, 1)
         self.up = conv3(channels, 4 * channels)
-        self.after = nn.ModuleList(_conv3d(channels) for _ in range(depth))
-        self.last = nn.Conv3d(channels, 1, 3, padding=1)
+        self.after = nn.ModuleList(TimeConv(channels, channels) for _ in range(depth))
+        self.last = TimeConv(channels, 1)
 
     def forward(
         self, coarse: Float[Tensor, "b t 1 h w"], mask: Bool[Tensor, "b t h w"]
@@ -62,18 +88,14 @@ class PretextNet(nn.Module):
         x = leaky(self.first(x))
         for conv in self.before:
             x = leaky(conv(x))
-        x = self.spread(x)[:, :, 0]  # (b, c · t, h/2, w/2)
+        x = self.spread(x.transpose(1, 2))[:, :, 0]  # (b, c · t, h/2, w/2)
         b, c, t = len(x), x.shape[1] // self.frames, self.frames
         x = x.view(b, c, t, *x.shape[2:]).transpose(1, 2).flatten(0, 1)
         x = leaky(functional.pixel_shuffle(self.up(x), 2))[..., :h, :w]
-        x = x.reshape(b, t, c, h, w).transpose(1, 2)  # (b, c, t, h, w)
+        x = x.reshape(b, t, c, h, w)
         for conv in self.after:
             x = leaky(conv(x))
-        return x.transpose(1, 2), self.last(x).transpose(1, 2)
-
-
-def _conv3d(channels: int) -> nn.Conv3d:
-    return nn.Conv3d(channels, channels, 3, padding=1)
+        return x, self.last(x)
 
 
 class FlowFeedForward(nn.Module):

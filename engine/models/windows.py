@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+CACHED = 2**17  # elements worked on at once: half a megabyte stays in a core's own cache
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -43,8 +45,11 @@ class Tile:
 
 
 def _doubled(flat: Tensor, count: int, step: int) -> list[Tensor]:
-    """Arrays whose sum is `sum(flat[i + j * step] for j in range(count))`, for every such i."""
-    length = flat.numel() - (count - 1) * step
+    """Arrays whose sum is `sum(flat[i + j * step] for j in range(count))`, for every such i.
+
+    `flat` may have further axes, which are carried along.
+    """
+    length = len(flat) - (count - 1) * step
     parts, at, current, m = [], 0, flat, 1
     while True:
         if count & m:
@@ -58,13 +63,28 @@ def _doubled(flat: Tensor, count: int, step: int) -> list[Tensor]:
 
 def _write(parts: list[Tensor], strides: tuple[int, ...], out: Tensor) -> None:
     """The sum of the parts, read at the given strides, into `out`."""
-    views = [z.as_strided(out.shape, strides, z.storage_offset()) for z in parts]
-    if len(views) == 1:
-        out.copy_(views[0])
+    _add([z.as_strided(out.shape, strides, z.storage_offset()) for z in parts], out)
+
+
+def _add(parts: list[Tensor], out: Tensor) -> None:
+    """The sum of the parts into `out`."""
+    if len(parts) == 1:
+        out.copy_(parts[0])
         return
-    torch.add(views[0], views[1], out=out)
-    for view in views[2:]:
-        out.add_(view)
+    torch.add(parts[0], parts[1], out=out)
+    for part in parts[2:]:
+        out.add_(part)
+
+
+def _parts(count: int, each: int) -> Iterator[slice]:
+    """Slices of `count` things of `each` elements, small enough for a core's own cache."""
+    step = max(1, CACHED // each)
+    for first in range(0, count, step):
+        yield slice(first, min(first + step, count))
+
+
+def _moved(some: slice, by: int) -> slice:
+    return slice(some.start + by, some.stop + by)
 
 
 def window_scores(a: Tensor, b: Tensor, tile: Tile) -> Tensor:
@@ -91,14 +111,16 @@ def window_scores(a: Tensor, b: Tensor, tile: Tile) -> Tensor:
         _write(parts, (s * wq * n, s * wk, s * n, s), scores)
         return scores
     turned = b.mT.contiguous()  # (rows, d, columns): what the small products run fastest on
-    small = nwq * nwk
     for first, count, apart in _stacks(nhq, nhk):
         y, ny = first * s, (count - 1) * s + p
-        pairs = torch.bmm(a[y : y + ny], turned[y + apart * s : y + apart * s + ny]).view(-1)
         along = a.new_empty(ny, nwq, nwk)
-        _write(_doubled(pairs, p, wk + 1), (wq * wk, s * wk, s), along)
-        parts = _doubled(along.view(-1), p, small)
-        _write(parts, (s * small, nwk, 1), _diagonal(scores, first, count, apart))
+        for some in _parts(ny, wq * wk):
+            rows, others = _moved(some, y), _moved(some, y + apart * s)
+            pairs = torch.bmm(a[rows], turned[others]).view(-1)
+            _write(_doubled(pairs, p, wk + 1), (wq * wk, s * wk, s), along[some])
+        out = _diagonal(scores, first, count, apart)
+        for some in _parts(nwq, ny * nwk):
+            _add([z[::s] for z in _doubled(along[:, some], p, 1)], out[:, some])
     return scores
 
 
@@ -128,20 +150,21 @@ def spread_weights(weights: Tensor, tile: Tile) -> Iterator[tuple[slice, slice, 
         yield slice(0, 1), slice(0, 1), flat.view(1, hq * wq, n)
         return
     most = (min(nhq, nhk) - 1) * s + p
-    small, front = nwq * nwk, (p - 1) * (wk + 1)
+    front = (p - 1) * (wk + 1)
     tall = weights.new_zeros(most + p - 1, nwq, nwk)
     wide = weights.new_zeros(front + most * wq * wk)
-    pairs = weights.new_empty(most * wq * wk)
     for first, count, apart in _stacks(nhq, nhk):
         y, ny = first * s, (count - 1) * s + p
         tall[p - 1 : p + (count - 1) * s : s] = _diagonal(weights, first, count, apart)
         tall[p + (count - 1) * s : ny + p - 1] = 0
         inside = wide.as_strided((ny, nwq, nwk), (wq * wk, s * wk, s), front)
-        _write(_doubled(tall[: ny + p - 1].view(-1), p, small), (small, nwk, 1), inside)
-        parts = _doubled(wide[: front + ny * wq * wk], p, wk + 1)
-        _write(parts, (1,), pairs[: ny * wq * wk])
-        rows, others = slice(y, y + ny), slice(y + apart * s, y + apart * s + ny)
-        yield rows, others, pairs[: ny * wq * wk].view(ny, wq, wk)
+        for some in _parts(nwq, ny * nwk):
+            _add(_doubled(tall[: ny + p - 1, some], p, 1), inside[:, some])
+        for some in _parts(ny, wq * wk):
+            pairs = _sum(
+                _doubled(wide[some.start * wq * wk : front + some.stop * wq * wk], p, wk + 1)
+            )
+            yield _moved(some, y), _moved(some, y + apart * s), pairs.view(-1, wq, wk)
 
 
 def _stacks(queries: int, keys: int) -> Iterator[tuple[int, int, int]]:

@@ -1,0 +1,131 @@
+"""Time, memory and difference of patch attention against unfolding: `make bench-attention`.
+
+Each measurement of memory runs in a process of its own, whose peak resident size before the
+call is subtracted. Times are taken in one process, the two ways in turn.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.bench.unfolded import unfolded_attention
+from engine.models.attention import window_attention
+
+WAYS: dict[str, Callable[..., Tensor]] = {
+    "windows": window_attention,
+    "unfolded": unfolded_attention,
+}
+SHAPE = (1, 1, 160, 100, 90)  # five frames of 32 channels on the paper's coarse map
+
+
+def inputs(gradient: bool) -> list[Tensor]:
+    """Queries, keys and values; the same at every call."""
+    g = torch.Generator().manual_seed(0)
+    maps = [torch.randn(SHAPE, generator=g) * 0.3 for _ in range(3)]
+    return [z.requires_grad_(gradient) for z in maps]
+
+
+def once(way: str, gradient: bool) -> tuple[float, list[Tensor]]:
+    """Seconds, and what came out (with the gradients where asked)."""
+    maps = inputs(gradient)
+    start = time.perf_counter()
+    with torch.set_grad_enabled(gradient):
+        out = WAYS[way](*maps)
+        results = [out, *torch.autograd.grad(out.sum(), maps)] if gradient else [out]
+    return time.perf_counter() - start, [z.detach() for z in results]
+
+
+def peak_megabytes(way: str, gradient: bool, threads: int) -> float:
+    """Rise of the peak resident size over one call, in a process of its own."""
+    command = [sys.executable, "-m", "engine.bench.attention", "--peak", way]
+    command += ["--threads", str(threads), *(["--gradient"] if gradient else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def hardware(threads: int) -> dict[str, object]:
+    """What the numbers were measured on; the load says how much else was running."""
+    cpu = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [z for z in info.read_text().splitlines() if z.startswith("model name")]
+        cpu = names[0].partition(":")[2].strip() if names else cpu
+    return {
+        "processor": cpu,
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "load_before": round(os.getloadavg()[0], 2),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """Best, median and worst."""
+    return {
+        "best": round(min(seconds), 3),
+        "median": round(statistics.median(seconds), 3),
+        "worst": round(max(seconds), 3),
+    }
+
+
+def compare(gradient: bool, repeats: int, threads: int) -> dict[str, object]:
+    """Both ways, in turn."""
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    results: dict[str, list[Tensor]] = {}
+    for _ in range(repeats):
+        for way in WAYS:
+            taken, results[way] = once(way, gradient)
+            seconds[way].append(taken)
+    ours, theirs = results.values()
+    apart = [(a - b).abs().max().item() for a, b in zip(ours, theirs, strict=True)]
+    peaks = {way: round(peak_megabytes(way, gradient, threads), 1) for way in WAYS}
+    return {
+        "seconds": {way: spread(s) for way, s in seconds.items()},
+        "times_faster": round(min(seconds["unfolded"]) / min(seconds["windows"]), 1),
+        "peak_megabytes": peaks,
+        "share_of_peak": round(peaks["windows"] / peaks["unfolded"], 3),
+        "largest_difference": max(apart),
+        "repeats": repeats,
+    }
+
+
+def main() -> None:
+    """Print and write the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/attention.json"))
+    parser.add_argument("--peak", choices=list(WAYS))
+    parser.add_argument("--gradient", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.peak:
+        inputs(arguments.gradient)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        once(arguments.peak, arguments.gradient)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        sys.stdout.write(f"{(after - before) / 1024}\n")
+        return
+    result: dict[str, object] = {"hardware": hardware(arguments.threads)}
+    result["shape"] = dict(zip(("batch", "heads", "channels", "h", "w"), SHAPE, strict=True))
+    result["forward"] = compare(False, arguments.repeats, arguments.threads)
+    result["forward_and_backward"] = compare(True, 1, arguments.threads)
+    text = json.dumps(result, indent=1) + "\n"
+    arguments.out.write_text(text)
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
