@@ -53,7 +53,9 @@ def sentence(error: EngineError, words: Words) -> None:
     lead = words(kinds.get(type(error), "trouble.any"))
     # The engine speaks English; the lead says in the reader's language what kind of trouble it is.
     said = str(error)
-    st.error(f"**{lead}**  \n{_plain(said[:1].upper() + said[1:])}", icon=":material/error:")
+    if not error.where:  # a file's name keeps its letters
+        said = said[:1].upper() + said[1:]
+    st.error(f"**{lead}**  \n{_plain(said)}", icon=":material/error:")
 
 
 def no_data(selection: Selection, dates: Sequence[dt.date], words: Words) -> None:

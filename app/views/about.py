@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 import streamlit as st
-from engine.catalogue import MODELS
 
 from app import adding, cache, i18n, limits, sidebar
 from app.i18n import Words
 from app.request import Selection
+from engine.catalogue import MODELS
 from engine.standards import STANDARDS, Standard
 
 CITATION = """\
@@ -38,7 +38,7 @@ PARTS = (
 def render(selection: Selection) -> None:
     """Draws the page."""
     words = i18n.current()
-    st.title(words("about.title"))
+    st.title(words("about.title"), anchor=False)
     st.html(f'<p class="airlens-lead">{html.escape(words("about.lead"))}</p>')
     models, data, standards, sources = st.tabs(
         [words(f"about.tab_{name}") for name in ("models", "data", "standards", "sources")]
@@ -72,7 +72,7 @@ def _models(words: Words) -> None:
         if entry.card is not None and entry.card.is_file():
             with st.expander(words("about.card", model=sidebar.model_title(name, words))):
                 st.markdown(entry.card.read_text(encoding="utf-8"))
-    st.subheader(words("about.beware"))
+    st.subheader(words("about.beware"), anchor=False)
     st.markdown(words("about.beware_text"))
 
 
@@ -93,7 +93,7 @@ def _data(words: Words) -> None:
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_data"))
     for error in cache.damaged():
         st.warning(str(error))
-    st.subheader(words("about.own"))
+    st.subheader(words("about.own"), anchor=False)
     adding.commands(words)
     st.markdown(words("about.own_after"))
 
@@ -135,7 +135,7 @@ def _sources(words: Words) -> None:
     st.markdown(words("about.map_note"))
     heads = ("part", "licence", "where")
     _table([words(f"about.head_{h}") for h in heads], PARTS, words("about.tab_sources"))
-    st.subheader(words("about.cite"))
+    st.subheader(words("about.cite"), anchor=False)
     st.markdown(words("about.cite_text"))
     st.code(CITATION.format(version=version("airlens")), language="bibtex")
 

@@ -69,7 +69,8 @@ def render(selection: Selection) -> None:
     info = cache.info(selection.dataset)
     where = sidebar.region_title(selection.region, words)
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
-        st.title(words("map.title", where=where, when=words.date(selection.day, info.period)))
+        when = words.date(selection.day, info.period)
+        st.title(words("map.title", where=where, when=when), anchor=False)
         tools = st.container(horizontal=True, horizontal_alignment="right", width="content")
     lead = st.container(key="lead")
     shown = running.prediction(Ask.of(selection))

@@ -142,7 +142,8 @@ def take(address: str, wanted: list[Shot], folder: Path) -> None:
             page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme
             )
-            page.goto(f"{address}/{shot.page}?lang={shot.language}")
+            path = "" if shot.page == "map" else shot.page  # the default page has the bare address
+            page.goto(f"{address}/{path}?lang={shot.language}")
             settle(page)
             page.screenshot(path=folder / f"{shot.name}.png")
             page.close()
