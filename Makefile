@@ -58,3 +58,6 @@ bench-attention: install ## docs/results/attention.json: patch attention against
 
 bench-airstfm: install ## docs/results/airstfm-speed.json: one 800 × 720 day, paper and small preset
 	$(BIN)/python -m engine.bench.airstfm
+
+screens: install-dev chromium ## pictures of every page, in both languages and themes, into docs/screens
+	$(BIN)/python tests/browser/screens.py
