@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from engine.data.pairs import FACTOR
 from engine.errors import NotFoundError, RequestError
 from engine.grid import Grid
 from engine.library import DatasetInfo
+from engine.paths import ASSETS, home, inside
 from engine.progress import Progress, Stop
 from engine.schema import Kind
 from engine.task import Recipe, TaskName
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from engine import history
     from engine.models.classical import Method
+    from engine.models.regression import LocalRegression
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,69 @@ def _window(setting: Setting) -> tuple[slice, slice]:
     return setting.window
 
 
+def _local_regression(setting: Setting) -> Model:
+    from engine.recipes.superresolution import Classical
+
+    network, train_end, sha256 = _regression(setting)
+    return Model(Classical(), network, sha256, train_end)
+
+
+def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
+    """What was learned of the dataset's past, for the window of the setting."""
+    from engine import regression
+    from engine.models.regression import LocalRegression
+
+    if setting.factor != FACTOR:
+        raise RequestError(
+            f"this model knows factor {FACTOR} and not {setting.factor}",
+            remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
+        )
+    known = regression.learned(
+        setting.dataset,
+        setting.about,
+        train_end=setting.train_end,
+        progress=setting.progress,
+        cancelled=setting.cancelled,
+    )
+    return LocalRegression(known.past(*_window(setting))), known.train_end, known.sha256
+
+
+def _airstfm(setting: Setting) -> Model:
+    from engine import checkpoint
+    from engine.recipes.airstfm import AirSTFMRecipe
+
+    if setting.factor != FACTOR:
+        raise RequestError(
+            f"AirSTFM knows factor {FACTOR} and not {setting.factor}",
+            remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
+        )
+    folder = weights_for(setting.about)
+    about, network = checkpoint.load(folder)
+    past, train_end = None, dt.date.fromisoformat(about.train_end)
+    if about.base == "regression":
+        past, train_end, _ = _regression(setting)
+    recipe = AirSTFMRecipe(about.mean, about.std, about.error_factor, past)
+    return Model(recipe, network, about.sha256, train_end)
+
+
+def weights_for(about: DatasetInfo) -> Path:
+    """The AirSTFM weights for a dataset: its owner's, else those shipped for its averaging time.
+
+    Raises:
+        NotFoundError: If there are none, saying how to make some.
+    """
+    own = inside(home() / "weights", f"airstfm-{about.name}")
+    shipped = ASSETS / "weights" / f"airstfm-{about.period}"
+    for folder in (own, shipped):
+        if (folder / "config.json").is_file():
+            return folder
+    raise NotFoundError(
+        f"there are no AirSTFM weights for maps of one {about.period}",
+        where=about.name,
+        remedy=f"Train some: airlens train airstfm --data {about.name} --out {own}",
+    )
+
+
 def _idw(setting: Setting) -> Model:
     from engine.models.knn import InverseDistance
     from engine.recipes.stations import InverseDistanceMap
@@ -196,6 +262,8 @@ def _grid(setting: Setting) -> Grid:
 
 # Two coarse cells are what bicubic interpolation looks at on either side.
 _HALO = 2
+# Windows of attention span ten coarse cells; more context than this changes little.
+_NETWORK_HALO = 10
 
 MODELS: dict[str, Entry] = {
     entry.name: entry
@@ -267,6 +335,25 @@ MODELS: dict[str, Entry] = {
             "Bicubic, times the ratio that each cell had to it by month, with exact block means.",
             _ratio("bicubic-monthly", "bicubic"),
             halo=_HALO,
+        ),
+        Entry(
+            "local-regression",
+            "super-resolution",
+            ("grid",),
+            "Local regression",
+            "Bicubic, corrected by a regression on the past of the coarse cells around; learned "
+            "from five years or more of the dataset.",
+            _local_regression,
+            halo=_HALO,
+        ),
+        Entry(
+            "airstfm",
+            "super-resolution",
+            ("grid",),
+            "AirSTFM",
+            "A network that looks at five maps at once and knows how far it may be off.",
+            _airstfm,
+            halo=_NETWORK_HALO,
         ),
         Entry(
             "idw",

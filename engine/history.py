@@ -115,7 +115,7 @@ def fitted(
     if not path.exists():
         part = dataset.isel(latitude=rows, longitude=columns)
         maps = fit(part, steps, factor=factor, progress=progress, cancelled=cancelled)
-        _write(maps, path)
+        keep({str(name): value for name, value in maps.items()}, path)
     with safe_open(path, "pt") as file:
         sha256 = file.metadata()["sha256"]
     return History(path, dates[steps[-1]].item(), int(steps.size), sha256, rows, columns)
@@ -176,8 +176,14 @@ def _covers(outer: slice, inner: slice) -> bool:
     return bool(outer.start <= inner.start and inner.stop <= outer.stop)
 
 
-def _write(maps: dict[Map, Tensor], path: Path) -> None:
-    """Publish the file whole or not at all; two processes may fit the same one."""
+def keep(maps: dict[str, Tensor], path: Path) -> None:
+    """Publish the file whole or not at all; two processes may fit the same one.
+
+    Its header holds `sha256`, of the values.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
     digest = hashlib.sha256()
     for name in sorted(maps):
         digest.update(maps[name].contiguous().numpy().tobytes())
@@ -186,7 +192,7 @@ def _write(maps: dict[Map, Tensor], path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             part = Path(file.name)
         try:
-            tensors = {str(name): value.contiguous() for name, value in maps.items()}
+            tensors = {name: value.contiguous() for name, value in maps.items()}
             save_file(tensors, part, metadata={"sha256": digest.hexdigest()})
             part.replace(path)
         finally:

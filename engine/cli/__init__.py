@@ -18,10 +18,12 @@ from engine.cli.evaluating import evaluate_command
 from engine.cli.importing import datasets_command, import_command
 from engine.cli.predicting import predict_command
 from engine.cli.serving import serve_command
+from engine.cli.training import train_command
 from engine.errors import EngineError
 from engine.progress import Cancelled
 
 DEBUG = "AIRLENS_DEBUG"
+STOPPED = 130
 # Typer's own usage error. Where it comes from differs: old versions use Click, new ones a copy.
 WRONG_CALL: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -35,6 +37,7 @@ app.command("import")(import_command)
 app.command("datasets")(datasets_command)
 app.command("predict")(predict_command)
 app.command("evaluate")(evaluate_command)
+app.command("train")(train_command)
 app.command("serve")(serve_command)
 
 
@@ -45,8 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = app(args=given or ["--help"], standalone_mode=False, prog_name="airlens")
     except (KeyboardInterrupt, typer.Abort, Cancelled):
-        _say("Stopped.")
-        code = 130
+        code = STOPPED
     except EngineError as error:
         _say(str(error))
         code = 2
@@ -65,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             f"{' '.join(str(error).split())} Set {DEBUG}=1 to see where it happened."
         )
         code = 1
+    if code == STOPPED:  # typer itself may have turned Ctrl-C into this
+        _say("Stopped.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,0 +1,93 @@
+"""A model card: what a person should know before believing a set of weights."""
+
+import platform
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from engine.checkpoint import Checkpoint
+from engine.library import DatasetInfo
+from engine.training.config import TrainingConfig
+from engine.training.state import Counters
+
+BASES = {
+    "regression": "the regression on the past of the dataset at hand (`local-regression`)",
+    "bilinear": "its own bilinear map",
+}
+BEWARE = """\
+The coarse maps were made from the fine ones (block means): synthetic degradation. The scores say
+how well detail is restored, not how true the map is.
+
+**Where not to believe it.** Other averaging times than the one above. Regions and years whose
+sources differ from those it learned from. Coasts, where a block holds few cells. The intervals are
+right on average over the validation part; they are no promise for a cell.
+
+Source: Li et al., Atmosphere 2025, 16, 166, doi:10.3390/atmos16020166. Departures are listed in
+`engine/models/airstfm.py`.
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """How a training run went.
+
+    Attributes:
+        counters: Steps and scores.
+        config: How it was run.
+        corners: Block corners it looked from.
+        coverage: Share of the validation's errors in the 50 and 90 % intervals.
+        seconds: How long it took.
+        device: Where.
+    """
+
+    counters: Counters
+    config: TrainingConfig
+    corners: int
+    coverage: tuple[float, float]
+    seconds: float
+    device: str
+
+
+def card(about: Checkpoint, data: DatasetInfo, network: nn.Module, history: History) -> str:
+    """The card in Markdown."""
+    config, counters = history.config, history.counters
+    parameters = sum(p.numel() for p in network.parameters())
+    where = (
+        torch.cuda.get_device_name()
+        if history.device == "cuda"
+        else f"{torch.get_num_threads()} CPU thread(s), {platform.machine()}"
+    )
+    inner, outer = history.coverage
+    rows = {
+        "trained on": about.trained_on,
+        "licence of the data": about.licence,
+        "averaging time": about.period,
+        "learned from": f"{about.train_start} to {about.train_end}",
+        "stopped by": f"later dates to {about.validate_end}; nothing after that was looked at",
+        "grid": f"{data.shape.get('latitude')} × {data.shape.get('longitude')} cells, "
+        f"west, south, east, north {data.bounds}",
+        "network": f"{parameters:,} parameters; normalised by mean {about.mean:.2f} and "
+        f"standard deviation {about.std:.2f} µg/m³",
+        "training": f"step {counters.best_step} of at most {config.steps} kept, batch "
+        f"{config.batch}, crops of {config.crop} coarse cells, {history.corners} block corners, "
+        f"seed {about.seed}",
+        "took": f"{history.seconds / 60:.0f} minutes on {where}, PyTorch {torch.__version__}",
+        "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over the whole grid",
+        "intervals": f"scale × {about.error_factor:.2f}; the 50 % interval holds {inner:.0%} and "
+        f"the 90 % interval {outer:.0%} of the validation part",
+    }
+    lines = [
+        f"# AirSTFM weights: {data.name}",
+        "",
+        *(["**Synthetic data**: these weights know a simulated world.", ""] * data.synthetic),
+        f"Super-resolution ×8 of PM2.5 maps with uncertainty. Adds to {BASES[about.base]}; block "
+        "means are exact.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in rows.items()),
+        "",
+        BEWARE,
+    ]
+    return "\n".join(lines)

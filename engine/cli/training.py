@@ -1,0 +1,97 @@
+"""`airlens train`."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine.cli.asking import DataOption, DeviceOption, SeedOption, TrainEndOption, bar, day
+from engine.errors import RequestError
+
+SIZES = ("small", "paper")
+TRAINABLE = ("airstfm",)
+
+
+def train_command(
+    model: Annotated[str, typer.Argument(help="What to train: airstfm.")],
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="Folder for weights, card, curve and state.")],
+    preset: Annotated[str, typer.Option(help="Size: small or paper.")] = "small",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the second stage; the preset's by default.")
+    ] = None,
+    train_end: TrainEndOption = None,
+    validate_end: Annotated[
+        str | None, typer.Option(help="Last local date to validate on; half of the rest.")
+    ] = None,
+    phases: Annotated[
+        int, typer.Option(min=1, max=8, help="Corners to count blocks from: more from few maps.")
+    ] = 1,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train a model on a dataset of the library. Stopped, it goes on when started again.
+
+    Writes weights.safetensors, config.json and card.md, the loss curve as curve.csv and curve.svg.
+    """
+    if model not in TRAINABLE:
+        raise RequestError(
+            f"{model!r} is not trained by this command", remedy=f"Choose {', '.join(TRAINABLE)}"
+        )
+    if preset not in SIZES:
+        raise RequestError(f"there is no preset {preset!r}", remedy=f"Choose {', '.join(SIZES)}")
+    from engine.inference import device_of
+    from engine.trainer import train_airstfm
+
+    stop = _stop_at_interrupt()
+    with bar("training") as progress:
+        result = train_airstfm(
+            data,
+            out,
+            size="paper" if preset == "paper" else "small",
+            steps=steps,
+            seed=seed,
+            train_end=None if train_end is None else day(train_end, "--train-end"),
+            validate_end=None if validate_end is None else day(validate_end, "--validate-end"),
+            phases=phases,
+            device=str(device_of(device)),
+            progress=progress,
+            cancelled=stop,
+        )
+    if result.folder is None:
+        step = result.counters.step
+        Console(stderr=True).print(
+            f"Stopped at step {step}; the same command goes on from the last validation."
+        )
+        raise typer.Exit(130)
+    inner, outer = result.coverage
+    typer.echo(
+        f"{result.folder}: best at step {result.counters.best_step}; "
+        f"50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of the validation part"
+    )
+
+
+def _stop_at_interrupt() -> "Stopper":
+    stopper = Stopper()
+    signal.signal(signal.SIGINT, stopper.interrupted)
+    return stopper
+
+
+class Stopper:
+    """Turns the first Ctrl-C into a request to stop after this step; the second stops at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.wanted
+
+    def interrupted(self, number: int, frame: FrameType | None) -> None:
+        """Called on Ctrl-C."""
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True

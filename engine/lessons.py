@@ -1,0 +1,192 @@
+"""From a dataset to what a network learns from: series, their base maps and guidance.
+
+The training part ends at `train_end`, the validation part at `validate_end`; what comes after is
+never looked at. Means, ratios and slopes come from the training part alone.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from engine.checkpoint import Base, identity
+from engine.data import days
+from engine.errors import RequestError
+from engine.library import DatasetInfo
+from engine.models.regression import LocalRegression, Parts, RegressionConfig
+from engine.progress import Progress, Stop, part, report
+from engine.recipes.airstfm import past_planes
+from engine.regression import LEAST_YEARS, MOST_VALUES, Record, fit, read
+from engine.training.series import Series
+
+# Block corners of further looks at the same maps, in fine cells: each is new to the network.
+PHASES = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a training run needs of a dataset.
+
+    Attributes:
+        training: Series to learn from.
+        validation: Series to stop by.
+        mean: Of the training part's coarse maps, ug m-3.
+        std: Of them too.
+        base: What the network adds to.
+        train_start: First date learned from.
+        train_end: Last date learned from.
+        validate_end: Last date that decides anything.
+        identity: Of all tensors, to tell this run from others.
+    """
+
+    training: tuple[Series, ...]
+    validation: tuple[Series, ...]
+    mean: float
+    std: float
+    base: Base
+    train_start: dt.date
+    train_end: dt.date
+    validate_end: dt.date
+    identity: str
+
+
+def prepare(
+    dataset: xr.Dataset,
+    about: DatasetInfo,
+    *,
+    train_end: dt.date | None = None,
+    validate_end: dt.date | None = None,
+    phases: int = 1,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> Lessons:
+    """Training and validation series of a gridded dataset.
+
+    With five calendar years of training or more, the network learns to correct the regression of
+    `engine.models.regression`, each year mapped without itself; with fewer, its own bilinear map.
+
+    Args:
+        dataset: As the library opens it.
+        about: Its record.
+        train_end: Last local date to learn from; None: the dataset's own.
+        validate_end: Last local date to validate on; None: half of what follows the training.
+        phases: How many corners to count blocks from, 1 to 8.
+        progress: Told while preparing.
+        cancelled: Looked at while preparing.
+
+    Raises:
+        RequestError: If a part is empty, or the record too large to hold.
+        Cancelled: If it was.
+    """
+    dates = days.local_dates(dataset)
+    first, second = _parts(dates, about, train_end, validate_end)
+    values = dataset.sizes["latitude"] * dataset.sizes["longitude"] * (first.size + second.size)
+    if values > 2 * MOST_VALUES:
+        raise RequestError(
+            f"{values / 1e6:.0f} million values are too many to hold while training",
+            where=about.name,
+            remedy="Import a smaller region or fewer dates",
+        )
+    base: Base = (
+        "regression"
+        if np.unique(dates[first].astype("datetime64[Y]")).size >= LEAST_YEARS
+        else "bilinear"
+    )
+    training: list[Series] = []
+    validation: list[Series] = []
+    mean = std = 0.0
+    for i, (down, right) in enumerate(PHASES[:phases]):
+        told = part(progress, i / phases, (i + 1) / phases)
+        shifted = dataset.isel(latitude=slice(down, None), longitude=slice(right, None))
+        record = read(shifted, first, part(told, 0.0, 0.3), cancelled)
+        if i == 0:
+            known = record.coarse[record.mask]
+            mean, std = float(known.mean()), float(known.std())
+        network: LocalRegression | None = None
+        parts: Parts | None = None
+        if base == "regression":
+            tell = part(told, 0.3, 0.9)
+
+            def learning(share: float, tell: Progress | None = tell) -> None:
+                report(tell, cancelled, share, "learning from the past")
+
+            past, parts = fit(record, RegressionConfig(), learning)
+            network = LocalRegression(past)
+        training.append(_series(record, parts, mean, std))
+        if i == 0:
+            later = read(shifted, second, part(told, 0.9, 1.0), cancelled)
+            validation.append(_series(later, _mapped(network, later), mean, std))
+    return Lessons(
+        tuple(training),
+        tuple(validation),
+        mean,
+        std,
+        base,
+        dates[first[0]].item(),
+        dates[first[-1]].item(),
+        dates[second[-1]].item(),
+        identity(*(s.fine for s in (*training, *validation))),
+    )
+
+
+def _parts(
+    dates: days.Dates, about: DatasetInfo, train_end: dt.date | None, validate_end: dt.date | None
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], np.ndarray[tuple[int], np.dtype[np.intp]]]:
+    """Time steps of the training and the validation part."""
+    end = train_end or about.train_end
+    first = np.flatnonzero(dates <= np.datetime64(end, "D")) if end else np.array([], dtype=np.intp)
+    after = np.flatnonzero(dates > np.datetime64(end, "D")) if end else np.array([], dtype=np.intp)
+    second = (
+        after[dates[after] <= np.datetime64(validate_end, "D")]
+        if validate_end
+        else after[: (after.size + 1) // 2]
+    )
+    if first.size == 0 or second.size == 0:
+        raise RequestError(
+            f"{first.size} time steps to learn from and {second.size} to validate on",
+            where=about.name,
+            remedy="Set --train-end and --validate-end inside the record, in this order",
+        )
+    return first, second
+
+
+def _mapped(network: LocalRegression | None, record: Record) -> Parts | None:
+    """The regression's maps of frames that it did not learn from."""
+    if network is None:
+        return None
+    month = torch.from_numpy(record.dates.astype("datetime64[M]").astype(np.int64) % 12 + 1)
+    with torch.inference_mode():
+        parts = network.parts(
+            record.coarse[None, :, None],
+            record.mask[None],
+            fine_mask=record.fine_mask[None],
+            month=month[None],
+        )
+    return Parts(*(z.clone() for z in parts))
+
+
+def _series(record: Record, parts: Parts | None, mean: float, std: float) -> Series:
+    """A record in the network's normalisation, 0 where there is no data."""
+    mask, fine_mask = _once(record.mask), _once(record.fine_mask)
+
+    def normal(values: Tensor, where: Tensor) -> Tensor:
+        return torch.where(where, (values - mean) / std, 0)
+
+    guide = None if parts is None else past_planes(parts, mean, std, record.fine_mask).half()
+    return Series(
+        normal(record.coarse, record.mask),
+        mask,
+        normal(record.fine, record.fine_mask),
+        fine_mask,
+        None if parts is None else (parts.map - mean) / std,
+        guide,
+    )
+
+
+def _once(mask: Tensor) -> Tensor:
+    """A mask that is the same for all frames, once."""
+    same = bool((mask == mask[:1]).all())
+    return mask[:1].clone() if same else mask

@@ -1,0 +1,107 @@
+"""AirSTFM: five coarse frames to one fine map with its standard deviation.
+
+What the network adds to, and the planes that guide it, come from the past of the dataset at hand
+(`engine.models.regression`) or lie with the weights. Normalisation happens here: ug m-3 outside.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from engine.models.airstfm import AirSTFM
+from engine.models.regression import LocalRegression, Parts
+from engine.models.tiling import tiled
+from engine.recipes.superresolution import frames_of, on_cells
+from engine.schema import Kind
+from engine.task import Need, Task
+
+HALF = 2  # frames before and after the one that is mapped
+TASK = Task("super-resolution", (Need("grid", before=HALF, after=HALF),))
+
+# Guidance planes that the regression gives, each brought to a size of about one.
+PAST_PLANES = ("log_ratio", "log_detail", "log_spread", "base")
+
+
+def past_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> Tensor:
+    """The planes of `PAST_PLANES`, (n, 4, H, W), 0 where the fine mask (n, H, W) is False."""
+    stacked = torch.stack(
+        (
+            3 * parts.log_ratio,
+            5 * parts.log_detail,
+            (parts.spread + 0.3).log(),
+            (parts.map - mean) / std,
+        ),
+        1,
+    )
+    return torch.where(mask[:, None], stacked, 0)
+
+
+@dataclass(frozen=True)
+class AirSTFMRecipe:
+    """Recipe of one set of weights in one place.
+
+    Attributes:
+        mean: Of the training part, ug m-3.
+        std: Of the training part, ug m-3.
+        error_factor: Multiplies the network's error scale (calibration on the validation part).
+        past: What the network corrects, or None for its own bilinear map.
+        planes: Static guidance (k, H, W) for the cells at hand, or None.
+        task: Five frames.
+    """
+
+    mean: float
+    std: float
+    error_factor: float
+    past: LocalRegression | None = None
+    planes: Tensor | None = None
+    task: Task = TASK
+
+    def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, Tensor]:
+        """Coarse frames in ug m-3 and masks; 0 where there is no data."""
+        return frames_of(inputs["grid"], self.task)
+
+    def run(
+        self, network: nn.Module, tensors: Mapping[str, Tensor], generator: torch.Generator
+    ) -> Mapping[str, Tensor]:
+        """Fine map and standard deviation in ug m-3. Nothing here is random."""
+        if not isinstance(network, AirSTFM):
+            raise TypeError(f"AirSTFM's recipe runs AirSTFM, not {type(network).__name__}")
+        raw, mask, fine_mask = tensors["coarse"], tensors["mask"], tensors["fine_mask"]
+        base, guide = self._beside(tensors)
+        normal = torch.where(mask[:, :, None], (raw - self.mean) / self.std, 0)
+        answer = tiled(
+            network, normal, mask, fine_mask=fine_mask, base=base, guide=guide, frames=(HALF,)
+        )
+        # A concentration below 0 is no concentration; the network does not know that.
+        result = {"prediction": (answer.mean[0, 0, 0] * self.std + self.mean).clamp(min=0)}
+        if answer.log_scale is not None:
+            scale = answer.log_scale[0, 0, 0].exp()
+            result["uncertainty"] = scale * (self.std * self.error_factor)
+        return result
+
+    def restore(
+        self, output: Mapping[str, Tensor], inputs: Mapping[Kind, xr.Dataset]
+    ) -> xr.Dataset:
+        """The fine map on the grid's cells, with the coarse map it came from."""
+        return on_cells(output, inputs["grid"], self.task)
+
+    def _beside(self, tensors: Mapping[str, Tensor]) -> tuple[Tensor | None, Tensor | None]:
+        """Base map (1, 1, 1, H, W) and guidance (1, 1, k, H, W) of the frame in the middle."""
+        device = tensors["coarse"].device
+        if self.past is None:
+            if self.planes is None:
+                return None, None
+            guide = self.planes.to(device)[None, None]
+            return None, torch.where(tensors["fine_mask"][:, :, None], guide, 0)
+        here = slice(HALF, HALF + 1)
+        parts = self.past.to(device).parts(
+            tensors["coarse"][:, here],
+            tensors["mask"][:, here],
+            fine_mask=tensors["fine_mask"],
+            month=tensors["month"][:, here],
+        )
+        guide = past_planes(parts, self.mean, self.std, tensors["fine_mask"][0])
+        return ((parts.map - self.mean) / self.std)[None, :, None], guide[None]

@@ -1,0 +1,221 @@
+"""Training AirSTFM on a dataset of the library, from the record to a checkpoint with its card."""
+
+import csv
+import datetime as dt
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from engine import checkpoint, lessons, library
+from engine.card import History, card
+from engine.checkpoint import Checkpoint
+from engine.errors import RequestError
+from engine.lessons import Lessons
+from engine.library import DatasetInfo
+from engine.models.airstfm import PRESETS, AirSTFM, AirSTFMConfig, preset
+from engine.progress import Progress, Stop, part
+from engine.recipes.airstfm import PAST_PLANES
+from engine.training.config import TrainingConfig
+from engine.training.curve import picture
+from engine.training.loop import forward, train
+from engine.training.series import window
+from engine.training.state import Counters
+
+Preset = Literal["paper", "small"]
+CURVE, PICTURE, STATE = "curve.csv", "curve.svg", "state"
+
+# The paper's preset follows the paper; the small one learns faster, having less to learn.
+RECIPES: dict[str, TrainingConfig] = {
+    "paper": TrainingConfig(loss="gaussian", crop=48, batch=2),
+    "small": TrainingConfig(
+        steps=3_000,
+        pretext_steps=100,
+        batch=4,
+        crop=16,
+        learning_rate=1e-3,
+        flow_frozen=500,
+        loss="gaussian",
+        average=0.995,
+        check_every=125,
+        patience=8,
+    ),
+}
+# Error scale that the network starts from, as a logarithm in normalised units.
+FIRST_LOG_SCALE = -3.0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a run.
+
+    Attributes:
+        folder: Where the checkpoint is; None if the run was stopped before its end.
+        counters: How far it got.
+        coverage: Share of the validation's errors in the 50 and 90 % intervals.
+    """
+
+    folder: Path | None
+    counters: Counters
+    coverage: tuple[float, float] = (float("nan"), float("nan"))
+
+
+def train_airstfm(
+    name: str,
+    folder: Path,
+    *,
+    size: Preset = "small",
+    steps: int | None = None,
+    seed: int = 0,
+    train_end: dt.date | None = None,
+    validate_end: dt.date | None = None,
+    phases: int = 1,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> Trained:
+    """Train on a dataset, or go on with a run that was stopped, and write the checkpoint.
+
+    Args:
+        name: A gridded dataset of the library.
+        folder: For the checkpoint, the curve and the state of the run.
+        size: Preset of the network and of the training.
+        steps: Of the second stage; None: the preset's.
+        seed: Of the initial weights and the order of the data.
+        train_end: Last local date to learn from; None: the dataset's own.
+        validate_end: Last local date to validate on; None: half of what follows.
+        phases: Corners to count blocks from; more make more of a short record.
+        device: "cpu" or "cuda".
+        progress: Told how far it is.
+        cancelled: Looked at between steps; the state stays and the run can go on.
+
+    Raises:
+        EngineError: If the dataset cannot be learned from, or the folder not written.
+    """
+    about = library.info(name)
+    if about.kind != "grid":
+        raise RequestError(
+            f"AirSTFM learns from grids and {name!r} holds {about.kind}",
+            remedy="Choose a gridded dataset; airlens datasets lists them",
+        )
+    known = lessons.prepare(
+        library.open_dataset(name),
+        about,
+        train_end=train_end,
+        validate_end=validate_end,
+        phases=phases,
+        progress=part(progress, 0.0, 0.1),
+        cancelled=cancelled,
+    )
+    chosen = RECIPES[size]
+    config = TrainingConfig(**{**chosen.__dict__, "steps": steps or chosen.steps, "seed": seed})
+    network = build(known, size, seed)
+    began = time.monotonic()
+    counters = train(
+        config,
+        network,
+        network.config.frames,
+        known.training,
+        known.validation,
+        folder / STATE,
+        device=device,
+        identity=f"{known.identity} {network.config}",
+        progress=part(progress, 0.1, 1.0),
+        cancelled=cancelled,
+    )
+    _write_curve(counters, folder)
+    if not counters.over:
+        return Trained(None, counters)
+    network.to("cpu").eval()
+    factor, coverage = calibrate(network, known)
+    spent = counters.seconds or time.monotonic() - began
+    described = _describe(about, known, network.config, factor, seed)
+    history = History(counters, config, len(known.training), coverage, spent, device)
+    checkpoint.save(folder, described, network, card(described, about, network, history))
+    return Trained(folder, counters, coverage)
+
+
+def build(known: Lessons, size: str, seed: int) -> AirSTFM:
+    """The network, which at first gives what it is to correct."""
+    if size not in PRESETS:
+        raise ValueError(f"no preset {size!r}; choose from {', '.join(PRESETS)}")
+    guide = len(PAST_PLANES) if known.base == "regression" else 0
+    torch.manual_seed(seed)
+    network = AirSTFM(
+        preset(
+            size,
+            guide=guide,
+            guide_at="both",
+            conserve=True,
+            log_scale=True,
+            mask_plane=True,
+            mean=known.mean,
+            std=known.std,
+        )
+    )
+    with torch.no_grad():
+        network.tail.last.weight.zero_()
+        for plane, value in enumerate((0.0, FIRST_LOG_SCALE)):
+            nn.init.constant_(network.tail.last.get_parameter("bias")[plane], value)
+    return network
+
+
+def calibrate(network: AirSTFM, known: Lessons) -> tuple[float, tuple[float, float]]:
+    """What the error scale has to be multiplied with, and what the intervals then cover.
+
+    The factor makes the central 90 % interval of a normal error hold 90 % of the validation part;
+    what the 50 % interval then holds shows how far from normal the errors are.
+    """
+    ratios = []
+    with torch.inference_mode():
+        for series in known.validation:
+            for at in range(len(series)):
+                batch = window(series, at, network.config.frames).to(torch.device("cpu"))
+                answer = forward(network, batch)
+                if answer.log_scale is None:
+                    raise ValueError("a network without log_scale has nothing to calibrate")
+                away = (answer.mean - batch.fine).abs() / answer.log_scale.exp()
+                ratios.append(away[:, :, 0][batch.fine_mask])
+    away = torch.cat(ratios).double().sort().values
+    inner, outer = (float(torch.special.ndtri(torch.tensor((1 + p) / 2))) for p in (0.5, 0.9))
+    factor = float(away[int(0.9 * (len(away) - 1))]) / outer
+    coverage = tuple(float((away <= reach * factor).double().mean()) for reach in (inner, outer))
+    return factor, (coverage[0], coverage[1])
+
+
+def _describe(
+    about: DatasetInfo, known: Lessons, config: AirSTFMConfig, factor: float, seed: int
+) -> Checkpoint:
+    return Checkpoint(
+        model="airstfm",
+        network=checkpoint.network_fields(config),
+        mean=known.mean,
+        std=known.std,
+        base=known.base,
+        planes=PAST_PLANES if known.base == "regression" else (),
+        period=about.period,
+        error_factor=factor,
+        trained_on=about.source,
+        train_start=known.train_start.isoformat(),
+        train_end=known.train_end.isoformat(),
+        validate_end=known.validate_end.isoformat(),
+        licence=about.licence,
+        seed=seed,
+    )
+
+
+def _write_curve(counters: Counters, folder: Path) -> None:
+    """The loss curve as CSV and as a picture."""
+    if not counters.curve:
+        return
+    names = ["stage", "step", "training_loss", "validation_rmse", "learning_rate", "seconds"]
+    text = io.StringIO()
+    table = csv.DictWriter(text, names, lineterminator="\n")
+    table.writeheader()
+    table.writerows(counters.curve)
+    (folder / CURVE).write_text(text.getvalue(), encoding="utf-8")
+    (folder / PICTURE).write_text(picture(counters.curve), encoding="utf-8")
