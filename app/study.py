@@ -79,7 +79,9 @@ def scene(selection: Selection) -> Scene:
     return Scene(selection, info, rules, bound, limits.scale(rules, info.period, words), words)
 
 
-def source(about: Scene, model: str, attributes: Mapping[object, object]) -> str:
+def source(
+    about: Scene, model: str, attributes: Mapping[object, object], *, average: str | None = None
+) -> str:
     """Dataset, model, period of averaging, and whether the model has learned from these days."""
     words = about.words
     parts = [
@@ -87,7 +89,7 @@ def source(about: Scene, model: str, attributes: Mapping[object, object]) -> str
             "study.source",
             dataset=sidebar.dataset_title(about.info.name, words),
             model=about.model(model),
-            average=words(f"study.average_{about.average}"),
+            average=words(f"study.average_{average or about.average}"),
         )
     ]
     asked = int(str(attributes.get("dates_asked", 1)))
@@ -113,6 +115,7 @@ def draw_map(
     fly: Fly | None = None,
     stale: bool = False,
     report_day: bool = False,
+    labels: Mapping[str, str] | None = None,
     height: int | None = MAP_HEIGHT,
 ) -> MapState:
     """A map in the page's language, with its credit and, where data are made up, its badge."""
@@ -126,7 +129,7 @@ def draw_map(
         show=show,
         stations=stations,
         tracks=tracks,
-        labels={name: words(f"maps.{name}") for name in LABEL_KEYS},
+        labels={name: words(f"maps.{name}") for name in LABEL_KEYS} | dict(labels or {}),
         language=words.language,
         title=title,
         credit=words(

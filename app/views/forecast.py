@@ -93,7 +93,10 @@ def _told(found: Forecast) -> str:
         seed=found.asked.seed,
     )
     return words("study.join").join(
-        (told, study.source(about, found.asked.model, found.result.attrs))
+        (
+            told,
+            study.source(about, found.asked.model, found.result.attrs, average=about.info.period),
+        )
     )
 
 
@@ -113,7 +116,7 @@ def _explore(found: Forecast) -> None:
 
 
 def _map(found: Forecast) -> MapState:
-    about = found.about
+    about, words = found.about, found.about.words
     grid = grid_of(found.result)
     fields = forecasting.fields(found)
     layers = [
@@ -134,10 +137,11 @@ def _map(found: Forecast) -> MapState:
         mode="three" if len(show) >= 3 else "single",
         show=show,
         tracks=_tracks(found),
-        title=about.words("forecast.title", where=about.where, when=about.when(found.asked.date)),
+        title=words("forecast.title", where=about.where, when=about.when(found.asked.date)),
         model=about.model(found.asked.model),
         stale=found.stale,
         report_day=True,
+        labels={k: words(f"forecast.sample_{k}") for k in ("used", "withheld", "invalid")},
     )
 
 
