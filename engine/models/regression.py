@@ -141,23 +141,28 @@ def learn(
     logs = _log_coarse(coarse, mask)
     weight = _kernel(year, month, year, month, config) * (year[:, None] != year)
     log_ratio = _average(residual, fine_mask, weight)
-    anomaly = logs - _average(logs, torch.ones_like(mask), weight)
-    detail = torch.where(fine_mask, residual - log_ratio, 0)
-    told(0.3)
-    left_out = torch.zeros_like(detail)
-    found = torch.tensor(sorted(set(year.tolist())))
+    everywhere = torch.ones_like(mask)
+    told(0.1)
+    left_out = torch.zeros_like(residual)
+    found = sorted(set(year.tolist()))
     for i, y in enumerate(found):
         here = year == y
+        # The year is left out of what other years are compared with, too; else it would leak.
+        others = weight * ~here
+        detail = torch.where(fine_mask, residual - _average(residual, fine_mask, others), 0)
+        anomaly = logs - _average(logs, everywhere, others)
         share = torch.exp(-(year - y).abs() / config.ridge_years) * ~here
         left_out[here] = _detail(anomaly[here], _slopes(anomaly, detail, share, mask, config))
-        told(0.3 + 0.6 * (i + 1) / len(found))
+        told(0.1 + 0.8 * (i + 1) / len(found))
     mapped = _compose(coarse, mask, fine_mask, log_ratio + left_out)
     spread = _spread(torch.where(fine_mask, fine - mapped, 0), fine_mask, month)
     last, seasons = year[-1:].expand(12), torch.arange(12)
     after = _kernel(last, seasons, year, month, config)
+    detail = torch.where(fine_mask, residual - log_ratio, 0)
+    anomaly = logs - _average(logs, everywhere, weight)
     past = Past(
         _average(residual, fine_mask, after),
-        _average(logs, torch.ones_like(mask), after),
+        _average(logs, everywhere, after),
         _slopes(anomaly, detail, torch.exp((year - year[-1]) / config.ridge_years), mask, config),
         spread,
     )
