@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.checkpoint import Checkpoint
-from engine.library import DatasetInfo
+from engine.lessons import Source
 from engine.training.config import TrainingConfig
 from engine.training.state import Counters
 
@@ -49,7 +49,7 @@ class History:
     device: str
 
 
-def card(about: Checkpoint, data: DatasetInfo, network: nn.Module, history: History) -> str:
+def card(about: Checkpoint, data: Source, network: nn.Module, history: History) -> str:
     """The card in Markdown."""
     config, counters = history.config, history.counters
     parameters = sum(p.numel() for p in network.parameters())
@@ -65,8 +65,7 @@ def card(about: Checkpoint, data: DatasetInfo, network: nn.Module, history: Hist
         "averaging time": about.period,
         "learned from": f"{about.train_start} to {about.train_end}",
         "stopped by": f"later dates to {about.validate_end}; nothing after that was looked at",
-        "grid": f"{data.shape.get('latitude')} × {data.shape.get('longitude')} cells, "
-        f"west, south, east, north {data.bounds}",
+        "grid": data.place,
         "network": f"{parameters:,} parameters; normalised by mean {about.mean:.2f} and "
         f"standard deviation {about.std:.2f} µg/m³",
         "training": f"step {counters.best_step} of at most {config.steps} kept, batch "

@@ -68,12 +68,14 @@ class Model:
         network: What runs in between.
         weights: SHA-256 of its weights, or "none: " and why it has none.
         train_end: Last local date that it learned from; None if it learned nothing.
+        note: What one should know of it here, in a sentence or two; empty for most.
     """
 
     recipe: Recipe
     network: "nn.Module"
     weights: str
     train_end: dt.date | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
 
 def _airstfm(setting: Setting) -> Model:
     from engine import checkpoint
+    from engine.models.regression import LocalRegression
     from engine.recipes.airstfm import AirSTFMRecipe
 
     if setting.factor != FACTOR:
@@ -202,11 +205,21 @@ def _airstfm(setting: Setting) -> Model:
         )
     folder = weights_for(setting.about)
     about, network = checkpoint.load(folder)
-    past, train_end = None, dt.date.fromisoformat(about.train_end)
-    if about.base == "regression":
-        past, train_end, _ = _regression(setting)
-    recipe = AirSTFMRecipe(about.mean, about.std, about.error_factor, past)
-    return Model(recipe, network, about.sha256, train_end)
+    grid = setting.grid
+    known = None if grid is None else checkpoint.past_of(folder, about, grid)
+    past = None if known is None else LocalRegression(known)
+    train_end = dt.date.fromisoformat(about.train_end)
+    note = f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}."
+    if past is None and about.base == "regression":
+        try:
+            past, train_end, _ = _regression(setting)
+        except RequestError as problem:
+            # A short record or a large grid: the network does without the place's past.
+            note += f" It knows nothing of the past of this place: {problem.what}."
+    blind = past is None and about.base == "regression"
+    factor = about.blind_factor if blind else about.error_factor
+    recipe = AirSTFMRecipe(about.mean, about.std, factor, past)
+    return Model(recipe, network, about.sha256, train_end, note)
 
 
 def weights_for(about: DatasetInfo) -> Path:

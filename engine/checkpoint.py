@@ -1,11 +1,12 @@
-"""Weights on disk: a folder of three files, none of which can run code when it is read.
+"""Weights on disk: a folder of files, none of which can run code when it is read.
 
 `weights.safetensors` holds the network, `config.json` what is needed to build and use it, `card.md`
-what a person should know. `planes.safetensors`, where there is one, holds static guidance and the
-grid it belongs to.
+what a person should know. `past.safetensors`, where there is one, holds what was learned of the
+past of one place, and the grid it belongs to.
 """
 
 import hashlib
+import json
 import os
 import tempfile
 from dataclasses import asdict
@@ -14,20 +15,24 @@ from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine.errors import DataError, NotFoundError, StorageError
+from engine.grid import Grid
 from engine.models.airstfm import AirSTFM, AirSTFMConfig
+from engine.models.layers import SCALE
+from engine.models.regression import Past
 
-WEIGHTS, CONFIG, CARD, PLANES = (
+WEIGHTS, CONFIG, CARD, PAST = (
     "weights.safetensors",
     "config.json",
     "card.md",
-    "planes.safetensors",
+    "past.safetensors",
 )
 Base = Literal["bilinear", "regression"]
+Fields = dict[str, bool | int | float | str | tuple[int, ...] | None]
 
 
 class Checkpoint(BaseModel):
@@ -39,11 +44,12 @@ class Checkpoint(BaseModel):
         mean: Of the training part, ug m-3.
         std: Of the training part, ug m-3.
         base: What the network adds to: its own bilinear map, or `engine.models.regression`, learned
-            from the past of the dataset at hand.
+            from the past of the dataset at hand, or, on the grid of `past.safetensors`, read there.
         planes: Names of the guidance planes, in order.
         period: Averaging time of the maps it was trained on.
         error_factor: What the network's error scale is multiplied with so that intervals cover
             what they say on the validation part.
+        blind_factor: The same for maps of places whose past is not known.
         trained_on: The training data, in words.
         train_start: First local date it learned from.
         train_end: Last local date it learned from.
@@ -51,18 +57,20 @@ class Checkpoint(BaseModel):
         licence: Of the training data.
         seed: Of the run that is kept.
         sha256: Of weights.safetensors.
+        past_sha256: Of past.safetensors; empty where there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    network: dict[str, bool | int | float | str | tuple[int, ...]]
+    network: Fields
     mean: float
     std: float
     base: Base
     planes: tuple[str, ...]
     period: str
     error_factor: float
+    blind_factor: float = 1.0
     trained_on: str
     train_start: str
     train_end: str
@@ -70,6 +78,7 @@ class Checkpoint(BaseModel):
     licence: str
     seed: int
     sha256: str = ""
+    past_sha256: str = ""
 
 
 def save(
@@ -77,7 +86,7 @@ def save(
     about: Checkpoint,
     network: nn.Module,
     card: str,
-    planes: dict[str, Tensor] | None = None,
+    past: tuple[Past, Grid] | None = None,
 ) -> None:
     """Publish a checkpoint: each file whole, the configuration, which names the rest, last.
 
@@ -90,12 +99,15 @@ def save(
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             part = Path(scratch)
             save_file(tensors, part / WEIGHTS)
-            if planes is not None:
-                save_file({k: v.contiguous() for k, v in planes.items()}, part / PLANES)
+            named = about
+            if past is not None:
+                tensors, place = _pack(*past)
+                save_file(tensors, part / PAST, metadata=place)
+                named = named.model_copy(update={"past_sha256": digest(part / PAST)})
             (part / CARD).write_text(card, encoding="utf-8")
-            named = about.model_copy(update={"sha256": digest(part / WEIGHTS)})
+            named = named.model_copy(update={"sha256": digest(part / WEIGHTS)})
             (part / CONFIG).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            for name in (PLANES, CARD, WEIGHTS, CONFIG):
+            for name in (PAST, CARD, WEIGHTS, CONFIG):
                 if (part / name).exists():
                     os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
     except OSError as problem:
@@ -155,13 +167,84 @@ def describe(folder: Path) -> Checkpoint:
         ) from problem
 
 
-def planes(folder: Path) -> dict[str, Tensor]:
-    """Static guidance that lies with the weights; empty where there is none."""
-    path = folder / PLANES
-    return load_file(path) if path.is_file() else {}
+def past_of(folder: Path, about: Checkpoint, grid: Grid) -> Past | None:
+    """What lies with the weights about the past of a grid's cells; None if they lie elsewhere.
+
+    Raises:
+        DataError: If the file is damaged or missing.
+    """
+    if not about.past_sha256:
+        return None
+    path = folder / PAST
+    if not path.is_file() or digest(path) != about.past_sha256:
+        raise DataError(
+            "what was learned of the past is missing or not what the configuration names",
+            where=str(path),
+            remedy="Take the folder again from where it came",
+        )
+    with safe_open(path, "pt") as file:
+        whole = Grid(**json.loads(file.metadata()["grid"]))
+    place = _place(whole, grid)
+    return None if place is None else _unpack(load_file(path), *place)
 
 
-def network_fields(config: AirSTFMConfig) -> dict[str, bool | int | float | str | tuple[int, ...]]:
+def _place(whole: Grid, part: Grid) -> tuple[slice, slice] | None:
+    """Rows and columns of one grid in another, if they are whole blocks of the same cells."""
+    steps = (whole.step_lat, whole.step_lon, part.step_lat, part.step_lon)
+    if abs(steps[0] - steps[2]) > 1e-3 * steps[0] or abs(steps[1] - steps[3]) > 1e-3 * steps[1]:
+        return None
+    top, left = (whole.north - part.north) / steps[0], (part.west - whole.west) / steps[1]
+    corner = (round(top / SCALE) * SCALE, round(left / SCALE) * SCALE)
+    if abs(top - corner[0]) > 0.05 or abs(left - corner[1]) > 0.05:
+        return None
+    rows = slice(corner[0], corner[0] + part.rows // SCALE * SCALE)
+    columns = slice(corner[1], corner[1] + part.columns // SCALE * SCALE)
+    inside = rows.start >= 0 and columns.start >= 0
+    inside &= rows.stop <= whole.rows and columns.stop <= whole.columns
+    return (rows, columns) if inside else None
+
+
+def _pack(past: Past, grid: Grid) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A past in few bytes: halves, slopes of each block in 8 bits, equal months once."""
+    known = past.slopes.abs().amax((2, 3)) > 0
+    slopes = past.slopes[known]
+    scale = slopes.abs().amax((1, 2)) / 127
+    tensors = {
+        "log_ratio": _once(past.log_ratio).half(),
+        "spread": _once(past.spread).half(),
+        "log_coarse": _once(past.log_coarse),
+        "slopes": (slopes / scale[:, None, None]).round().to(torch.int8),
+        "scale": scale,
+        "known": known,
+    }
+    packed = {name: value.contiguous().clone() for name, value in tensors.items()}
+    return packed, {"grid": json.dumps(asdict(grid))}
+
+
+def _unpack(packed: dict[str, Tensor], rows: slice, columns: slice) -> Past:
+    """The part of a packed past that belongs to some rows and columns."""
+    down, across = (slice(s.start // SCALE, s.stop // SCALE) for s in (rows, columns))
+    number = torch.full(packed["known"].shape, -1)
+    number[packed["known"]] = torch.arange(len(packed["slopes"]))
+    here = number[down, across]
+    slopes = torch.zeros(*here.shape, *packed["slopes"].shape[1:])
+    found = here[here >= 0]
+    slopes[here >= 0] = packed["slopes"][found].float() * packed["scale"][found, None, None]
+    log_ratio, spread = packed["log_ratio"], packed["spread"]
+    return Past(
+        log_ratio[:, rows, columns].float().expand(12, -1, -1),
+        packed["log_coarse"][:, down, across].expand(12, -1, -1),
+        slopes,
+        spread[:, rows, columns].float().expand(12, -1, -1),
+    )
+
+
+def _once(months: Tensor) -> Tensor:
+    """Twelve maps, or one if they are all the same."""
+    return months[:1] if bool((months == months[:1]).all()) else months
+
+
+def network_fields(config: AirSTFMConfig) -> Fields:
     """A network's configuration as a checkpoint keeps it."""
     return asdict(config)
 

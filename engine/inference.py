@@ -180,6 +180,7 @@ class Run:
         request, about, model = self.request, self.about, self.model
         learned = {"training_end": model.train_end.isoformat()} if model.train_end else {}
         hour = {} if request.hour is None else {"hour": request.hour}
+        note = {"model_note": model.note} if model.note else {}
         box = str(self.region) if self.region else "all of the dataset"
         return {
             "title": f"{'DEMO (synthetic data): ' if about.synthetic else ''}"
@@ -204,6 +205,7 @@ class Run:
             "airlens_version": version("airlens"),
             **learned,
             **hour,
+            **note,
         }
 
 

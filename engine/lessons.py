@@ -5,7 +5,7 @@ never looked at. Means, ratios and slopes come from the training part alone.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,15 +15,42 @@ from torch import Tensor
 from engine.checkpoint import Base, identity
 from engine.data import days
 from engine.errors import RequestError
+from engine.grid import Grid
 from engine.library import DatasetInfo
-from engine.models.regression import LocalRegression, Parts, RegressionConfig
+from engine.models.regression import LocalRegression, Parts, Past, RegressionConfig, plain
 from engine.progress import Progress, Stop, part, report
-from engine.recipes.airstfm import past_planes
+from engine.recipes.airstfm import blind_planes, past_planes
 from engine.regression import LEAST_YEARS, MOST_VALUES, Record, fit, read
+from engine.schema import Period
 from engine.training.series import Series
 
 # Block corners of further looks at the same maps, in fine cells: each is new to the network.
 PHASES = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))
+
+
+# Share of the frames that are looked at a second time, as if nothing were known of their past.
+BLIND = 4
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the frames are, for the model card.
+
+    Attributes:
+        name: Of the dataset.
+        words: Where it comes from.
+        licence: Of the data.
+        period: Averaging time.
+        place: Grid and extent, in words.
+        synthetic: Whether it is simulated.
+    """
+
+    name: str
+    words: str
+    licence: str
+    period: Period
+    place: str
+    synthetic: bool
 
 
 @dataclass(frozen=True)
@@ -31,26 +58,37 @@ class Lessons:
     """What a training run needs of a dataset.
 
     Attributes:
+        source: What it is.
         training: Series to learn from.
         validation: Series to stop by.
+        blind_training: Some of the training again, without its past.
+        blind_validation: The validation again, without its past.
         mean: Of the training part's coarse maps, ug m-3.
         std: Of them too.
         base: What the network adds to.
         train_start: First date learned from.
         train_end: Last date learned from.
         validate_end: Last date that decides anything.
-        identity: Of all tensors, to tell this run from others.
+        past: To be kept with the weights, with its grid; None: each dataset's own is used.
     """
 
+    source: Source
     training: tuple[Series, ...]
     validation: tuple[Series, ...]
+    blind_training: tuple[Series, ...]
+    blind_validation: tuple[Series, ...]
     mean: float
     std: float
     base: Base
     train_start: dt.date
     train_end: dt.date
     validate_end: dt.date
-    identity: str
+    past: tuple[Past, Grid] | None = None
+
+    @property
+    def identity(self) -> str:
+        """Of all tensors, to tell this run from others."""
+        return identity(*(s.fine for s in (*self.training, *self.validation)))
 
 
 def prepare(
@@ -97,6 +135,7 @@ def prepare(
     )
     training: list[Series] = []
     validation: list[Series] = []
+    blind: tuple[tuple[Series, ...], tuple[Series, ...]] = ((), ())
     mean = std = 0.0
     for i, (down, right) in enumerate(PHASES[:phases]):
         told = part(progress, i / phases, (i + 1) / phases)
@@ -115,21 +154,35 @@ def prepare(
 
             past, parts = fit(record, RegressionConfig(), learning)
             network = LocalRegression(past)
-        training.append(_series(record, parts, mean, std))
+        training.append(series_of(record, parts, mean, std))
         if i == 0:
             later = read(shifted, second, part(told, 0.9, 1.0), cancelled)
-            validation.append(_series(later, _mapped(network, later), mean, std))
+            validation.append(series_of(later, _mapped(network, later), mean, std))
+            if base == "regression":
+                few = cut(record, slice(0, first.size // BLIND))
+                blind = (blind_series(few, mean, std),), (blind_series(later, mean, std),)
     return Lessons(
+        source_of(about),
         tuple(training),
         tuple(validation),
+        *blind,
         mean,
         std,
         base,
         dates[first[0]].item(),
         dates[first[-1]].item(),
         dates[second[-1]].item(),
-        identity(*(s.fine for s in (*training, *validation))),
     )
+
+
+def source_of(about: DatasetInfo) -> Source:
+    """What a dataset of the library is, for the card."""
+    bounds = ", ".join(f"{edge:g}" for edge in about.bounds or ())
+    place = (
+        f"{about.shape.get('latitude')} × {about.shape.get('longitude')} cells; west, south, "
+        f"east, north {bounds}"
+    )
+    return Source(about.name, about.source, about.licence, about.period, place, about.synthetic)
 
 
 def _parts(
@@ -153,6 +206,11 @@ def _parts(
     return first, second
 
 
+def cut(record: Record, frames: slice) -> Record:
+    """Some frames of a record."""
+    return Record(*(getattr(record, name)[frames] for name in Record.__dataclass_fields__))
+
+
 def _mapped(network: LocalRegression | None, record: Record) -> Parts | None:
     """The regression's maps of frames that it did not learn from."""
     if network is None:
@@ -168,7 +226,7 @@ def _mapped(network: LocalRegression | None, record: Record) -> Parts | None:
     return Parts(*(z.clone() for z in parts))
 
 
-def _series(record: Record, parts: Parts | None, mean: float, std: float) -> Series:
+def series_of(record: Record, parts: Parts | None, mean: float, std: float) -> Series:
     """A record in the network's normalisation, 0 where there is no data."""
     mask, fine_mask = _once(record.mask), _once(record.fine_mask)
 
@@ -184,6 +242,14 @@ def _series(record: Record, parts: Parts | None, mean: float, std: float) -> Ser
         None if parts is None else (parts.map - mean) / std,
         guide,
     )
+
+
+def blind_series(record: Record, mean: float, std: float) -> Series:
+    """A record as it looks to who does not know its past."""
+    base = plain(record.coarse, record.mask, record.fine_mask)
+    seen = series_of(record, None, mean, std)
+    guide = blind_planes(base, mean, std, record.fine_mask).half()
+    return replace(seen, base=(base - mean) / std, guide=guide)
 
 
 def _once(mask: Tensor) -> Tensor:

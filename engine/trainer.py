@@ -3,27 +3,25 @@
 import csv
 import datetime as dt
 import io
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
 
 from engine import checkpoint, lessons, library
 from engine.card import History, card
 from engine.checkpoint import Checkpoint
 from engine.errors import RequestError
 from engine.lessons import Lessons
-from engine.library import DatasetInfo
-from engine.models.airstfm import PRESETS, AirSTFM, AirSTFMConfig, preset
+from engine.models.airstfm import PRESETS, AirSTFM, preset
 from engine.progress import Progress, Stop, part
 from engine.recipes.airstfm import PAST_PLANES
 from engine.training.config import TrainingConfig
 from engine.training.curve import picture
 from engine.training.loop import forward, train
-from engine.training.series import window
+from engine.training.series import Series, window
 from engine.training.state import Counters
 
 Preset = Literal["paper", "small"]
@@ -111,60 +109,117 @@ def train_airstfm(
         progress=part(progress, 0.0, 0.1),
         cancelled=cancelled,
     )
+    return train_on(
+        known,
+        folder,
+        config=training_config(size, steps, seed),
+        size=size,
+        device=device,
+        progress=part(progress, 0.1, 1.0),
+        cancelled=cancelled,
+    )
+
+
+def training_config(size: Preset, steps: int | None, seed: int) -> TrainingConfig:
+    """The preset's way of training, with another number of steps if one is given."""
     chosen = RECIPES[size]
-    config = TrainingConfig(**{**chosen.__dict__, "steps": steps or chosen.steps, "seed": seed})
-    network = build(known, size, seed)
-    began = time.monotonic()
+    return replace(chosen, steps=steps or chosen.steps, seed=seed)
+
+
+def train_on(
+    known: Lessons,
+    folder: Path,
+    *,
+    config: TrainingConfig,
+    size: Preset = "small",
+    device: str = "cpu",
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+    **changes: object,
+) -> Trained:
+    """Train on lessons, or go on with a run that was stopped, and write the checkpoint.
+
+    Args:
+        known: What to learn from.
+        folder: For the checkpoint, the curve and the state of the run.
+        config: How to train.
+        size: Preset of the network.
+        device: "cpu" or "cuda".
+        progress: Told how far it is.
+        cancelled: Looked at between steps; the state stays and the run can go on.
+        changes: Fields of the network's configuration that differ from the preset.
+
+    Raises:
+        EngineError: If the folder cannot be written, or holds another run.
+    """
+    network = build(known, size, config.seed, **changes)
     counters = train(
         config,
         network,
         network.config.frames,
-        known.training,
+        (*known.training, *known.blind_training),
         known.validation,
         folder / STATE,
         device=device,
         identity=f"{known.identity} {network.config}",
-        progress=part(progress, 0.1, 1.0),
+        progress=progress,
         cancelled=cancelled,
     )
     _write_curve(counters, folder)
     if not counters.over:
         return Trained(None, counters)
     network.to("cpu").eval()
-    factor, coverage = calibrate(network, known)
-    spent = counters.seconds or time.monotonic() - began
-    described = _describe(about, known, network.config, factor, seed)
-    history = History(counters, config, len(known.training), coverage, spent, device)
-    checkpoint.save(folder, described, network, card(described, about, network, history))
+    if not network.config.log_scale:
+        raise ValueError("a network without log_scale has no uncertainty to ship")
+    factor, coverage = calibrate(network, known.validation)
+    blind, _ = calibrate(network, known.blind_validation) if known.blind_validation else (1.0, None)
+    described = Checkpoint(
+        model="airstfm",
+        network=checkpoint.network_fields(network.config),
+        mean=known.mean,
+        std=known.std,
+        base=known.base,
+        planes=PAST_PLANES if known.base == "regression" else (),
+        period=known.source.period,
+        error_factor=factor,
+        blind_factor=blind,
+        trained_on=known.source.words,
+        train_start=known.train_start.isoformat(),
+        train_end=known.train_end.isoformat(),
+        validate_end=known.validate_end.isoformat(),
+        licence=known.source.licence,
+        seed=config.seed,
+    )
+    history = History(counters, config, len(known.training), coverage, counters.seconds, device)
+    text = card(described, known.source, network, history)
+    checkpoint.save(folder, described, network, text, known.past)
     return Trained(folder, counters, coverage)
 
 
-def build(known: Lessons, size: str, seed: int) -> AirSTFM:
-    """The network, which at first gives what it is to correct."""
+def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
+    """The network, which at first gives what it is to correct; with fields replaced."""
     if size not in PRESETS:
         raise ValueError(f"no preset {size!r}; choose from {', '.join(PRESETS)}")
     guide = len(PAST_PLANES) if known.base == "regression" else 0
     torch.manual_seed(seed)
-    network = AirSTFM(
-        preset(
-            size,
-            guide=guide,
-            guide_at="both",
-            conserve=True,
-            log_scale=True,
-            mask_plane=True,
-            mean=known.mean,
-            std=known.std,
-        )
-    )
+    fields: dict[str, object] = {
+        "guide": guide,
+        "guide_at": "both",
+        "conserve": True,
+        "log_scale": True,
+        "mask_plane": True,
+        "mean": known.mean,
+        "std": known.std,
+    }
+    network = AirSTFM(preset(size, **(fields | changes)))
     with torch.no_grad():
         network.tail.last.weight.zero_()
-        for plane, value in enumerate((0.0, FIRST_LOG_SCALE)):
-            nn.init.constant_(network.tail.last.get_parameter("bias")[plane], value)
+        bias = network.tail.last.get_parameter("bias").zero_()
+        bias[1:2] = FIRST_LOG_SCALE
     return network
 
 
-def calibrate(network: AirSTFM, known: Lessons) -> tuple[float, tuple[float, float]]:
+def calibrate(network: AirSTFM, validation: Sequence[Series]) -> tuple[float, tuple[float, float]]:
     """What the error scale has to be multiplied with, and what the intervals then cover.
 
     The factor makes the central 90 % interval of a normal error hold 90 % of the validation part;
@@ -172,7 +227,7 @@ def calibrate(network: AirSTFM, known: Lessons) -> tuple[float, tuple[float, flo
     """
     ratios = []
     with torch.inference_mode():
-        for series in known.validation:
+        for series in validation:
             for at in range(len(series)):
                 batch = window(series, at, network.config.frames).to(torch.device("cpu"))
                 answer = forward(network, batch)
@@ -185,27 +240,6 @@ def calibrate(network: AirSTFM, known: Lessons) -> tuple[float, tuple[float, flo
     factor = float(away[int(0.9 * (len(away) - 1))]) / outer
     coverage = tuple(float((away <= reach * factor).double().mean()) for reach in (inner, outer))
     return factor, (coverage[0], coverage[1])
-
-
-def _describe(
-    about: DatasetInfo, known: Lessons, config: AirSTFMConfig, factor: float, seed: int
-) -> Checkpoint:
-    return Checkpoint(
-        model="airstfm",
-        network=checkpoint.network_fields(config),
-        mean=known.mean,
-        std=known.std,
-        base=known.base,
-        planes=PAST_PLANES if known.base == "regression" else (),
-        period=about.period,
-        error_factor=factor,
-        trained_on=about.source,
-        train_start=known.train_start.isoformat(),
-        train_end=known.train_end.isoformat(),
-        validate_end=known.validate_end.isoformat(),
-        licence=about.licence,
-        seed=seed,
-    )
 
 
 def _write_curve(counters: Counters, folder: Path) -> None:

@@ -1,7 +1,10 @@
 """AirSTFM: five coarse frames to one fine map with its standard deviation.
 
-What the network adds to, and the planes that guide it, come from the past of the dataset at hand
-(`engine.models.regression`) or lie with the weights. Normalisation happens here: ug m-3 outside.
+What the network adds to, and the planes that guide it, come from a past
+(`engine.models.regression`): that of the dataset at hand, or one that lies with the weights. Where
+there is none the network is *blind*: it adds to a bicubic map with exact block means, as it learned
+to on part of its lessons.
+Normalisation happens here: ug m-3 outside.
 """
 
 from collections.abc import Mapping
@@ -12,7 +15,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from engine.models.airstfm import AirSTFM
-from engine.models.regression import LocalRegression, Parts
+from engine.models.regression import LocalRegression, Parts, plain
 from engine.models.tiling import tiled
 from engine.recipes.superresolution import frames_of, on_cells
 from engine.schema import Kind
@@ -39,6 +42,13 @@ def past_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> Tensor:
     return torch.where(mask[:, None], stacked, 0)
 
 
+def blind_planes(base: Tensor, mean: float, std: float, mask: Tensor) -> Tensor:
+    """The same planes where no past is known: all 0 but the base (n, H, W)."""
+    zero = torch.zeros_like(base)
+    planes = torch.stack((zero, zero, zero, (base - mean) / std), 1)
+    return torch.where(mask[:, None], planes, 0)
+
+
 @dataclass(frozen=True)
 class AirSTFMRecipe:
     """Recipe of one set of weights in one place.
@@ -47,8 +57,8 @@ class AirSTFMRecipe:
         mean: Of the training part, ug m-3.
         std: Of the training part, ug m-3.
         error_factor: Multiplies the network's error scale (calibration on the validation part).
-        past: What the network corrects, or None for its own bilinear map.
-        planes: Static guidance (k, H, W) for the cells at hand, or None.
+        past: What the network corrects. None: it is blind or, if it was built without guidance,
+            corrects its own bilinear map.
         task: Five frames.
     """
 
@@ -56,7 +66,6 @@ class AirSTFMRecipe:
     std: float
     error_factor: float
     past: LocalRegression | None = None
-    planes: Tensor | None = None
     task: Task = TASK
 
     def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, Tensor]:
@@ -70,7 +79,7 @@ class AirSTFMRecipe:
         if not isinstance(network, AirSTFM):
             raise TypeError(f"AirSTFM's recipe runs AirSTFM, not {type(network).__name__}")
         raw, mask, fine_mask = tensors["coarse"], tensors["mask"], tensors["fine_mask"]
-        base, guide = self._beside(tensors)
+        base, guide = self._beside(tensors) if network.config.guide else (None, None)
         normal = torch.where(mask[:, :, None], (raw - self.mean) / self.std, 0)
         answer = tiled(
             network, normal, mask, fine_mask=fine_mask, base=base, guide=guide, frames=(HALF,)
@@ -88,20 +97,17 @@ class AirSTFMRecipe:
         """The fine map on the grid's cells, with the coarse map it came from."""
         return on_cells(output, inputs["grid"], self.task)
 
-    def _beside(self, tensors: Mapping[str, Tensor]) -> tuple[Tensor | None, Tensor | None]:
+    def _beside(self, tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Base map (1, 1, 1, H, W) and guidance (1, 1, k, H, W) of the frame in the middle."""
-        device = tensors["coarse"].device
-        if self.past is None:
-            if self.planes is None:
-                return None, None
-            guide = self.planes.to(device)[None, None]
-            return None, torch.where(tensors["fine_mask"][:, :, None], guide, 0)
         here = slice(HALF, HALF + 1)
-        parts = self.past.to(device).parts(
-            tensors["coarse"][:, here],
-            tensors["mask"][:, here],
-            fine_mask=tensors["fine_mask"],
-            month=tensors["month"][:, here],
+        coarse, mask = tensors["coarse"][:, here], tensors["mask"][:, here]
+        fine_mask = tensors["fine_mask"]
+        if self.past is None:
+            base = plain(coarse[0, :, 0], mask[0], fine_mask[0])
+            guide = blind_planes(base, self.mean, self.std, fine_mask[0])
+            return ((base - self.mean) / self.std)[None, :, None], guide[None]
+        parts = self.past.to(coarse.device).parts(
+            coarse, mask, fine_mask=fine_mask, month=tensors["month"][:, here]
         )
-        guide = past_planes(parts, self.mean, self.std, tensors["fine_mask"][0])
+        guide = past_planes(parts, self.mean, self.std, fine_mask[0])
         return ((parts.map - self.mean) / self.std)[None, :, None], guide[None]
