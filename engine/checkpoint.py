@@ -110,9 +110,10 @@ def save(
             for name in (PAST, CARD, WEIGHTS, CONFIG):
                 if (part / name).exists():
                     os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
-    except OSError as problem:
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
         raise StorageError(
-            f"the weights cannot be written ({problem.strerror or problem})",
+            f"the weights cannot be written ({reason})",
             where=str(folder),
             remedy="Make room there, or give another --out",
         ) from problem

@@ -7,12 +7,13 @@ seeded with the run's seed and the step's number.
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -63,10 +64,12 @@ def write(
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(folder / FILE)
-    except OSError as problem:
-        part.unlink(missing_ok=True)
+    except (OSError, SafetensorError) as problem:
+        with suppress(OSError):
+            part.unlink()
+        reason = getattr(problem, "strerror", None) or problem
         raise StorageError(
-            f"the state of the training run cannot be written ({problem.strerror or problem})",
+            f"the state of the training run cannot be written ({reason})",
             where=str(folder),
             remedy="Make room there; the run goes on from its last state when started again",
         ) from problem

@@ -1,0 +1,195 @@
+import csv
+import datetime as dt
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from learning_data import days, months
+from safetensors.torch import load_file
+
+from engine import checkpoint, library
+from engine.errors import NotFoundError, RequestError
+from engine.inference import Request, open_run, predict
+from engine.paths import home
+from engine.trainer import calibrate, train_airstfm
+from engine.training.series import Series
+
+DATE = dt.date(2006, 3, 1)
+
+
+def train(name, folder, **options):
+    return train_airstfm(name, folder, validate_end=dt.date(2005, 12, 1), **options)
+
+
+def test_a_run_leaves_weights_card_and_curve(own):
+    names = {p.name for p in own.iterdir()}
+    assert names == {
+        "weights.safetensors", "config.json", "card.md", "curve.csv", "curve.svg", "state",
+    }  # fmt: skip
+    card = (own / "card.md").read_text(encoding="utf-8")
+    for said in ("Synthetic data", "CC0", "2000-01-01 to 2004-12-01", "2005-12-01", "a test"):
+        assert said in card
+    rows = list(csv.DictReader((own / "curve.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows] == ["2", "3", "6"]
+    assert rows[-1]["validation_rmse"]
+    assert (own / "curve.svg").read_text().startswith("<svg")
+
+
+def test_the_map_keeps_block_means_and_says_how_sure_it_is(own):
+    run = open_run(Request("monthly", DATE, model="airstfm"))
+    answer = run.predict(DATE)
+    fine, mask = answer["pm2p5"].values[0], answer["target"].notnull().values[0]
+    blocks = np.where(mask, fine, 0).reshape(3, 8, 3, 8)
+    means = blocks.sum((1, 3)) / np.maximum(mask.reshape(3, 8, 3, 8).sum((1, 3)), 1)
+    coarse = answer["coarse"].values[0]
+    np.testing.assert_allclose(means[~np.isnan(coarse)], coarse[~np.isnan(coarse)], atol=2e-3)
+    assert np.array_equal(np.isnan(fine), ~mask)
+    assert (answer["uncertainty"].values[0][mask] > 0).all()
+    assert answer["uncertainty"].attrs["units"] == "ug m-3"
+    assert answer.attrs["weights_sha256"] == checkpoint.describe(own).sha256
+    assert answer.attrs["model_note"].startswith("Weights trained on a test, 2000-01-01")
+    assert "knows nothing" not in answer.attrs["model_note"]
+    assert answer.attrs["training_end"] == "2004-12-01"
+
+
+def test_the_target_is_not_looked_at(own):
+    """Fine values that keep every block mean change nothing in the map."""
+    before = predict(Request("monthly", DATE, model="airstfm"))
+    values = months()
+    at = int(np.flatnonzero(values["valid_time"].values == np.datetime64("2006-03-01"))[0])
+    block = values["pm2p5"].values[at, 16:24, 16:24].copy()
+    values["pm2p5"].values[at, 16:24, 16:24] = block[::-1]
+    library.store(values, "turned", train_end=dt.date(2004, 12, 1))
+    shutil.copytree(own, home() / "weights" / "airstfm-turned")
+    after = predict(Request("turned", DATE, model="airstfm"))
+    np.testing.assert_allclose(after["pm2p5"], before["pm2p5"], rtol=1e-4, atol=1e-3)
+    assert not np.allclose(after["target"], before["target"], equal_nan=True)
+
+
+def test_a_place_without_a_past_is_mapped_and_it_is_said(own):
+    folder = home() / "weights" / "airstfm-daily"
+    shutil.copytree(own, folder)
+    answer = predict(Request("daily", dt.date(2015, 1, 20), model="airstfm"))
+    assert answer["pm2p5"].notnull().all()
+    note = answer.attrs["model_note"]
+    assert "knows nothing of the past of this place: the training part has 1 calendar" in note
+
+
+def test_weights_may_bring_the_past_of_a_place(own):
+    """On the grid of past.safetensors that past is used, elsewhere not."""
+    from engine.models.regression import Past
+    from engine.schema import grid_of
+
+    told, network = checkpoint.load(own)
+    grid = grid_of(library.open_dataset("daily"))
+    grid = grid.crop(slice(0, 32), slice(0, 40))
+    generator = torch.Generator().manual_seed(0)
+    past = Past(
+        torch.randn(1, 32, 40, generator=generator).expand(12, -1, -1),
+        torch.full((12, 4, 5), 3.7),
+        torch.zeros(4, 5, 25, 64),
+        torch.ones(12, 32, 40),
+    )
+    folder = home() / "weights" / "airstfm-daily"
+    checkpoint.save(folder, told, network, "", (past, grid))
+    known = predict(Request("daily", dt.date(2015, 1, 20), model="airstfm"))
+    assert "knows nothing" not in known.attrs["model_note"]
+    # The pattern of the past shows: cells stand to their block as it says.
+    fine = np.log(known["pm2p5"].values[0])
+    pattern = past.log_ratio[0].numpy()
+    assert np.corrcoef(fine.ravel(), pattern.ravel())[0, 1] > 0.9
+    library.store(days(north=32.95), "beside")
+    shutil.copytree(folder, home() / "weights" / "airstfm-beside")
+    other = predict(Request("beside", dt.date(2015, 1, 20), model="airstfm"))
+    assert "knows nothing" in other.attrs["model_note"]
+
+
+def test_stopped_and_started_again_gives_the_same_weights(monthly, quick, tmp_path):
+    train(monthly, tmp_path / "whole")
+    halted = None
+    for last in (3, 5, 10_000):
+        left = iter(range(last))
+        halted = train_from(monthly, tmp_path / "halves", left)
+    assert halted.folder is not None
+    one, other = (load_file(tmp_path / n / "weights.safetensors") for n in ("whole", "halves"))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+def train_from(name, folder, left):
+    """Train until `left` runs out, counting only the steps of training."""
+    from engine import trainer
+
+    known = trainer.lessons.prepare(
+        library.open_dataset(name), library.info(name), validate_end=dt.date(2005, 12, 1)
+    )
+    return trainer.train_on(
+        known,
+        folder,
+        config=trainer.training_config("small", None, 0),
+        cancelled=lambda: next(left, None) is None,
+    )
+
+
+def test_a_record_without_a_past_trains_as_the_paper_does(daily, quick):
+    folder = home() / "weights" / "airstfm-daily"
+    train_airstfm(daily, folder)
+    assert checkpoint.describe(folder).base == "bilinear"
+    assert predict(Request(daily, dt.date(2015, 1, 28), model="airstfm"))["pm2p5"].notnull().all()
+
+
+def test_what_is_no_grid_is_refused(quick, tmp_path):
+    values = np.array([[50.0], [60.0]], np.float32)
+    import xarray as xr
+
+    stations = xr.Dataset(
+        {"pm2p5": (("valid_time", "station"), values, {"units": "ug m-3"})},
+        {
+            "valid_time": pd.date_range("2015-01-10", periods=2, freq="h").astype("datetime64[ns]"),
+            "station": np.array(["a"], object),
+            "name": ("station", np.array(["南京"], object)),
+            "latitude": ("station", [32.0]),
+            "longitude": ("station", [118.8]),
+        },
+        attrs={
+            "kind": "stations", "period": "hour", "utc_offset_hours": 8, "source": "a test",
+            "licence": "CC0", "synthetic": 0,
+        },
+    )  # fmt: skip
+    library.store(stations, "sites")
+    with pytest.raises(RequestError, match="learns from grids and 'sites' holds stations"):
+        train_airstfm("sites", tmp_path / "out")
+
+
+def test_without_weights_it_is_said_how_to_make_some(monthly, monkeypatch, tmp_path):
+    from engine import catalogue
+
+    monkeypatch.setattr(catalogue, "ASSETS", tmp_path)
+    shutil.rmtree(home() / "weights")
+    with pytest.raises(NotFoundError, match="airlens train airstfm --data monthly"):
+        predict(Request(monthly, DATE, model="airstfm"))
+
+
+def test_the_factor_makes_nine_intervals_of_ten_hold():
+    """Errors drawn with twice the scale that the network claims."""
+    generator = torch.Generator().manual_seed(0)
+
+    class Sure(torch.nn.Module):
+        class config:  # noqa: N801 - as the network's
+            frames = 1
+
+        def forward(self, coarse, mask, *, fine_mask, **rest):
+            from engine.models.layers import FineMap
+
+            shape = (1, 1, 1, *fine_mask.shape[-2:])
+            return FineMap(torch.zeros(shape), torch.full(shape, np.log(0.5)))
+
+    fine = torch.randn(4, 64, 64, generator=generator)
+    mask = torch.ones(1, 64, 64, dtype=torch.bool)
+    mask[:, :20] = False
+    series = Series(torch.zeros(4, 8, 8), torch.ones(1, 8, 8, dtype=torch.bool), fine, mask)
+    factor, (inner, outer) = calibrate(Sure(), (series,))
+    assert factor == pytest.approx(2, rel=0.03)
+    assert inner == pytest.approx(0.5, abs=0.02)
+    assert outer == pytest.approx(0.9, abs=0.001)
