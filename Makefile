@@ -50,6 +50,15 @@ geography: install ## make assets/geo from Natural Earth and GeoNames in SRC
 results-classical: ## docs/results/classical.*: interpolation and historical ratios on WUSTL 2015–2018
 	$(BIN)/python -m engine.compare classical
 
+results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL 2017–2018 and on the demo
+	$(BIN)/python -m engine.airstfm_page
+
+ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings, one switch changed in each; goes on where it stopped
+	$(BIN)/python -m engine.ablation
+
+weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (half an hour)
+	$(BIN)/python -m engine.worlds assets/weights/airstfm-day
+
 bench-ui: install-dev ## docs/results/ui.json: time to the first map, day step, bytes, reruns of 1, 20 and 50 users
 	$(BIN)/python tests/browser/bench.py
 

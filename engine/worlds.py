@@ -54,12 +54,12 @@ class World:
 
 # All seasons twice, under other weather each time; none of the shipped windows' seed.
 TRAINING = tuple(
-    World(seed, dt.date(2009 + i % 5, month, 3), 24)
+    World(seed, dt.date(2009 + i % 5, month, 3), 20)
     for i, (seed, month) in enumerate(
         zip(range(7001, 7009), (1, 7, 4, 10, 12, 6, 2, 8), strict=True)
     )
 )
-VALIDATION = (World(7101, dt.date(2008, 1, 10), 8), World(7102, dt.date(2008, 7, 10), 8))
+VALIDATION = (World(7101, dt.date(2008, 1, 10), 6), World(7102, dt.date(2008, 7, 10), 6))
 TEST = (
     World(7201, dt.date(2007, 1, 15), 15),
     World(7202, dt.date(2007, 4, 15), 15),

@@ -1,0 +1,171 @@
+"""What each part of AirSTFM is worth: short trainings of equal budget, one part changed in each.
+
+`python -m engine.ablation` trains row after row on a few demo worlds and keeps what it has in
+`docs/results/airstfm-ablation.json`; stopped, it goes on with the next row. The budget is minutes
+for each row, not the paper's twenty hours, so the rows say what helps early, and a difference
+smaller than that between two seeds says nothing.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from engine.lessons import Lessons
+from engine.models.airstfm import preset
+from engine.paths import ROOT
+from engine.progress import Progress, part
+from engine.trainer import build
+from engine.training.config import TrainingConfig
+from engine.training.loop import train, validate
+from engine.training.series import Series
+from engine.worlds import TRAINING, VALIDATION, World, lessons_of
+
+RESULTS = ROOT / "docs" / "results" / "airstfm-ablation.json"
+CONFIG = TrainingConfig(
+    steps=150,
+    pretext_steps=30,
+    batch=4,
+    crop=12,
+    learning_rate=1e-3,
+    warm_up=20,
+    flow_frozen=30,
+    average=0.97,
+    check_every=75,
+    loss="mse",
+)
+WORLDS = TRAINING[:4]
+JUDGES = tuple(replace(world, days=3) for world in VALIDATION)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training.
+
+    Attributes:
+        name: What is special about it.
+        past: Whether the network corrects the regression on the place's past, guided by it, or
+            its own bilinear map as in the paper.
+        gaussian: Whether the error's scale is learned too.
+        network: Fields of the configuration that differ from the small preset.
+        seed: Of the run.
+    """
+
+    name: str
+    past: bool = False
+    gaussian: bool = False
+    network: Mapping[str, object] = field(default_factory=dict)
+    seed: int = 0
+
+
+def _modules(name: str) -> Row:
+    """A row of the paper's Table 4: which of attention, flow and pretext are in."""
+    parts = {"attention": "A" in name, "flow": "F" in name, "pretext": "S" in name}
+    return Row(f"modules {name}", network=parts)
+
+
+OURS = {"conserve": True, "mask_plane": True, "guide_at": "both"}
+ROWS = (
+    *(_modules(name) for name in ("A+F+S", "A+F", "A+S", "F+S", "A", "F", "S")),
+    replace(_modules("A+F+S"), name="modules A+F+S, another seed", seed=1),
+    Row("paper + exact block means", network={"conserve": True}),
+    Row("ours", past=True, gaussian=True, network=OURS),
+    Row("ours, without the error's scale", past=True, network=OURS),
+    Row("ours, block means free", past=True, gaussian=True, network=OURS | {"conserve": False}),
+    Row("ours, without guidance", past=True, gaussian=True, network=OURS | {"guide": 0}),
+)
+
+
+def run(
+    rows: Sequence[Row] = ROWS,
+    *,
+    results: Path = RESULTS,
+    config: TrainingConfig = CONFIG,
+    worlds: Sequence[World] = WORLDS,
+    judges: Sequence[World] = JUDGES,
+    progress: Progress | None = None,
+) -> dict[str, dict[str, float]]:
+    """Train the rows that are not in the file yet; the file is whole after each.
+
+    Returns:
+        For each row `rmse` over the judges' land in ug m-3, `parameters`, `seconds`.
+    """
+    kept = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
+    done: dict[str, dict[str, float]] = kept.get("rows", {})
+    missing = [row for row in rows if row.name not in done]
+    if not missing:
+        return done
+    known = lessons_of(worlds, judges, progress=part(progress, 0.0, 0.2))
+    about = {
+        "steps": config.steps,
+        "batch": config.batch,
+        "crop": config.crop,
+        "days_to_learn_from": sum(len(s) for s in known.training),
+        "days_to_judge_by": sum(len(s) for s in known.validation),
+        "base_rmse": _base_rmse(known),
+    }
+    for i, row in enumerate(missing):
+        told = part(progress, 0.2 + 0.8 * i / len(missing), 0.2 + 0.8 * (i + 1) / len(missing))
+        done[row.name] = _train(row, known, config, told)
+        text = json.dumps({"about": about, "rows": done}, indent=1, ensure_ascii=False)
+        results.parent.mkdir(parents=True, exist_ok=True)
+        fresh = results.with_suffix(".part")
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(results)
+    return done
+
+
+def _train(
+    row: Row, known: Lessons, config: TrainingConfig, progress: Progress | None
+) -> dict[str, float]:
+    way = replace(config, seed=row.seed, loss="gaussian" if row.gaussian else "mse")
+    plain = {"guide": 0, "conserve": False, "mask_plane": False, "log_scale": row.gaussian}
+    seen = replace(known, base="regression" if row.past else "bilinear")
+    fields = (plain | {"guide": 4} if row.past else plain) | dict(row.network)
+    network = build(seen, "small", row.seed, **fields)
+    guided = bool(fields["guide"])
+    training, validation = (
+        [_as(s, row.past, guided) for s in part_] for part_ in (known.training, known.validation)
+    )
+    with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
+        told = train(
+            way, network, preset("small").frames, training, validation, Path(folder),
+            progress=progress,
+        )  # fmt: skip
+    return {
+        "rmse": told.best * known.std,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(told.seconds, 1),
+    }
+
+
+def _as(series: Series, past: bool, guided: bool) -> Series:
+    """The series with as much of the past as the row may see."""
+    return replace(
+        series, base=series.base if past else None, guide=series.guide if guided else None
+    )
+
+
+def _base_rmse(known: Lessons) -> dict[str, float]:
+    """What the networks start from: the regression's map, and the bilinear one."""
+    frames, device = preset("small").frames, torch.device("cpu")
+    found = {}
+    for name, past in (("regression", True), ("bilinear", False)):
+        fields = {"guide": 0, "conserve": past, "log_scale": False}
+        untrained = build(replace(known, base="bilinear"), "small", 0, **fields)
+        parts = [_as(s, past, guided=False) for s in known.validation]
+        found[name] = validate(untrained, parts, frames, device) * known.std
+    return found
+
+
+if __name__ == "__main__":
+
+    def _tell(share: float, doing: str) -> None:
+        sys.stderr.write(f"\r{share:4.0%} {doing:60s}" if sys.stderr.isatty() else "")
+
+    for name, scores in run(progress=_tell).items():
+        sys.stdout.write(f"{name:36s} {scores['rmse']:.3f}\n")
