@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import cache
+from app.ranking import ranked
 from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
-
-# What a page opens with, of those that fit it: quick, and nothing to be learned before.
-DEFAULTS = ("bicubic", "kriging")
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,11 @@ class PageChoices:
         Raises:
             NotFoundError: If the library holds none.
         """
-        kinds = {kind for entry in self._entries() for kind in entry.kinds}
-        names = [entry.name for entry in cache.datasets() if entry.kind in kinds]
+        # Kinds in the order of the page's tasks: a page of maps opens on a grid, if there is one.
+        entries = sorted(self._entries(), key=lambda entry: self.tasks.index(entry.task))
+        kinds = list(dict.fromkeys(kind for entry in entries for kind in entry.kinds))
+        fitting = [entry for entry in cache.datasets() if entry.kind in kinds]
+        names = [e.name for e in sorted(fitting, key=lambda entry: kinds.index(entry.kind))]
         if not names:
             raise NotFoundError("no dataset that this page can show", remedy="Import one")
         return names
@@ -48,11 +49,8 @@ class PageChoices:
         return (regions.WHOLE, *regions.inside(cache.info(dataset).bounds))
 
     def models(self, dataset: str) -> Sequence[str]:
-        """Models of the page's tasks that read this kind of dataset."""
-        kind = cache.info(dataset).kind
-        names = [entry.name for entry in self._entries() if kind in entry.kinds]
-        # The default comes first; the others keep the catalogue's order.
-        return sorted(names, key=lambda name: name not in DEFAULTS)
+        """Models of the page's tasks for a dataset: the default, then best first."""
+        return ranked(self.tasks, cache.info(dataset))
 
     def standards(self) -> Sequence[str]:
         """Standards, the default first."""

@@ -16,7 +16,6 @@ from app import cache, i18n
 from app.i18n import Words
 from app.request import Ask
 from app.runs import Run, Runs
-from engine import library
 from engine.errors import NotFoundError
 from engine.progress import Progress, Stop
 
@@ -114,7 +113,7 @@ def awaited(asked: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: s
 
 def quick(request: Ask) -> bool:
     """Whether a request like this one was last answered quickly enough to be run in passing."""
-    usual = cache.runs().usual(_kind(request))
+    usual = cache.runs().usual(cache.run_kind(request))
     return usual is not None and usual <= QUICK_SECONDS
 
 
@@ -132,10 +131,9 @@ def answer(runs: Runs[xr.Dataset], request: Ask) -> xr.Dataset:
 
 
 def _submit(runs: Runs[xr.Dataset], request: Ask, *, owner: str) -> Run[xr.Dataset]:
-    # A dataset imported again under its name is another one.
-    key = (request, library.info(request.dataset).checksum)
     work = partial(_work, request)
-    return runs.submit(key, work, owner=owner, device=request.device, kind=_kind(request))
+    key = cache.run_key(request)
+    return runs.submit(key, work, owner=owner, device=request.device, kind=cache.run_kind(request))
 
 
 def _work(request: Ask, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
@@ -145,11 +143,6 @@ def _work(request: Ask, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
     return inference.predict(
         inference.Request(**asdict(request)), progress=progress, cancelled=cancelled
     )
-
-
-def _kind(request: Ask) -> tuple[str, str, str]:
-    """Requests of one kind take about as long as each other."""
-    return request.model, request.dataset, str(request.region)
 
 
 def _last(slot: str) -> Made | None:

@@ -150,6 +150,12 @@ class Runs(Generic[Result]):
             self._enqueue(run)
             return run
 
+    def keep(self, key: Hashable, result: Result, *, kind: Hashable, seconds: float) -> None:
+        """Keeps a result that was made elsewhere, as if a run of `seconds` had made it here."""
+        with self._lock:
+            self._seconds[kind] = seconds
+            self._keep(key, result)
+
     def leave(self, run: Run[Result], owner: str) -> None:
         """Take back one owner's wish; the run stops when nobody is left who wants it."""
         with self._lock:

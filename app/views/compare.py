@@ -61,7 +61,9 @@ def _other(selection: Selection, about: Scene) -> Selection:
         )
         date = _date(dataset, selection, about)
         models = tuple(choices.models(dataset))
-        rest = [m for m in models if m != selection.model] or list(models)
+        # What a map is first held against: plain interpolation, else the next best.
+        rest = [m for m in ("bicubic", *models) if m in models and m != selection.model]
+        rest = rest or list(models)
         model = study.choose(
             "b.model", words("compare.b_model"), models, rest[0], about.model, many=True
         )

@@ -76,9 +76,7 @@ def _controls(about: Scene) -> tuple[float, int, int]:
             words("stations.withhold"),
             SHARES,
             0.2,
-            lambda s: (
-                words("stations.share", share=round(100 * s)) if s else words("stations.none")
-            ),
+            lambda s: words("stations.share", share=round(100 * s)) if s else none,
         )
         reach = study.choose(
             "reach",

@@ -1,7 +1,6 @@
 """`airlens serve`: the dashboard, as a process of its own. The engine itself knows no screen."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -125,7 +124,7 @@ def wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:
 def stop(server: subprocess.Popen[bytes]) -> None:
     """End the server, first politely."""
     if server.poll() is None:
-        server.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        server.terminate()
         try:
             server.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:

@@ -244,3 +244,13 @@ def test_progress_never_goes_back(runs):
     assert runs.status(run).share == 1.0
     go.set()
     assert run.over.wait(WAIT)
+
+
+def test_a_result_made_elsewhere_is_found(runs):
+    runs.keep("key", "ready", kind="slow", seconds=0.5)
+    gate = Gate()
+    run = runs.submit("key", gate, owner="a", kind="slow")
+    assert run.over.is_set()
+    assert run.result == "ready"
+    assert gate.calls == 0
+    assert runs.usual("slow") == 0.5

@@ -7,6 +7,7 @@ those whose name begins so: `python tests/browser/screens.py map-zh`.
 
 import argparse
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "screens"
@@ -37,6 +38,7 @@ FLAGS = [
 ]
 # The picture of the README is the one of 1440.
 SIZES = {"": (1366, 768), "1440": (1440, 900), "wide": (1920, 1080), "tablet": (1024, 768)}
+PATIENCE_MS = 120_000  # a model may run for a while
 SETTLED_MS = 1500  # after the last element has come: rasters are painted, fonts are there
 
 
@@ -107,11 +109,11 @@ def _wait(address: str, seconds: float = 60) -> None:
 
 def settle(page: Page) -> None:
     """Waits until the script has run and nothing is left to come."""
-    page.locator("h1").first.wait_for(timeout=60_000)
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')",
-        timeout=60_000,
-    )
+    page.locator("h1").first.wait_for(timeout=PATIENCE_MS)
+    busy = "[data-testid=stStatusWidget], [data-testid=stSkeleton], [class*=st-key-cancel-]"
+    page.wait_for_function(f"() => !document.querySelector('{busy}')", timeout=PATIENCE_MS)
+    for drawn in page.locator(".airmap").all():
+        expect(drawn).to_have_attribute("data-first", re.compile("."), timeout=PATIENCE_MS)
     page.wait_for_timeout(SETTLED_MS)
 
 

@@ -1,0 +1,51 @@
+"""Which models can be used on a dataset, and which a page opens with."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from engine import catalogue
+from engine.errors import EngineError
+from engine.library import DatasetInfo
+from engine.task import TaskName
+
+# What a page opens with: the first of these that can be used; a record of less than a year has no
+# monthly ratios worth the name.
+DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging")
+YEAR = dt.timedelta(days=365)
+# As in `engine.regression`, which cannot be asked without importing torch; a test compares.
+REGRESSION_YEARS = 5
+REGRESSION_CELLS = 2_000_000
+
+
+def ranked(tasks: Sequence[TaskName], about: DatasetInfo) -> list[str]:
+    """Models of some tasks that can be used on a dataset: the default, then the best first."""
+    entries = [entry for entry in catalogue.MODELS.values() if entry.task in tasks]
+    # The catalogue goes from the simple to the learned.
+    fitting = [entry.name for entry in reversed(entries) if about.kind in entry.kinds]
+    names = [name for name in fitting if usable(name, about)]
+    default = next((name for name in DEFAULTS if name in names and ready(name, about)), "")
+    return sorted(names, key=lambda name: name != default)
+
+
+def usable(model: str, about: DatasetInfo) -> bool:
+    """Whether a model has what it needs to be run on a dataset of its kind."""
+    if model == "airstfm":
+        try:
+            return (catalogue.weights_for(about) / "config.json").is_file()
+        except EngineError:
+            return False
+    if model == "local-regression":
+        years = about.train_end.year - about.start.year + 1 if about.train_end else 0
+        return years >= REGRESSION_YEARS and _cells(about) <= REGRESSION_CELLS
+    return True
+
+
+def ready(model: str, about: DatasetInfo) -> bool:
+    """Whether a usable model is one to open a dataset with."""
+    if model == "bicubic-ratio":
+        return about.train_end is not None and about.train_end - about.start >= YEAR
+    return True
+
+
+def _cells(about: DatasetInfo) -> int:
+    return about.shape["latitude"] * about.shape["longitude"]

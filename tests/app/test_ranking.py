@@ -1,0 +1,54 @@
+"""The model that a page opens with can be used, and is the best of those."""
+
+import datetime as dt
+from types import SimpleNamespace
+
+from app import ranking
+from engine import catalogue, regression
+
+TASKS = ("super-resolution", "reanalysis")
+
+
+def record(*, start=2000, end=2010, cells=(100, 100), kind="grid", period="month"):
+    return SimpleNamespace(
+        name="mine",
+        kind=kind,
+        period=period,
+        start=dt.date(start, 1, 1),
+        train_end=dt.date(end, 12, 31) if end else None,
+        shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1]},
+    )
+
+
+def without_weights(about):
+    raise catalogue.NotFoundError("none")
+
+
+def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(catalogue, "weights_for", without_weights)
+    assert ranking.ranked(TASKS, record())[:2] == ["bicubic-ratio", "local-regression"]
+    assert ranking.ranked(TASKS, record(start=2009, end=2010))[0] == "bicubic-ratio"
+    # Less than a year, or no training part, has no ratios by month.
+    assert ranking.ranked(TASKS, record(start=2010, end=2010))[0] == "bicubic"
+    assert ranking.ranked(TASKS, record(end=None))[0] == "bicubic"
+    (tmp_path / "config.json").touch()
+    monkeypatch.setattr(catalogue, "weights_for", lambda about: tmp_path)
+    assert ranking.ranked(TASKS, record())[0] == "airstfm"
+
+
+def test_what_cannot_run_is_not_offered(monkeypatch):
+    monkeypatch.setattr(catalogue, "weights_for", without_weights)
+    assert "airstfm" not in ranking.ranked(TASKS, record())
+    assert "local-regression" not in ranking.ranked(TASKS, record(start=2007))
+    assert "local-regression" in ranking.ranked(TASKS, record(start=2006))
+    assert "local-regression" not in ranking.ranked(TASKS, record(cells=(2001, 1000)))
+
+
+def test_each_kind_has_its_models():
+    assert ranking.ranked(TASKS, record(kind="stations")) == ["kriging", "idw"]
+    assert ranking.ranked(["forecast"], record(kind="mobile")) == ["persistence"]
+
+
+def test_the_limits_of_the_regression_are_the_engines():
+    assert ranking.REGRESSION_YEARS == regression.LEAST_YEARS
+    assert ranking.REGRESSION_CELLS == regression.MOST_VALUES // regression.LEAST_FRAMES
