@@ -9,8 +9,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.maps.assets import asset
-from app.maps.leaflet import page
-from app.maps.snapshot import download
 from app.maps.store import base, store
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -21,8 +19,8 @@ def routes() -> list[Route]:
     return [
         Route(f"{base()}/data/{{name}}", _data),
         Route(f"{base()}/asset/{{digest}}/{{name}}", _asset),
-        Route(f"{base()}/leaflet/{{view}}", page),
-        Route(f"{base()}/snapshot/{{view}}", download),
+        Route(f"{base()}/leaflet/{{view}}", _leaflet),
+        Route(f"{base()}/snapshot/{{view}}", _snapshot),
     ]
 
 
@@ -38,6 +36,18 @@ def _asset(request: Request) -> Response:
     if found is None or found.digest != request.path_params["digest"]:
         return PlainTextResponse("No such file.", 404)
     return _packed(found.packed(), found.mime)
+
+
+def _leaflet(request: Request) -> Response:
+    from app.maps.leaflet import page  # folium takes half a second that most visits never need
+
+    return page(request)
+
+
+def _snapshot(request: Request) -> Response:
+    from app.maps.snapshot import download
+
+    return download(request)
 
 
 def _packed(body: bytes, mime: str) -> Response:

@@ -60,12 +60,21 @@ class Watch:
             self.outside.append(request.url)
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Iterator[tuple[BrowserContext, Watch]]:
+    """One visitor for all tests of the map: what may be kept for ever is fetched once."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
-    watch = Watch(context)
-    yield context
+    yield context, Watch(context)
     context.close()
+
+
+@pytest.fixture
+def context(visitor: tuple[BrowserContext, Watch]) -> Iterator[BrowserContext]:
+    context, watch = visitor
+    watch.said, watch.outside = [], []
+    yield context
+    for page in context.pages:
+        page.close()
     assert not watch.outside, "a map must ask nobody outside"
     assert not watch.said, "the console must stay silent"
 
@@ -73,5 +82,5 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     return page

@@ -131,7 +131,11 @@ export class Drawing {
       at: map.at,
       focus: map.root.getRootNode().activeElement === map.stage,
       camera: map.camera,
+      bounds: map.data.bounds,
+      swiped: map.mode === 'swipe',
       font: map.font,
+      ink: map.ink,
+      ground: map.ground,
     };
   }
 

@@ -1,8 +1,13 @@
 // The legend as SVG text: on the page as it is, in exported pictures drawn as an image.
 
-const BAR = 12;
+const BAR = 13;
 const END = 8; // length of the arrow that says: and beyond
-const FONT = 11;
+const FONT = 12.5;
+const TOP = 19; // of the bar, below the heading
+const FOOT = 46; // baseline of the numbers
+
+/** Pixels that a legend is high. */
+export const LEGEND_HEIGHT = 51;
 let drawn = 0; // ids must differ within a page
 
 /**
@@ -15,16 +20,16 @@ let drawn = 0; // ids must differ within a page
 export function legendSvg(colours, labels, width, ink, font = 'sans-serif') {
   const { scale, steps } = colours;
   const start = scale.under && !steps ? END + 1 : 1;
-  const gap = 74; // room for the sign of missing data
+  const gap = 82; // room for the sign of missing data
   const room = Math.max(80, width - gap - start - (scale.over && !steps ? END : 0) - 8);
   const parts = steps ? classes(colours, start, room, ink) : ramp(colours, start, room, ink);
   const note = colours.stretched ? ` · ${labels.stretched}` : '';
   const unit = scale.unit ? ` (${scale.unit})` : '';
   const heading = escapeXml(`${scale.title}${unit}${note}`);
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="44" viewBox="0 0 ${width} 44" role="img" ` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${LEGEND_HEIGHT}" viewBox="0 0 ${width} ${LEGEND_HEIGHT}" role="img" ` +
     `aria-label="${heading}" font-family="${escapeXml(font)}" font-size="${FONT}" fill="${ink}">` +
-    `<text x="1" y="10" font-weight="600">${heading}</text>` +
+    `<text x="1" y="12" font-weight="600">${lowered(heading)}</text>` +
     parts +
     missing(width - gap + 10, labels.no_data, ink) +
     '</svg>'
@@ -37,7 +42,7 @@ function ramp({ scale, low, high, table }, x, width, ink) {
     return `<stop offset="${((i / 32) * 100).toFixed(1)}%" stop-color="${c}"/>`;
   }).join('');
   const id = `airmap-ramp-${drawn++}`;
-  const y = 16;
+  const y = TOP;
   const right = x + width;
   let svg = `<defs><linearGradient id="${id}">${stops}</linearGradient></defs>`;
   svg += `<rect x="${x}" y="${y}" width="${width}" height="${BAR}" fill="url(#${id})" stroke="${ink}" stroke-opacity=".35"/>`;
@@ -58,8 +63,8 @@ function classes({ scale, table }, x, width, ink) {
   const each = width / count;
   let svg = '';
   for (let k = 0; k < count; k++) {
-    const name = scale.stepNames[k] ? `<title>${escapeXml(scale.stepNames[k])}</title>` : '';
-    svg += `<rect x="${(x + k * each).toFixed(1)}" y="16" width="${each.toFixed(1)}" height="${BAR}" fill="${css(table[k])}" stroke="${ink}" stroke-opacity=".35">${name}</rect>`;
+    const name = className(scale.stepNames[k] ?? '', x + (k + 0.5) * each, each, table[k]);
+    svg += `<rect x="${(x + k * each).toFixed(1)}" y="${TOP}" width="${each.toFixed(1)}" height="${BAR}" fill="${css(table[k])}" stroke="${ink}" stroke-opacity=".35"/>${name}`;
   }
   for (let k = 0; k < scale.breaks.length; k++) {
     svg += text(x + (k + 1) * each, number(scale.breaks[k]), width, x);
@@ -67,15 +72,41 @@ function classes({ scale, table }, x, width, ink) {
   return svg;
 }
 
+// In its class where there is room for it, else where a mouse that rests on the class finds it.
+function className(name, middle, room, colour) {
+  if (!name) return '';
+  const wide = [...name].reduce((sum, c) => sum + (c > '\u2e80' ? 11 : 6.2), 4);
+  const said = `<title>${escapeXml(name)}</title>`;
+  if (wide > room) return `<rect x="${middle - room / 2}" y="${TOP}" width="${room}" height="${BAR}" fill="transparent">${said}</rect>`;
+  return `<text x="${middle.toFixed(1)}" y="${TOP + BAR - 3}" font-size="10.5" text-anchor="middle" fill="${inkOn(colour)}">${escapeXml(name)}${said}</text>`;
+}
+
+// Black or white, whichever reads better (WCAG 2.2 relative luminance), as app/palette.py has it.
+function inkOn(packed) {
+  const [r, g, b] = [packed & 255, (packed >> 8) & 255, (packed >> 16) & 255].map((part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000' : '#fff';
+}
+
 function missing(x, label, ink) {
   const id = `airmap-gap-${drawn++}`;
   return (
-    `<g><clipPath id="${id}"><rect x="${x}" y="16" width="16" height="${BAR}"/></clipPath>` +
+    `<g><clipPath id="${id}"><rect x="${x}" y="${TOP}" width="16" height="${BAR}"/></clipPath>` +
     `<g clip-path="url(#${id})" stroke="${ink}" stroke-opacity=".5">` +
-    [-8, -2, 4, 10, 16].map((d) => `<path d="M${x + d} ${16 + BAR}l${BAR} -${BAR}"/>`).join('') +
-    `</g><rect x="${x}" y="16" width="16" height="${BAR}" fill="none" stroke="${ink}" stroke-opacity=".35"/>` +
-    `<text x="${x}" y="40">${escapeXml(label)}</text></g>`
+    [-8, -2, 4, 10, 16].map((d) => `<path d="M${x + d} ${TOP + BAR}l${BAR} -${BAR}"/>`).join('') +
+    `</g><rect x="${x}" y="${TOP}" width="16" height="${BAR}" fill="none" stroke="${ink}" stroke-opacity=".35"/>` +
+    `<text x="${x}" y="${FOOT}">${escapeXml(label)}</text></g>`
   );
+}
+
+// The digits that stand low in a formula are missing or crooked in many fonts: true ones, moved down.
+function lowered(text) {
+  return text.replace(/[₀-₉][₀-₉.]*[₀-₉]|[₀-₉]/g, (low) => {
+    const digits = low.replace(/[₀-₉]/g, (d) => String.fromCharCode(d.charCodeAt(0) - 0x2050));
+    return `<tspan dy="3" font-size="75%">${digits}</tspan><tspan dy="-3">\u200b</tspan>`;
+  });
 }
 
 function arrow(base, tip, y, fill, ink) {
@@ -84,7 +115,7 @@ function arrow(base, tip, y, fill, ink) {
 
 function text(at, label, width, x) {
   const anchor = at <= x + 4 ? 'start' : 'middle';
-  return `<text x="${(anchor === 'start' ? x : at).toFixed(1)}" y="40" text-anchor="${anchor}">${label}</text>`;
+  return `<text x="${(anchor === 'start' ? x : at).toFixed(1)}" y="${FOOT}" text-anchor="${anchor}">${label}</text>`;
 }
 
 const SYMBOL = {

@@ -359,6 +359,7 @@ class LinkedMaps {
   theme() {
     const style = getComputedStyle(this.root);
     this.ink = style.color;
+    this.ground = style.backgroundColor;
     this.font = style.fontFamily;
     const [r, g, b] = this.ink.match(/[\d.]+/g).map(Number);
     this.dark = r + g + b > 384; // light ink: dark ground

@@ -4,8 +4,9 @@
 import { kmPerPixel } from './geometry.js';
 
 const HATCH = 7; // pixels between the lines that say: no data
-const LABEL_AREA = 16000; // square pixels of map for each name of a city
+const LABEL_AREA = 13000; // square pixels of map for each name of a city
 const HALO = 3;
+const AWAY = 7; // pixels from a city's dot to its name
 const RING = 8;
 
 /** Hatch the data's box in every viewport: where no raster covers it, it shows. */
@@ -37,37 +38,49 @@ export function drawUnder(context, viewports, bounds, ink) {
 }
 
 /** Names, crosshair and scale bar. */
-export function drawOver(context, viewports, { cities, language, at, camera, font, focus }) {
-  for (const viewport of viewports) {
+export function drawOver(context, viewports, state) {
+  const { cities, at, swiped, focus } = state;
+  const seen = swiped ? [unbroken(viewports)] : viewports;
+  for (const viewport of seen) {
     context.save();
     context.beginPath();
     context.rect(viewport.x, viewport.y, viewport.width, viewport.height);
     context.clip();
     context.translate(viewport.x, viewport.y);
-    if (cities) drawCities(context, viewport, cities, language, font);
+    if (cities) drawCities(context, viewport, state, viewport === seen[0] ? [plate(viewport)] : []);
     if (at) drawCrosshair(context, viewport, at, focus);
     context.restore();
   }
-  if (viewports.length) drawScaleBar(context, viewports[0], camera, font);
+  if (seen.length) drawScaleBar(context, seen[0], state);
 }
 
-// Most people first; a name that would touch another is left out.
-function drawCities(context, viewport, cities, language, font) {
-  const most = Math.max(4, Math.floor((viewport.width * viewport.height) / LABEL_AREA));
-  const taken = [];
-  context.font = `12px ${font}`;
+// Swiped halves are one map: a name may run across the line between them.
+function unbroken(viewports) {
+  const [first] = viewports;
+  const width = viewports.reduce((sum, v) => sum + v.width, 0);
+  return { x: first.x, y: first.y, width, height: first.height, project: (place) => first.project(place) };
+}
+
+// Most people first; a name that would touch another, or what is `taken`, is left out, and so is
+// one beyond the data.
+function drawCities(context, viewport, { cities, language, font, bounds }, taken) {
+  const [west, south, east, north] = bounds;
+  const [x0, y0] = viewport.project([west, north]);
+  const [x1, y1] = viewport.project([east, south]);
+  const room = [Math.max(0, x0), Math.max(0, y0), Math.min(viewport.width, x1), Math.min(viewport.height, y1)];
+  const most = taken.length + Math.max(4, Math.floor(((room[2] - room[0]) * (room[3] - room[1])) / LABEL_AREA));
+  context.font = `12.5px ${font}`;
   context.textBaseline = 'middle';
   context.lineJoin = 'round';
   for (const [lon, lat, en, zh] of cities) {
     if (taken.length >= most) break;
+    if (lon < west || lon > east || lat < south || lat > north) continue;
     const [x, y] = viewport.project([lon, lat]);
-    if (x < 4 || y < 10 || x > viewport.width - 10 || y > viewport.height - 10) continue;
+    if (x < room[0] + 4 || y < room[1] + 4 || x > room[2] - 4 || y > room[3] - 4) continue;
     const name = language === 'zh' ? zh || en : en || zh;
-    const wide = context.measureText(name).width + 14;
-    if (x + wide > viewport.width) continue;
-    const box = [x - 5, y - 9, x + wide, y + 9];
-    if (taken.some((t) => box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3])) continue;
-    taken.push(box);
+    const place = besides(x, y, context.measureText(name).width, viewport.width, taken);
+    if (!place) continue;
+    taken.push(place.box);
     context.beginPath();
     context.arc(x, y, 2.5, 0, 2 * Math.PI);
     context.fillStyle = '#1b262b';
@@ -75,8 +88,19 @@ function drawCities(context, viewport, cities, language, font) {
     context.lineWidth = 1.5;
     context.stroke();
     context.fill();
-    haloed(context, name, x + 6, y);
+    haloed(context, name, place.x, y);
   }
+}
+
+// Where a name finds room: right of its dot, else left of it, else nowhere.
+function besides(x, y, wide, most, taken) {
+  for (const [from, to] of [[x - 4, x + AWAY + wide + 3], [x - AWAY - wide - 3, x + 4]]) {
+    if (from < 0 || to > most) continue;
+    const box = [from, y - 9, to, y + 9];
+    const free = !taken.some((t) => box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3]);
+    if (free) return { box, x: from < x - AWAY ? from + 3 : x + AWAY };
+  }
+  return null;
 }
 
 function haloed(context, text, x, y) {
@@ -103,27 +127,39 @@ function drawCrosshair(context, viewport, [lon, lat], focus) {
   }
 }
 
-function drawScaleBar(context, viewport, camera, font) {
+// Where the scale bar may stand, at its widest: [left, top, right, bottom].
+function plate({ height, width }) {
+  return [10, height - 39, 26 + Math.min(110, width / 3), height - 10];
+}
+
+// On a plate of the ground's colour, so that it reads on any map and in either theme.
+function drawScaleBar(context, viewport, { camera, font, ink, ground }) {
   const each = kmPerPixel(camera);
   const room = each * Math.min(110, viewport.width / 3);
   const power = 10 ** Math.floor(Math.log10(room));
   const km = [5, 2, 1].map((m) => m * power).find((v) => v <= room) ?? power;
-  const x = viewport.x + 12;
-  const y = viewport.y + viewport.height - 12;
+  const wide = km / each;
+  const x = viewport.x + 18;
+  const y = viewport.y + viewport.height - 17;
   context.save();
-  for (const [colour, width] of [['rgba(255,255,255,.9)', 4], ['#1b262b', 1.5]]) {
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.beginPath();
-    context.moveTo(x, y - 5);
-    context.lineTo(x, y);
-    context.lineTo(x + km / each, y);
-    context.lineTo(x + km / each, y - 5);
-    context.stroke();
-  }
-  context.font = `11px ${font}`;
+  context.font = `12px ${font}`;
   context.textBaseline = 'alphabetic';
-  context.lineJoin = 'round';
-  haloed(context, `${km} km`, x + 5, y - 5);
+  const words = `${km} km`;
+  context.globalAlpha = 0.86;
+  context.fillStyle = ground;
+  context.beginPath();
+  context.roundRect(x - 8, y - 22, Math.max(wide, context.measureText(words).width + 5) + 16, 29, 4);
+  context.fill();
+  context.globalAlpha = 1;
+  context.strokeStyle = ink;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(x, y - 5);
+  context.lineTo(x, y);
+  context.lineTo(x + wide, y);
+  context.lineTo(x + wide, y - 5);
+  context.stroke();
+  context.fillStyle = ink;
+  context.fillText(words, x + 5, y - 7);
   context.restore();
 }

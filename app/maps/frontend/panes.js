@@ -3,7 +3,8 @@
 import { CHOICES, panesOf } from './geometry.js';
 import { legendSvg, number, symbolsHtml } from './legend.js';
 
-const WIDEST_LEGEND = 460;
+/** Pixels beyond which a legend gains nothing. */
+export const WIDEST_LEGEND = 460;
 
 /** Slots of the mode of now: [{ index, layer, x, width }]. */
 export function slotsOf(map) {

@@ -1,8 +1,8 @@
 // A picture of what is on screen that can stand alone: maps, titles, legends, date, source, licence.
 import { drawOver, drawUnder } from './overlay.js';
-import { legendSvg, symbolsOf } from './legend.js';
+import { LEGEND_HEIGHT, legendSvg, symbolsOf } from './legend.js';
 import { asked } from './memory.js';
-import { legendSlots, slotsOf } from './panes.js';
+import { WIDEST_LEGEND, legendSlots, slotsOf } from './panes.js';
 
 const DENSITY = 2; // pixels of the picture for each on screen
 const MARGIN = 16;
@@ -19,7 +19,7 @@ async function pictureOf(map) {
   const legendTop = top + heads + height + 10;
   const credit = wrap(map.data.credit, Math.floor(width / 6.2));
   const symbols = map.data.stations || map.data.tracks ? symbolsOf(map.data.labels, INK) : [];
-  const creditTop = legendTop + 62 + (symbols.length ? 24 : 0);
+  const creditTop = legendTop + LEGEND_HEIGHT + 18 + (symbols.length ? 24 : 0);
   const tall = creditTop + 15 * credit.length + MARGIN;
   const canvas = document.createElement('canvas');
   canvas.width = (width + 2 * MARGIN) * DENSITY;
@@ -38,7 +38,7 @@ async function pictureOf(map) {
   // The drawing buffer is cleared once the page has been shown: draw and read in one go.
   deck.redraw('picture');
   pen.drawImage(map.drawing.canvas(), 0, 0, width, height);
-  drawOver(pen, viewports, { ...map.drawing.penState(), at: null });
+  drawOver(pen, viewports, { ...map.drawing.penState(), at: null, ink: INK, ground: PAPER });
   pen.restore();
   if (map.data.synthetic) for (const pane of map.panes()) badge(pen, MARGIN + pane.x + 10, top + heads + 10, map, pane.width);
   const slots = visibleSlots(map);
@@ -48,14 +48,14 @@ async function pictureOf(map) {
     pen.fillText(slot.layer.title, MARGIN + slot.x, top + 15, slot.width);
   }
   for (const slot of legendSlots(map, slots)) {
-    const svg = legendSvg(map.colours(slot.layer.id), map.data.labels, Math.min(460, Math.round(slot.width)), INK, map.font);
+    const svg = legendSvg(map.colours(slot.layer.id), map.data.labels, Math.min(WIDEST_LEGEND, Math.round(slot.width)), INK, map.font);
     pen.drawImage(await image(svg), MARGIN + slot.x, legendTop);
   }
   let x = MARGIN;
   pen.font = `12px ${map.font}`;
   for (const { svg, text } of symbols) {
-    pen.drawImage(await image(svg), x, legendTop + 46);
-    pen.fillText(text, x + 22, legendTop + 58);
+    pen.drawImage(await image(svg), x, legendTop + LEGEND_HEIGHT + 2);
+    pen.fillText(text, x + 22, legendTop + LEGEND_HEIGHT + 14);
     x += 22 + pen.measureText(text).width + 20;
   }
   pen.fillStyle = INK;

@@ -1,6 +1,9 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ from asgi import get
 
 from app import palette
 from app.maps import leaflet, outlines
+from app.maps.asked import address, asked, remember
 from app.maps.assets import Asset, asset
 from app.maps.labels import LABELS
 from app.maps.layers import Day, RasterLayer, Stations, View, to_wire
@@ -16,6 +20,7 @@ from app.maps.snapshot import snapshot
 from app.maps.store import publish
 from engine.grid import Grid
 
+ROOT = Path(__file__).resolve().parents[3]
 GRID = Grid(north=33.95, west=117.05, step_lat=0.1, step_lon=0.1, rows=16, columns=24)
 PM = palette.concentration("day")
 BAD = "</script><script>alert(1)</script>"
@@ -65,19 +70,19 @@ def test_no_name_becomes_code(view):
 
 
 def test_the_badge_of_a_stand_in_is_the_maps_own(view):
-    text = leaflet.document(view, leaflet.asked(view, {}), alone=False)
+    text = leaflet.document(view, asked(view, {}), alone=False)
     assert f"<strong>{LABELS['demo']}" not in text
 
 
 def test_a_query_is_believed_only_where_it_makes_sense(view):
-    ask = leaflet.asked(view, {"view": "single", "on": "b", "show": "fine", "at": "118,33,7.5"})
+    ask = asked(view, {"view": "single", "on": "b", "show": "fine", "at": "118,33,7.5"})
     assert (ask.mode, ask.day, ask.show, ask.camera) == ("single", 1, ("fine",), (118, 33, 7.5))
-    ask = leaflet.asked(view, {"view": "x", "on": "z", "show": "gone", "at": "nan,1,2"})
+    ask = asked(view, {"view": "x", "on": "z", "show": "gone", "at": "nan,1,2"})
     assert (ask.mode, ask.day, ask.show, ask.camera) == ("two", 1, ("fine", "empty"), None)
 
 
 def test_the_raster_is_pinned_to_cell_edges(view):
-    text = leaflet.document(view, leaflet.asked(view, {}), alone=False)
+    text = leaflet.document(view, asked(view, {}), alone=False)
     corners = re.search(r"L\.imageOverlay\(\s*\"data:image/png[^\"]+\",\s*(\[\[.*?\]\])", text)
     south_west, north_east = json.loads(corners[1])
     assert south_west == pytest.approx([32.4, 117.0])
@@ -86,25 +91,39 @@ def test_the_raster_is_pinned_to_cell_edges(view):
 
 
 def test_routes_find_a_remembered_view(view):
-    name = leaflet.remember(view, to_wire(view))
-    assert get(leaflet.address(name, "leaflet"), show="fine").status == 200
-    saved = get(leaflet.address(name, "snapshot"), show="fine", on="b")
+    name = remember(view, to_wire(view))
+    assert get(address(name, "leaflet"), show="fine").status == 200
+    saved = get(address(name, "snapshot"), show="fine", on="b")
     assert saved.headers["content-disposition"] == 'attachment; filename="airlens-fine-b.html"'
-    gone = get(leaflet.address("0" * 32, "snapshot"))
+    gone = get(address("0" * 32, "snapshot"))
     assert (gone.status, gone.body) == (404, b"This map is no longer kept. Reload the page.")
 
 
 def test_outlines_are_cut_to_the_map(monkeypatch):
-    line = [[100.0, 30.0], [117.5, 33.0], [118.0, 33.2], [130.0, 30.0], [131.0, 30.0]]
+    through = [[116.0, 33.0], [118.0, 33.0], [118.0, 35.0]]  # in by the west, out by the north
+    corner = [[116.9, 33.95], [117.2, 34.25]]  # reaches both ranges, never at once
+    across = [[116.0, 36.0], [121.0, 31.0]]  # both ends outside
     ring = [[10.0, 10.0], [11.0, 10.0], [10.0, 11.0], [10.0, 10.0]]
     features = [
-        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": line}},
+        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": through}},
+        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": corner}},
+        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": across}},
         {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}},
     ]
     content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
     monkeypatch.setattr(outlines, "asset", lambda name: Asset(content, "", name))
     outlines.within.cache_clear()
     cut = outlines.within("coast", (117.0, 32.4, 119.4, 34.0))
+    far = outlines.within("coast", (150.0, 50.0, 151.0, 51.0))
     outlines.within.cache_clear()
-    # The stretch inside and one point beyond either end; the far ring is gone.
-    assert cut["features"][0]["geometry"]["coordinates"] == [line[:4]]
+    lines = cut["features"][0]["geometry"]["coordinates"]
+    assert lines == [
+        [[117.0, 33.0], [118.0, 33.0], [118.0, 34.0]],
+        [[118.0, 34.0], [119.4, 32.6]],
+    ]
+    assert far["features"][0]["geometry"]["coordinates"] == []
+
+
+def test_folium_waits_until_it_is_wanted():
+    code = "import sys, app.maps.component, app.serve; assert 'folium' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -11,14 +11,16 @@ import streamlit as st
 from maps_values import (
     COARSE,
     FINE,
+    SAMPLES,
     coarse_values,
     error_values,
     fine_values,
     graticule_values,
 )
 
-from app import palette
+from app import i18n, palette
 from app.maps.component import Fly, linked_maps
+from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Day, RasterLayer, Stations, Tracks
 from app.maps.store import offer, publish
 
@@ -69,19 +71,20 @@ def stations(count: int) -> Stations:
 def tracks() -> Tracks:
     """One mobile sensor, a little way each day."""
     n = 40
-    return Tracks(
-        pd.DataFrame(
-            {
-                "id": ["bus 1"] * n,
-                "day": ["2015-01-01"] * n,
-                "latitude": 30.5 + 0.02 * np.arange(n),
-                "longitude": 118.0 + 0.03 * np.arange(n),
-                "value": 40 + 1.5 * np.arange(n),
-                "role": ["used"] * n,
-            }
-        ),
-        layers()[0].scale,
+    table = pd.DataFrame(
+        {
+            "id": ["bus 1"] * n,
+            "day": ["2015-01-01"] * n,
+            "latitude": 30.5 + 0.02 * np.arange(n),
+            "longitude": 118.0 + 0.03 * np.arange(n),
+            "value": 60 + 1.5 * np.arange(n),
+            "role": ["used"] * n,
+        }
     )
+    _, withheld, hollow = SAMPLES
+    table.loc[withheld, "role"] = "withheld"
+    table.loc[hollow, "value"] = np.nan
+    return Tracks(table, layers()[0].scale)
 
 
 def main() -> None:
@@ -97,6 +100,7 @@ def main() -> None:
         steps = [Day("2015-01-01", "1 January 2015", {"graticule": url})]
     runs = st.session_state.runs = st.session_state.get("runs", 0) + 1
     where = st.empty()
+    words = i18n.current()
 
     if st.toggle("Show the map", value=True):
         fly = Fly(118.78, 32.05, 9.0, 1) if st.button("Fly to Nanjing") else None
@@ -114,7 +118,8 @@ def main() -> None:
             report_day="report" in ask,
             stale=ask.get("stale", ""),
             fly=fly,
-            language=ask.get("lang", "en"),
+            language=words.language,
+            labels={key: words(f"maps.{key}") for key in LABEL_KEYS},
             outlines=() if "graticule" in ask else ("coast", "provinces", "lakes"),
         )
         where.caption(f"runs {runs} · click {state.click} · day {state.day}")

@@ -8,6 +8,9 @@ from engine.grid import Grid
 FINE = Grid(north=34.196, west=116.004, step_lat=0.008, step_lon=0.008, rows=720, columns=800)
 COARSE = FINE.coarsen(8)
 
+# Mobile samples that a test looks at: used, withheld, without a value.
+SAMPLES = (8, 12, 16)
+
 
 def fine_values(day: int) -> np.ndarray:
     """(720, 800) concentration of a day, a hole and a corner without data."""
