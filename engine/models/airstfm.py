@@ -34,11 +34,10 @@ from engine.models.layers import (
     expand_mask,
     leaky,
     residual_blocks,
-    upsample_bilinear,
     warp,
 )
-from engine.models.masking import conserve, fill_nearest, repeat_cells
-from engine.models.spynet import SPyNet
+from engine.models.spynet import SPyNet, flow_frames
+from engine.models.video import asked, completed
 
 
 @dataclass(frozen=True)
@@ -262,20 +261,16 @@ class AirSTFM(nn.Module):
         rebuilt: Float[Tensor, "b t 1 h w"] | None = None,
     ) -> FineMap:
         """From the tail's planes to the map: add the base, restore block means, mask."""
-        mean = planes[:, :, :1]
-        x = torch.where(mask[:, :, None], coarse, 0)
-        if base is not None:
-            mean = mean + base
-        elif self.config.global_skip:
-            mean = mean + upsample_bilinear(x)
-        valid = repeat_cells(mask)
-        if fine_mask is not None:
-            valid = valid & fine_mask
-        if self.config.conserve:
-            mean = conserve(mean, x, valid)
+        mean = completed(
+            planes[:, :, :1],
+            coarse,
+            mask,
+            fine_mask,
+            base,
+            skip=self.config.global_skip,
+            exact=self.config.conserve,
+        )
         log_scale = planes[:, :, 1:] if self.config.log_scale else None
-        if fine_mask is not None:
-            mean = torch.where(valid[:, :, None], mean, 0)
         return FineMap(mean, log_scale, rebuilt)
 
     def _wanted(
@@ -289,10 +284,7 @@ class AirSTFM(nn.Module):
             raise ValueError(
                 f"{planes} guidance planes given; this network takes {self.config.guide}"
             )
-        wanted = tuple(range(t)) if frames is None else tuple(frames)
-        if not wanted or not all(0 <= i < t for i in wanted):
-            raise ValueError(f"frames {wanted} outside 0..{t - 1}; ask for at least one of these")
-        return wanted
+        return asked(t, frames)
 
     def _extract(self, x: Tensor, valid: Tensor) -> Tensor:
         """Features of every frame, 0 where there is no data."""
@@ -347,12 +339,8 @@ class AirSTFM(nn.Module):
         """Flows that bring the day after, and the day before, onto each day wanted."""
         if self.spynet is None:
             raise ValueError("this network was built without a flow network; set flow=True")
-        t = x.shape[1]
-        # Gaps are filled first, so that the edge of the data does not act as motion.
-        filled = fill_nearest(x[:, :, 0].flatten(0, 1), valid.flatten(0, 1))
         config = self.config
-        scaled = ((filled * config.std + config.mean) / config.flow_ceiling).clamp(0, 1)
-        days = scaled.view(-1, t, 1, *scaled.shape[1:])  # (b, t, 1, h, w)
+        days = flow_frames(x, valid, config.mean, config.std, config.flow_ceiling)
         reference = days[:, list(wanted)].flatten(0, 1)
         support = [days[:, list(z)].flatten(0, 1) for z in (after, before)]
         flow = self.spynet(reference.repeat(2, 1, 1, 1), torch.cat(support))

@@ -9,11 +9,12 @@ weights, so the last convolution of each level starts at zero, which starts the 
 import itertools
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.models.layers import warp
+from engine.models.masking import fill_nearest
 
 
 class FlowLevel(nn.Sequential):
@@ -81,6 +82,23 @@ class SPyNet(nn.Module):
             flow = flow + level(torch.cat(inputs, 1))
         ratio = flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
         return _resize(flow, (height, width)) * ratio
+
+
+def flow_frames(
+    x: Float[Tensor, "b t 1 h w"],
+    valid: Bool[Tensor, "b t h w"],
+    mean: float,
+    std: float,
+    ceiling: float,
+) -> Float[Tensor, "b t 1 h w"]:
+    """Normalised frames as the flow network sees them: absolute, without gaps, in [0, 1].
+
+    Gaps are filled from the nearest cell, so that the edge of the data does not act as motion.
+    Mean, standard deviation and ceiling are in ug m-3.
+    """
+    filled = fill_nearest(x[:, :, 0].flatten(0, 1), valid.flatten(0, 1))
+    scaled = ((filled * std + mean) / ceiling).clamp(0, 1)
+    return scaled.view(x.shape)
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -19,13 +19,14 @@ from torch import Tensor
 
 from engine.models.airstfm import AirSTFM
 from engine.models.layers import SCALE, FineMap, expand_mask
+from engine.models.video import VideoNetwork
 
 HALO = 2  # coarse cells the tail sees beyond a cell: 1 + 1/2 + 1/4 + 1/8 + 1/8
 
 
 @torch.inference_mode()
 def tiled(
-    network: AirSTFM,
+    network: AirSTFM | VideoNetwork,
     coarse: Float[Tensor, "b t 1 h w"],
     mask: Bool[Tensor, "b #t h w"] | None = None,
     *,
