@@ -1,0 +1,124 @@
+import datetime as dt
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from engine import checkpoint, trainer, worlds
+from engine.grid import Grid
+from engine.models.masking import masked_block_mean
+from engine.models.regression import valid_blocks
+from engine.regression import Record
+from engine.twin import making
+from engine.twin.world import Day
+from engine.worlds import TEST, TRAINING, VALIDATION, World, lessons_of, train_worlds
+
+GRID = Grid(33.0, 118.0, 0.01, 0.01, 32, 40)
+FEW = tuple(World(seed, dt.date(2010, 1, 1), 6) for seed in (1, 2, 3, 4))
+JUDGE = (World(9, dt.date(2011, 1, 1), 5),)
+
+
+def small(world, progress=None, cancelled=None):
+    """A place that is the same in all worlds, under weather of the world's own."""
+    place = np.random.default_rng(0).standard_normal((32, 40)) * 0.3
+    weather = np.random.default_rng(world.seed).standard_normal((world.days, 1, 1)) * 0.3
+    fine = torch.from_numpy(np.exp(4 + weather + place).astype(np.float32))
+    mask = torch.ones(world.days, 32, 40, dtype=torch.bool)
+    mask[:, :8, :8] = False
+    fine = torch.where(mask, fine, 0)
+    dates = np.arange(world.start, world.start + dt.timedelta(world.days), dtype="datetime64[D]")
+    coarse = masked_block_mean(fine, mask, 8)
+    return Record(coarse, valid_blocks(mask), fine, mask, torch.zeros(world.days), dates)
+
+
+@pytest.fixture
+def small_worlds(monkeypatch):
+    monkeypatch.setattr(worlds, "days_of", small)
+    monkeypatch.setattr(worlds, "GRID", GRID)
+
+
+def test_nobody_learns_from_the_world_that_is_shipped_or_that_judges():
+    parts = [{w.seed for w in part} for part in (TRAINING, VALIDATION, TEST)]
+    assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    assert making.SEED not in set.union(*parts)
+    last = max(w.start + dt.timedelta(w.days) for part in (TRAINING, VALIDATION) for w in part)
+    assert last < making.SUMMER.start
+
+
+def test_the_shipped_weights_say_what_they_learned_from():
+    folder = checkpoint.Path(worlds.__file__).parents[1] / "assets" / "weights" / "airstfm-day"
+    if not (folder / "config.json").exists():
+        pytest.skip("no weights are shipped here")
+    told = checkpoint.describe(folder)
+    assert "7001 to 7008" in told.trained_on
+    assert "SYNTHETIC" in (folder / "card.md").read_text(encoding="utf-8")
+    assert told.past_sha256 == checkpoint.digest(folder / checkpoint.PAST)
+
+
+def test_lessons_of_worlds(small_worlds):
+    known = lessons_of(FEW, JUDGE)
+    assert [len(s) for s in known.training] == [6, 6, 6, 6]
+    assert [len(s) for s in known.validation] == [5]
+    assert [len(s) for s in known.blind_training] == [1, 1, 1, 1]
+    assert (known.train_start, known.train_end) == (dt.date(2010, 1, 1), dt.date(2010, 1, 6))
+    past, grid = known.past
+    assert grid == GRID
+    # The place is found: the base of a world that was not learned from is nearly right.
+    error = (known.validation[0].base - known.validation[0].fine) * known.std
+    assert float(error[known.validation[0].fine_mask.expand_as(error)].abs().max()) < 3
+    assert torch.equal(past.log_ratio[0], past.log_ratio[7])
+
+
+def test_a_world_is_mapped_by_the_others(small_worlds, monkeypatch):
+    before = lessons_of(FEW, JUDGE)
+
+    def other(world, progress=None, cancelled=None):
+        record = small(world)
+        if world.seed != 2:
+            return record
+        turned = record.fine.clone()
+        turned[:, 16:24, 16:24] = turned[:, 16:24, 16:24].flip(1)  # block means stay
+        return Record(record.coarse, record.mask, turned, record.fine_mask, record.years,
+                      record.dates)  # fmt: skip
+
+    monkeypatch.setattr(worlds, "days_of", other)
+    after = lessons_of(FEW, JUDGE)
+    torch.testing.assert_close(before.training[1].base, after.training[1].base)
+    assert not torch.allclose(before.training[0].base, after.training[0].base, atol=0.01)
+
+
+def test_weights_bring_the_past_and_no_state_is_needed(small_worlds, quick, tmp_path):
+    folder = tmp_path / "out"
+    result = train_worlds(
+        folder,
+        training=FEW,
+        validation=JUDGE,
+        config=trainer.training_config("small", None, 0),
+    )
+    assert result.folder == folder
+    told, _ = checkpoint.load(folder)
+    assert told.period == "day"
+    assert checkpoint.past_of(folder, told, GRID) is not None
+    assert "**Synthetic data**" in (folder / "card.md").read_text(encoding="utf-8")
+    assert json.loads((folder / "config.json").read_text())["blind_factor"] > 0
+
+
+def test_days_are_land_alone(monkeypatch):
+    """The sea has no data, and block means count land."""
+
+    def simulate(days, seed, start):
+        values = np.random.default_rng(seed).random((days, 800, 720), np.float32)
+        return [Day(start, each, np.zeros(0, np.float32)) for each in values]
+
+    monkeypatch.setattr(worlds, "simulate", simulate)
+    record = worlds.days_of(World(7201, dt.date(2007, 1, 15), 1))
+    land = record.fine_mask[0]
+    assert 0.5 < float(land.float().mean()) < 0.95
+    assert (record.fine[0][~land] == 0).all()
+    counts = land.view(100, 8, 90, 8).float().mean((1, 3))
+    row, column = divmod(int((counts - 0.5).abs().argmin()), 90)
+    assert 0 < float(counts[row, column]) < 1
+    here = slice(8 * row, 8 * row + 8), slice(8 * column, 8 * column + 8)
+    expected = record.fine[0][here][land[here]].mean()
+    assert float(record.coarse[0, row, column]) == pytest.approx(float(expected), rel=1e-5)
