@@ -29,9 +29,9 @@ def ranked(tasks: Sequence[TaskName], about: DatasetInfo) -> list[str]:
 
 def usable(model: str, about: DatasetInfo) -> bool:
     """Whether a model has what it needs to be run on a dataset of its kind."""
-    if model == "airstfm":
+    if model in catalogue.NETWORKS:
         try:
-            return (catalogue.weights_for(about) / "config.json").is_file()
+            return (catalogue.weights_for(about, model) / "config.json").is_file()
         except EngineError:
             return False
     if model == "local-regression":

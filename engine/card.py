@@ -1,5 +1,6 @@
 """A model card: what a person should know before believing a set of weights."""
 
+import math
 import platform
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from torch import nn
 
 from engine.checkpoint import Checkpoint
 from engine.lessons import Source
+from engine.models.networks import NETWORKS
 from engine.training.config import TrainingConfig
 from engine.training.state import Counters
 
@@ -20,12 +22,12 @@ The coarse maps were made from the fine ones (block means): synthetic degradatio
 how well detail is restored, not how true the map is.
 
 **Where not to believe it.** Other averaging times than the one above. Regions and years whose
-sources differ from those it learned from. Coasts, where a block holds few cells. The intervals are
-right on average over the validation part; they are no promise for a cell.
+sources differ from those it learned from. Coasts, where a block holds few cells.{intervals}
 
-Source: Li et al., Atmosphere 2025, 16, 166, doi:10.3390/atmos16020166. Departures are listed in
-`engine/models/airstfm.py`.
+Source: {source}. Departures are listed in `{module}`.
 """
+INTERVALS = """ The intervals are
+right on average over the validation part; they are no promise for a cell."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,41 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         f"seed {about.seed}",
         "took": f"{history.seconds / 60:.0f} minutes on {where}, PyTorch {torch.__version__}",
         "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over the whole grid",
-        "intervals": f"scale × {about.error_factor:.2f}; the 50 % interval holds {inner:.0%} and "
-        f"the 90 % interval {outer:.0%} of the validation part",
     }
+    sure = not math.isnan(inner)
+    if sure:
+        rows["intervals"] = (
+            f"scale × {about.error_factor:.2f}; the 50 % interval holds {inner:.0%} and "
+            f"the 90 % interval {outer:.0%} of the validation part"
+        )
+    kind = NETWORKS[about.model]
+    exact = about.model == "urbanfm" or bool(about.network.get("conserve"))
+    beware = BEWARE.format(
+        intervals=INTERVALS if sure else "", source=kind.source, module=_module(network)
+    )
     lines = [
-        f"# AirSTFM weights: {data.name}",
+        f"# {kind.title} weights: {data.name}",
         "",
         *(["**Synthetic data**: these weights know a simulated world.", ""] * data.synthetic),
-        f"Super-resolution ×8 of PM2.5 maps with uncertainty. Adds to {BASES[about.base]}; block "
-        "means are exact.",
+        f"Super-resolution ×8 of PM2.5 maps{' with uncertainty' if sure else ''}. "
+        f"{_start(about)}; block means are {'exact' if exact else 'not exact'}.",
         "",
         "| | |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows.items()),
         "",
-        BEWARE,
+        beware,
     ]
     return "\n".join(lines)
+
+
+def _start(about: Checkpoint) -> str:
+    """What the network changes."""
+    if about.model == "urbanfm" and about.base == "bilinear":
+        return "Shares every coarse cell's value out among its fine cells"
+    return f"Adds to {BASES[about.base]}"
+
+
+def _module(network: nn.Module) -> str:
+    """The file that a network is defined in."""
+    return type(network).__module__.replace(".", "/") + ".py"

@@ -222,21 +222,48 @@ def _airstfm(setting: Setting) -> Model:
     return Model(recipe, network, about.sha256, train_end, note)
 
 
-def weights_for(about: DatasetInfo) -> Path:
-    """The AirSTFM weights for a dataset: its owner's, else those shipped for its averaging time.
+def _network(name: str) -> Callable[[Setting], Model]:
+    """One of the networks that AirSTFM is compared with."""
+
+    def build(setting: Setting) -> Model:
+        from engine import checkpoint
+        from engine.recipes.superresolution import Learned
+        from engine.task import Need, Task
+
+        title = MODELS[name].title
+        if setting.factor != FACTOR:
+            raise RequestError(
+                f"{title} knows factor {FACTOR} and not {setting.factor}",
+                remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
+            )
+        about, network = checkpoint.load_network(weights_for(setting.about, name))
+        half = int(about.network["frames"]) // 2  # type: ignore[arg-type]  # a whole number
+        task = Task("super-resolution", (Need("grid", before=half, after=half),))
+        train_end = dt.date.fromisoformat(about.train_end)
+        note = f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}."
+        return Model(Learned(task, about.mean, about.std), network, about.sha256, train_end, note)
+
+    return build
+
+
+def weights_for(about: DatasetInfo, model: str = "airstfm") -> Path:
+    """A network's weights for a dataset: its owner's, else those shipped for its averaging time.
+
+    Hourly maps take those of days.
 
     Raises:
         NotFoundError: If there are none, saying how to make some.
     """
-    own = inside(home() / "weights", f"airstfm-{about.name}")
-    shipped = ASSETS / "weights" / f"airstfm-{about.period}"
+    own = inside(home() / "weights", f"{model}-{about.name}")
+    period = "day" if about.period == "hour" else about.period
+    shipped = ASSETS / "weights" / f"{model}-{period}"
     for folder in (own, shipped):
         if (folder / "config.json").is_file():
             return folder
     raise NotFoundError(
-        f"there are no AirSTFM weights for maps of one {about.period}",
+        f"there are no {MODELS[model].title} weights for maps of one {about.period}",
         where=about.name,
-        remedy=f"Train some: airlens train airstfm --data {about.name} --out {own}",
+        remedy=f"Train some: airlens train {model} --data {about.name} --out {own}",
     )
 
 
@@ -277,6 +304,16 @@ def _grid(setting: Setting) -> Grid:
 _HALO = 2
 # Windows of attention span ten coarse cells; more context than this changes little.
 _NETWORK_HALO = 10
+
+
+def _compared(name: str, title: str, summary: str) -> Entry:
+    """Entry of a network that AirSTFM is compared with."""
+    task: TaskName = "super-resolution"
+    return Entry(name, task, ("grid",), title, summary, _network(name), halo=_NETWORK_HALO)
+
+
+# Those that need weights; `engine.models.networks` says how each is built.
+NETWORKS = ("airstfm", "urbanfm", "edvr", "basicvsr", "iconvsr", "basicvsrpp", "mana")
 
 MODELS: dict[str, Entry] = {
     entry.name: entry
@@ -358,6 +395,34 @@ MODELS: dict[str, Entry] = {
             "from five years or more of the dataset.",
             _local_regression,
             halo=_HALO,
+        ),
+        _compared(
+            "urbanfm",
+            "Urban-FM",
+            "A network that shares each coarse value out among its fine cells.",
+        ),
+        _compared(
+            "edvr",
+            "EDVR",
+            "A network that aligns five maps by deformable convolution and fuses them.",
+        ),
+        _compared(
+            "basicvsr",
+            "BasicVSR",
+            "A network that carries what it saw backward and forward along the flow.",
+        ),
+        _compared(
+            "iconvsr", "IconVSR", "BasicVSR, refreshed at key maps and with coupled directions."
+        ),
+        _compared(
+            "basicvsrpp",
+            "BasicVSR++",
+            "A network of four passes, aligned over two maps by flow and deformation.",
+        ),
+        _compared(
+            "mana",
+            "MANA",
+            "A network that looks for the like of each cell in five maps and in a memory.",
         ),
         Entry(
             "airstfm",

@@ -23,7 +23,9 @@ from engine.errors import DataError, NotFoundError, StorageError
 from engine.grid import Grid
 from engine.models.airstfm import AirSTFM, AirSTFMConfig
 from engine.models.layers import SCALE
+from engine.models.networks import from_fields
 from engine.models.regression import Past
+from engine.models.video import VideoConfig
 
 WEIGHTS, CONFIG, CARD, PAST = (
     "weights.safetensors",
@@ -120,7 +122,24 @@ def save(
 
 
 def load(folder: Path) -> tuple[Checkpoint, AirSTFM]:
-    """A checkpoint and its network, in evaluation mode.
+    """A checkpoint of AirSTFM and its network, in evaluation mode.
+
+    Raises:
+        NotFoundError: If there is none in the folder.
+        DataError: If a file is damaged, does not fit the others, or holds another network.
+    """
+    about, network = load_network(folder)
+    if not isinstance(network, AirSTFM):
+        raise DataError(
+            f"these are weights of {about.model}, not of AirSTFM",
+            where=str(folder),
+            remedy="Put them in a folder named for that model",
+        )
+    return about, network
+
+
+def load_network(folder: Path) -> tuple[Checkpoint, nn.Module]:
+    """A checkpoint and its network, whichever it is, in evaluation mode.
 
     Raises:
         NotFoundError: If there is none in the folder.
@@ -135,7 +154,7 @@ def load(folder: Path) -> tuple[Checkpoint, AirSTFM]:
             remedy="Take the folder again from where it came",
         )
     try:
-        network = AirSTFM(AirSTFMConfig(**about.network))  # type: ignore[arg-type]  # checked there
+        network = from_fields(about.model, about.network)
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as problem:
         raise DataError(
@@ -245,7 +264,7 @@ def _once(months: Tensor) -> Tensor:
     return months[:1] if bool((months == months[:1]).all()) else months
 
 
-def network_fields(config: AirSTFMConfig) -> Fields:
+def network_fields(config: AirSTFMConfig | VideoConfig) -> Fields:
     """A network's configuration as a checkpoint keeps it."""
     return asdict(config)
 

@@ -98,6 +98,7 @@ def prepare(
     train_end: dt.date | None = None,
     validate_end: dt.date | None = None,
     phases: int = 1,
+    regress: bool = True,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Lessons:
@@ -112,6 +113,7 @@ def prepare(
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to validate on; None: half of what follows the training.
         phases: How many corners to count blocks from, 1 to 8.
+        regress: Whether to learn the regression; without, the base is the bilinear map.
         progress: Told while preparing.
         cancelled: Looked at while preparing.
 
@@ -130,7 +132,7 @@ def prepare(
         )
     base: Base = (
         "regression"
-        if np.unique(dates[first].astype("datetime64[Y]")).size >= LEAST_YEARS
+        if regress and np.unique(dates[first].astype("datetime64[Y]")).size >= LEAST_YEARS
         else "bilinear"
     )
     training: list[Series] = []
@@ -152,8 +154,8 @@ def prepare(
             def learning(share: float, tell: Progress | None = tell) -> None:
                 report(tell, cancelled, share, "learning from the past")
 
-            past, parts = fit(record, RegressionConfig(), learning)
-            network = LocalRegression(past)
+            known_past, parts = fit(record, RegressionConfig(), learning)
+            network = LocalRegression(known_past)
         training.append(series_of(record, parts, mean, std))
         if i == 0:
             later = read(shifted, second, part(told, 0.9, 1.0), cancelled)

@@ -165,7 +165,7 @@ def train_on(
         progress=progress,
         cancelled=cancelled,
     )
-    _write_curve(counters, folder)
+    write_curve(counters, folder)
     if not counters.over:
         return Trained(None, counters)
     network.to("cpu").eval()
@@ -242,7 +242,7 @@ def calibrate(network: AirSTFM, validation: Sequence[Series]) -> tuple[float, tu
     return factor, (coverage[0], coverage[1])
 
 
-def _write_curve(counters: Counters, folder: Path) -> None:
+def write_curve(counters: Counters, folder: Path) -> None:
     """The loss curve as CSV and as a picture."""
     if not counters.curve:
         return

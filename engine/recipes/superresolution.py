@@ -8,6 +8,7 @@ their own normalisation. A new network needs no new recipe if it takes
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ import xarray as xr
 from torch import Tensor, nn
 
 from engine.models.layers import FineMap
+from engine.models.tiling import tiled
+from engine.models.video import VideoNetwork
 from engine.schema import Kind
 from engine.task import Need, Task
 
@@ -92,7 +95,9 @@ class Learned:
                 month=tensors["month"][:, here],
             )
             base = (first.mean - self.mean) / self.std
-        fine: FineMap = network(
+        # The tail of a video network, which works on fine cells, goes tile by tile.
+        answer = partial(tiled, network) if isinstance(network, VideoNetwork) else network
+        fine: FineMap = answer(
             tensors["coarse"],
             tensors["mask"],
             fine_mask=tensors["fine_mask"],
