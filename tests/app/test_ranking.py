@@ -20,7 +20,7 @@ def record(*, start=2000, end=2010, cells=(100, 100), kind="grid", period="month
     )
 
 
-def without_weights(about):
+def without_weights(about, model):
     raise catalogue.NotFoundError("none")
 
 
@@ -32,7 +32,7 @@ def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
     assert ranking.ranked(TASKS, record(start=2010, end=2010))[0] == "bicubic"
     assert ranking.ranked(TASKS, record(end=None))[0] == "bicubic"
     (tmp_path / "config.json").touch()
-    monkeypatch.setattr(catalogue, "weights_for", lambda about: tmp_path)
+    monkeypatch.setattr(catalogue, "weights_for", lambda about, model: tmp_path)
     assert ranking.ranked(TASKS, record())[0] == "airstfm"
 
 
