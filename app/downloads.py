@@ -12,6 +12,7 @@ from pathlib import Path
 import streamlit as st
 import xarray as xr
 
+from app import cache
 from app.i18n import Words
 from app.request import Ask
 from app.summary import Summary
@@ -75,11 +76,12 @@ def panel(
                 words,
             )
         cities = partial(cities_csv, numbers, request, info)
+        key = ("cities", request, info.checksum, numbers.limit)
         _offer(
             words("downloads.form_cities"),
             words(
                 "downloads.about",
-                size=_size(len(cities()), words),
+                size=_size(cache.kept(key, lambda: len(cities())), words),
                 crs="WGS 84",
                 unit=words("units.symbol"),
                 licence=f"{info.licence}; GeoNames CC BY 4.0",

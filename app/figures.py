@@ -52,20 +52,6 @@ def _against(summary: Summary, bound: Bound, words: Words) -> list[tuple[str, st
     ]
 
 
-def table(
-    summary: Summary, rate: Callable[[float], Index | None], standard: str, words: Words
-) -> None:
-    """The cities, worst first: what the map says where each one lies.
-
-    Args:
-        summary: The numbers.
-        rate: The index of a value, or None where the standard has none.
-        standard: Document and year of the index.
-        words: The language.
-    """
-    st.html(_table(summary, rate, standard, words))
-
-
 def _where(summary: Summary, words: Words) -> str:
     latitude, longitude = summary.peak
     place = words("units.place", latitude=f"{latitude:.2f}", longitude=f"{longitude:.2f}")
@@ -92,9 +78,17 @@ COLUMNS: dict[str, tuple[Callable[[Row], float], bool]] = {
 }
 
 
-def _table(
+def table(
     summary: Summary, rate: Callable[[float], Index | None], standard: str, words: Words
 ) -> str:
+    """The cities, worst first, as HTML: what the map says where each one lies.
+
+    Args:
+        summary: The numbers.
+        rate: The index of a value, or None where the standard has none.
+        standard: Document and year of the index.
+        words: The language.
+    """
     known = {
         key: column
         for key, column in COLUMNS.items()

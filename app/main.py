@@ -2,7 +2,7 @@
 
 import importlib
 import importlib.util
-from functools import partial
+from functools import lru_cache, partial
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _navigation(words: Words) -> StreamlitPage:
-    there = [name for name in PAGES if importlib.util.find_spec(f"app.views.{name}")]
+    there = [name for name in PAGES if _is_there(name)]
     pages = [
         st.Page(
             partial(_render, name),
@@ -59,6 +59,11 @@ def _navigation(words: Words) -> StreamlitPage:
         for name in there
     ]
     return st.navigation(pages, position="top")
+
+
+@lru_cache
+def _is_there(name: str) -> bool:
+    return importlib.util.find_spec(f"app.views.{name}") is not None
 
 
 def _render(name: str) -> None:

@@ -174,14 +174,16 @@ def table(stops: tuple[str, ...], size: int = LEVELS) -> NDArray[np.uint8]:
 def colours(scale: Scale, *, steps: bool = False) -> NDArray[np.uint8]:
     """The colours that `index` counts from 1, (colours, 3).
 
-    Where a standard brings no colours for its classes they are taken from the scale's own,
-    evenly, so that more classes do not mean darker ones.
+    Where a standard brings no colours for its classes they are taken from the scale's own, each
+    from the middle of its share, so that more classes do not mean darker ones and two are not
+    white and black.
     """
     if not (steps and scale.breaks):
         return table(scale.stops)
     if scale.step_colours:
         return table(scale.step_colours, len(scale.step_colours))
-    return table(scale.stops, len(scale.breaks) + 1)
+    classes = len(scale.breaks) + 1
+    return table(scale.stops, 2 * classes + 1)[1::2]
 
 
 def index(values: NDArray[np.floating], scale: Scale, *, steps: bool = False) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from app.maps.assets import asset
 from app.maps.store import base, store
+from engine.errors import EngineError
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -25,7 +26,10 @@ def routes() -> list[Route]:
 
 
 def _data(request: Request) -> Response:
-    blob = store().get(request.path_params["name"])
+    try:
+        blob = store().get(request.path_params["name"])
+    except EngineError as error:  # the model has no answer for this day: say why, on the map
+        return PlainTextResponse(str(error), 409)
     if blob is None:
         return PlainTextResponse("This map is no longer kept. Reload the page.", 404)
     return _packed(blob.body, blob.mime)

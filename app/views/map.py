@@ -97,7 +97,8 @@ def render(selection: Selection) -> None:
         st.subheader(words("map.cities"), anchor=False)
         rate = partial(limits.index, rules=sheet.rules, period=sheet.info.period, words=words)
         published = sheet.rules.index.published_as if sheet.rules.index else ""
-        figures.table(numbers, rate, published, words)
+        key = ("table", _identity(sheet, sheet.day), limit, sheet.rules.key, words.language)
+        st.html(cache.kept(key, lambda: figures.table(numbers, rate, published, words)))
 
 
 def _sheet(selection: Selection, shown: Shown, words: Words) -> Sheet:

@@ -27,7 +27,7 @@ export class Clock {
       if (turn !== this.turn) return;
       map.points = points;
     } catch (error) {
-      if (turn === this.turn) map.note(map.data.labels[error.gone ? 'missing' : 'unreachable']);
+      if (turn === this.turn) map.note(error.said ?? map.data.labels[error.gone ? 'missing' : 'unreachable']);
       return;
     }
     map.painted = map.day;

@@ -55,6 +55,7 @@ async function fetchOk(url) {
   if (response.ok) return response;
   const error = new Error(`${response.status} ${url}`);
   error.gone = response.status === 404;
+  if (response.status === 409) error.said = await response.text(); // the server's own sentence
   throw error;
 }
 

@@ -8,6 +8,7 @@ from asgi import get
 
 from app.maps import frames, store
 from app.maps.store import Blob, Store
+from engine.errors import RequestError
 
 VALUES = np.array([[1.0, 2.5], [np.nan, 4.0]])
 
@@ -82,6 +83,15 @@ def test_what_is_not_there_is_a_sentence():
     assert answer.status == 404
     assert answer.body == b"This map is no longer kept. Reload the page."
     assert "cache-control" not in answer.headers
+
+
+def test_a_day_without_an_answer_is_a_sentence():
+    def make():
+        raise RequestError("There is no map of this day.", where="x", remedy="Choose another.")
+
+    answer = get(store.offer("test-no-answer", make))
+    assert answer.status == 409
+    assert answer.body == b"x: There is no map of this day. Choose another."
 
 
 def test_only_our_own_files_are_served():
