@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check install install-dev chromium results-classical
+.PHONY: help run test check install install-dev chromium demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | expand -t 24
@@ -46,6 +46,15 @@ chromium: ## get a browser for the tests, where there is none and it can
 
 geography: install ## make assets/geo from Natural Earth and GeoNames in SRC
 	$(BIN)/python -m engine.twin.geography_extract $(SRC)
+
+demo: install ## assets/demo anew: the two windows of the demo world that ship
+	$(BIN)/python -m engine.twin.making
+
+results-demo-world: install ## docs/demo-world.md: the demo world beside real cities and streets
+	$(BIN)/python -m engine.twin.statistics
+
+bench-twin: install ## docs/results/twin.json: simulated days of the demo world a second
+	$(BIN)/python -m engine.bench.twin
 
 results-classical: ## docs/results/classical.*: interpolation and historical ratios on WUSTL 2015–2018
 	$(BIN)/python -m engine.compare classical

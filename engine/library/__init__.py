@@ -8,18 +8,20 @@ import xarray as xr
 
 from engine.errors import NotFoundError, StorageError
 from engine.library import demo, grids, tables
-from engine.library.importing import import_files, store
+from engine.library.importing import check_name, import_files, store, store_stack
 from engine.library.manifest import FILE, DatasetInfo, OriginFile, load
 from engine.library.storage import count_files, dataset_folder, stored_names
 
 __all__ = [
     "DatasetInfo",
     "OriginFile",
+    "check_name",
     "import_files",
     "info",
     "names",
     "open_dataset",
     "store",
+    "store_stack",
 ]
 
 

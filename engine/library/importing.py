@@ -59,7 +59,9 @@ def import_files(
     options = options or ReadOptions()
     if kind == "grid":
         stack = gridded.open_stack(files, options)
-        return _store_stack(stack, name, files, train_end, replace, progress)
+        return store_stack(
+            stack, name, files=files, train_end=train_end, replace=replace, progress=progress
+        )
     reader = stations if kind == "stations" else mobile
     return store(
         reader.load(files, options), name, files=files, train_end=train_end, replace=replace
@@ -93,8 +95,14 @@ def store(
     check_name(name, replace=replace)
     check(dataset, where=name)
     if dataset.attrs["kind"] == "grid":
-        stack = _stack_of(dataset)
-        return _store_stack(stack, name, files, train_end, replace, progress)
+        return store_stack(
+            _stack_of(dataset),
+            name,
+            files=files,
+            train_end=train_end,
+            replace=replace,
+            progress=progress,
+        )
     with building(name, replace=replace) as (work, finish):
         checksum = tables.write(dataset, work)
         info = _describe(
@@ -125,14 +133,31 @@ def check_name(name: str, *, replace: bool) -> None:
         raise in_use(name)
 
 
-def _store_stack(
+def store_stack(
     stack: GridStack,
     name: str,
-    files: Sequence[Path],
-    train_end: date | None,
-    replace: bool,
-    progress: Progress | None,
+    *,
+    files: Sequence[Path] = (),
+    train_end: date | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
 ) -> DatasetInfo:
+    """Keep maps under a name as they are read, one step at a time, whole or not at all.
+
+    Args:
+        stack: The maps.
+        name: As for `import_files`.
+        files: What they are read from, for the record.
+        train_end: Last local date that a model may learn from; by default the first half.
+        replace: Whether a dataset of that name may be replaced.
+        progress: Called with (steps done, steps in all).
+
+    Raises:
+        DataError: If the maps cannot be read.
+        RequestError: If the name or the date does not fit.
+        StorageError: If the name is in use or the library cannot be written.
+    """
+    check_name(name, replace=replace)
     box = stack.grid.bounds
     info = _describe(
         name,

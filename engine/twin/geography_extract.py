@@ -98,6 +98,8 @@ def cities(source: Path) -> pd.DataFrame:
             "population": raw["population"],
         }
     )
+    # GeoNames gives this town in Zhejiang the inhabitants of the city of Puyang in Henan.
+    table = table[(table["name_en"] != "Puyang") | (table["lat"] > 33)]
     return table.sort_values(["population", "name_en"], ascending=[False, True]).reset_index(
         drop=True
     )
