@@ -1,0 +1,360 @@
+"""AQ-Net's spatial part for reanalysis: what a place breathed, from stations around it.
+
+A set of stations, each with its readings before, at and after the hour asked for, tells of a
+place that has none. At initialisation the answer is inverse-distance interpolation and nothing
+else; what is learned is a correction of its weights and, in log space, of its value, and the scale
+of the error that is left. The set has no order, may have any size, and every gap is a flag.
+
+Readings *after* the hour are used as well as those before it: this fills in the past (reanalysis)
+and is no forecast.
+
+Source: Kheder et al. 2025, arXiv:2502.11941 (neural kNN over stations). Departures: set attention
+in place of weights that see the distance alone, because inverse distance with other weights gains
+nothing on Beijing's twelve stations; great-circle distances for distances in degrees; a residual on
+inverse distance for values predicted from nothing; a scale for the error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from engine.models.knn import EARTH_RADIUS_KM, chord
+
+FLOOR = 2.0  # ug m-3: below, monitors measure their own noise, and logarithms run away
+NEAREST_KM = 0.05  # closer than this a station is the place
+SILENT = -30.0  # score of a station without a reading at the hour: e**-30 of the weight of others
+POINTS_AT_ONCE = 8192
+
+
+@dataclass(frozen=True)
+class ReanalysisConfig:
+    """Shape of the network.
+
+    Attributes:
+        lags: Time steps at which each station's readings are seen; 0 is the one asked for.
+        others: Further variables that stations may measure, by name.
+        width: Of the tokens.
+        heads: Of attention.
+        inner: Of the feed-forward layers.
+        neighbours: Stations that a place looks at, the nearest ones.
+        exponent: Of the distance, at initialisation.
+        spacing: Unit of distance in km: that of the stations it was trained on.
+        clock: Length of the day in time steps: 24 for hourly data; 0: no time of day.
+    """
+
+    lags: tuple[int, ...] = (-6, -3, -2, -1, 0, 1, 2, 3, 6)
+    others: tuple[str, ...] = ()
+    width: int = 48
+    heads: int = 4
+    inner: int = 96
+    neighbours: int = 16
+    exponent: float = 2.0
+    spacing: float = 30.0
+    clock: int = 24
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises:
+            ValueError: With the value and what to choose instead.
+        """
+        if 0 not in self.lags or list(self.lags) != sorted(set(self.lags)):
+            raise ValueError(f"lags={self.lags}; give increasing steps with 0 among them")
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} is no multiple of heads={self.heads}")
+        if self.exponent <= 0 or self.spacing <= 0:
+            raise ValueError("exponent and spacing must be above 0")
+
+    @property
+    def centre(self) -> int:
+        """Where in `lags` the step asked for is."""
+        return self.lags.index(0)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a network of stations measured. NaN is a gap, everywhere.
+
+    Attributes:
+        readings: PM2.5, (time, station), ug m-3.
+        others: Other variables, (time, station, variable), as the network wants them.
+        clock: Hour of the day and day of the year, (time, 2), each as a share of its whole.
+        places: Latitude and longitude, (station, 2), degrees.
+    """
+
+    readings: Float[Tensor, "time station"]
+    others: Float[Tensor, "time station other"]
+    clock: Float[Tensor, "time 2"]
+    places: Float[Tensor, "station 2"]
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is known around places, one row a place and hour.
+
+    Attributes:
+        readings: (query, station, lag), ug m-3, NaN where there is none.
+        others: (query, station, variable), NaN where there is none.
+        offset: East and north from the place to each station, (query, station, 2), km.
+        clock: (query, 2), as `Record`'s.
+    """
+
+    readings: Float[Tensor, "query station lag"]
+    others: Float[Tensor, "query station other"]
+    offset: Float[Tensor, "query station 2"]
+    clock: Float[Tensor, "query 2"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a place breathed.
+
+    Attributes:
+        value: (query), ug m-3.
+        scale: Scale of the error, (query), ug m-3: the mean absolute error if it was trained so.
+        interpolated: Inverse distance with the trained exponent, uncorrected, (query), ug m-3.
+    """
+
+    value: Float[Tensor, " query"]
+    scale: Float[Tensor, " query"]
+    interpolated: Float[Tensor, " query"]
+
+
+def offsets(
+    points: Float[Tensor, "*query 2"], stations: Float[Tensor, "*query station 2"]
+) -> Float[Tensor, "*query station 2"]:
+    """East and north in km from each point to its stations, on the plane that touches midway."""
+    here = points[..., None, :]
+    north = torch.deg2rad(stations[..., 0] - here[..., 0])
+    turned = (stations[..., 1] - here[..., 1] + 180) % 360 - 180  # the short way round
+    middle = torch.deg2rad((stations[..., 0] + here[..., 0]) / 2)
+    east = torch.deg2rad(turned) * middle.cos()
+    return EARTH_RADIUS_KM * torch.stack((east, north), -1)
+
+
+def around(
+    record: Record,
+    times: Int[Tensor, " query"],
+    stations: Int[Tensor, "query station"],
+    points: Float[Tensor, "query 2"],
+    lags: Sequence[int],
+) -> Around:
+    """What the record knows around points: the named stations at lags of the named times.
+
+    Beyond the record's ends nothing was measured.
+    """
+    steps = times[:, None] + torch.tensor(lags, device=times.device)  # (query, lag)
+    inside = (steps >= 0) & (steps < len(record.readings))
+    steps = steps.clamp(0, len(record.readings) - 1)
+    readings = record.readings[steps[:, None], stations[..., None]]
+    readings = torch.where(inside[:, None], readings, torch.nan)
+    return Around(
+        readings,
+        record.others[times[:, None], stations],
+        offsets(points, record.places[stations]).to(record.readings.dtype),
+        record.clock[times],
+    )
+
+
+def nearest(
+    points: Float[Tensor, "point 2"],
+    stations: Float[Tensor, "station 2"],
+    count: int,
+    *,
+    themselves: bool = False,
+) -> Int[Tensor, "point near"]:
+    """The `count` nearest stations of each point, or all if there are fewer.
+
+    Args:
+        points: Latitude and longitude, degrees.
+        stations: The same.
+        count: How many.
+        themselves: Whether the points are the stations, each of which is then left out.
+    """
+    available = len(stations) - themselves
+    if available < 1:
+        raise ValueError("there is no station to look at")
+    found = []
+    for start in range(0, len(points), POINTS_AT_ONCE):
+        distance = chord(points[start : start + POINTS_AT_ONCE], stations)
+        if themselves:
+            own = torch.arange(len(distance), device=distance.device)
+            distance[own, own + start] = 3.0  # longer than any chord
+        found.append(distance.topk(min(count, available), largest=False).indices)
+    return torch.cat(found)
+
+
+class Attention(nn.Module):
+    """Queries look at a set; members that say nothing are not looked at.
+
+    Args:
+        width: Of the vectors.
+        heads: Number of heads.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self,
+        asking: Float[Tensor, "b q width"],
+        told: Float[Tensor, "b n width"],
+        speaks: Bool[Tensor, "b n"],
+    ) -> Float[Tensor, "b q width"]:
+        """What each query takes from the set."""
+        query = self.query(asking).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in self.key_value(told).chunk(2, -1)
+        )
+        score = query @ key.mT * query.shape[-1] ** -0.5  # (b, head, q, n)
+        weight = score.masked_fill(~speaks[:, None, None], SILENT).softmax(-1)
+        taken: Tensor = self.out((weight @ value).transpose(1, 2).flatten(-2))
+        return taken
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward layer, each a residual after normalisation."""
+
+    def __init__(self, config: ReanalysisConfig) -> None:
+        super().__init__()
+        self.before, self.between = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.attention = Attention(config.width, config.heads)
+        self.forward_ = nn.Sequential(
+            nn.Linear(config.width, config.inner),
+            nn.GELU(),
+            nn.Linear(config.inner, config.width),
+        )
+
+    def forward(
+        self,
+        x: Float[Tensor, "b n width"],
+        speaks: Bool[Tensor, "b n"],
+        asking: int | None = None,
+    ) -> Float[Tensor, "b q width"]:
+        """The set after a look at itself; only its first `asking` members if that is given."""
+        normal = self.before(x)
+        x = x[:, :asking] + self.attention(normal[:, :asking], normal, speaks)
+        mixed: Tensor = x + self.forward_(self.between(x))
+        return mixed
+
+
+class Reanalysis(nn.Module):
+    """Set attention over stations, as a correction of inverse distance.
+
+    Args:
+        config: Its shape.
+    """
+
+    other_mean: Tensor
+    other_std: Tensor
+
+    def __init__(self, config: ReanalysisConfig) -> None:
+        super().__init__()
+        self.config = config
+        lags, others = len(config.lags), len(config.others)
+        self.token = nn.Sequential(
+            nn.Linear(2 * lags + 2 * others + 4, config.width),
+            nn.GELU(),
+            nn.Linear(config.width, config.width),
+        )
+        self.place = nn.Sequential(
+            nn.Linear(8, config.width), nn.GELU(), nn.Linear(config.width, config.width)
+        )
+        self.blocks = nn.ModuleList((Block(config), Block(config)))
+        self.weight = nn.Linear(config.width, 1)
+        self.head = nn.Linear(config.width, 2)
+        self.raw_exponent = nn.Parameter(torch.tensor(config.exponent).expm1().log())
+        for layer in (self.weight, self.head):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            self.head.bias[1] = -1.5  # an error of a fifth, to begin with
+        # What the other variables are on average and how they vary; set before training.
+        self.register_buffer("other_mean", torch.zeros(others))
+        self.register_buffer("other_std", torch.ones(others))
+
+    def forward(self, known: Around) -> Estimate:
+        """Value and error scale at each place.
+
+        A place where no station has any reading gets NaN.
+        """
+        heard = known.readings.isfinite()
+        logs = known.readings.clamp(min=FLOOR).log()
+        value, present = self._current(logs, heard)  # (b, n) each
+        speaks = heard.any(-1)
+        distance = known.offset.norm(dim=-1).clamp(min=NEAREST_KM) / self.config.spacing
+        exponent = nn.functional.softplus(self.raw_exponent)
+        score = -exponent * distance.log() + torch.where(present, 0.0, SILENT)
+        score = score.masked_fill(~speaks, 4 * SILENT)
+        base = _mean(value, score)  # (b), log ug m-3
+
+        # Readings relative to what inverse distance says: a network near 20 and one near 200 ug m-3
+        # then look alike.
+        relative = torch.where(heard, logs - base[:, None, None], 0)
+        tokens = self._tokens(relative, heard, known, distance)
+        asking = self._asking(base, relative[..., self.config.centre], present, distance, known)
+        x = torch.cat((self.place(asking)[:, None], tokens), 1)
+        talks = nn.functional.pad(speaks, (1, 0), value=True)
+        x = self.blocks[0](x, talks)
+        corrected = _mean(value, score + self.weight(x[:, 1:])[..., 0])
+        last: Tensor = self.blocks[1](x, talks, 1)[:, 0]
+        shift, log_scale = self.head(last).unbind(-1)
+        answer = (corrected + shift).exp()
+        scale = (log_scale.clamp(-8, 4)).exp() * (answer.detach() + 5)
+        deaf = ~speaks.any(-1)
+        return Estimate(
+            answer.masked_fill(deaf, torch.nan),
+            scale.masked_fill(deaf, torch.nan),
+            base.exp().masked_fill(deaf, torch.nan),
+        )
+
+    def _current(self, logs: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Log reading at the hour, or the nearest in time; and whether it is of the hour."""
+        away = torch.tensor([abs(lag) for lag in self.config.lags], device=logs.device)
+        order = torch.where(heard, away, 10**6).argmin(-1, keepdim=True)
+        value = torch.where(heard, logs, 0).gather(-1, order)[..., 0]
+        return value, heard[..., self.config.centre]
+
+    def _tokens(self, relative: Tensor, heard: Tensor, known: Around, distance: Tensor) -> Tensor:
+        measured = known.others.isfinite()
+        normal = (known.others - self.other_mean) / self.other_std
+        normal = torch.where(measured, normal.clamp(-6, 6), 0)
+        where = torch.cat(
+            (known.offset / self.config.spacing, distance[..., None], distance[..., None].log()), -1
+        )
+        flags = (heard.to(normal), measured.to(normal))
+        token: Tensor = self.token(torch.cat((relative, flags[0], normal, flags[1], where), -1))
+        return token
+
+    def _asking(
+        self, base: Tensor, relative: Tensor, present: Tensor, distance: Tensor, known: Around
+    ) -> Tensor:
+        """What the place itself knows: the time, the level, its spread, and how far all is."""
+        count = present.sum(-1).clamp(min=1)
+        mean = (relative * present).sum(-1) / count
+        spread = ((relative - mean[:, None]) ** 2 * present).sum(-1) / count
+        turn = 2 * torch.pi * known.clock
+        hour = turn[:, :1] * (self.config.clock > 0)
+        return torch.cat(
+            (
+                hour.sin(),
+                hour.cos(),
+                turn[:, 1:].sin(),
+                turn[:, 1:].cos(),
+                torch.stack((base - 4, mean, (spread + 1e-6).sqrt(), distance.amin(-1).log()), -1),
+            ),
+            -1,
+        )
+
+
+def _mean(logs: Tensor, score: Tensor) -> Tensor:
+    """Logarithm of the weighted mean of concentrations, (b)."""
+    return torch.logsumexp(logs + score.log_softmax(-1), -1)

@@ -1,0 +1,100 @@
+"""Station data as the reanalysis network wants them: a `Record` on a whole axis of time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.models.reanalysis import Estimate, Reanalysis, Record, around
+
+# Concentrations span a hundredfold: their logarithm is what varies evenly.
+LOGARITHMIC = ("pm10", "so2", "no2", "co", "o3")
+OTHERS = (*LOGARITHMIC, "t2m", "sp", "d2m", "u10", "v10")
+STEPS = {"hour": np.timedelta64(1, "h"), "day": np.timedelta64(1, "D")}
+DAY = np.timedelta64(24 * 3600 * 10**9, "ns")
+YEAR_DAYS = 365.25
+PLACES_AT_ONCE = 4096
+
+
+def whole_axis(dataset: xr.Dataset) -> xr.Dataset:
+    """A station dataset with every hour, or day, from its first to its last; NaN where new."""
+    times = dataset["valid_time"].values.astype("datetime64[ns]")
+    step = STEPS[dataset.attrs["period"]].astype("timedelta64[ns]")
+    axis = np.arange(times[0], times[-1] + step, step)
+    return dataset if axis.size == times.size else dataset.reindex(valid_time=axis)
+
+
+def record_of(dataset: xr.Dataset, others: Sequence[str]) -> Record:
+    """The record of a station dataset whose axis of time is whole.
+
+    A variable that the network knows and the dataset lacks is a gap in every hour.
+    """
+    shape = dataset["pm2p5"].shape
+    planes = np.full((*shape, len(others)), np.nan, dtype=np.float32)
+    for i, name in enumerate(others):
+        if name in dataset and dataset[name].dims == dataset["pm2p5"].dims:
+            values = dataset[name].values.astype(np.float32)
+            planes[..., i] = np.log1p(np.maximum(values, 0)) if name in LOGARITHMIC else values
+    places = np.stack([dataset["latitude"].values, dataset["longitude"].values], 1)
+    return Record(
+        torch.from_numpy(dataset["pm2p5"].values.astype(np.float32)),
+        torch.from_numpy(planes),
+        torch.from_numpy(clock_of(dataset)),
+        torch.from_numpy(places.astype(np.float64)),
+    )
+
+
+def clock_of(dataset: xr.Dataset) -> NDArray[np.float32]:
+    """Local hour of the day and day of the year, each as a share of its whole, (time, 2)."""
+    shift = np.timedelta64(round(float(dataset.attrs["utc_offset_hours"]) * 3600), "s")
+    local = dataset["valid_time"].values.astype("datetime64[ns]") + shift
+    midnight = local.astype("datetime64[D]")
+    hour = (local - midnight) / DAY
+    year = (midnight - midnight.astype("datetime64[Y]")) / DAY / YEAR_DAYS
+    return np.stack([hour, year], 1).astype(np.float32)
+
+
+def estimate(
+    network: Reanalysis,
+    record: Record,
+    times: Tensor,
+    near: Tensor,
+    points: Tensor,
+) -> Estimate:
+    """Value and scale for every pair of a time and a point, (time × point), times outermost.
+
+    Args:
+        network: In evaluation mode.
+        record: What is known.
+        times: Positions along its time, (time).
+        near: Stations that each point looks at, (point, near).
+        points: Latitude and longitude, (point, 2).
+    """
+    count = len(points)
+    every = torch.arange(len(times) * count, device=times.device)
+    parts = []
+    for some in torch.split(every, PLACES_AT_ONCE):
+        place = some % count
+        known = around(
+            record, times[some // count], near[place], points[place], network.config.lags
+        )
+        parts.append(network(known))
+    return Estimate(
+        torch.cat([part.value for part in parts]),
+        torch.cat([part.scale for part in parts]),
+        torch.cat([part.interpolated for part in parts]),
+    )
+
+
+def stations_of(record: Record, kept: Tensor) -> Record:
+    """The record of some of its stations."""
+    return replace(
+        record,
+        readings=record.readings[:, kept],
+        others=record.others[:, kept],
+        places=record.places[kept],
+    )

@@ -1,0 +1,125 @@
+"""Stations kept out of training in turn, and what the reanalysis network then says of them.
+
+A fold hides some stations: the network never learns from them, neither as a place to be told nor
+as a neighbour. Then each of them is told from all other stations, in hours after those learned
+from. Goes on where it stopped; one fold is in memory at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from engine.checkpoint import identity
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
+from engine.recipes.stationrecord import estimate, stations_of
+from engine.training.reanalysis import StationTraining, train
+
+Told = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a record in time, as positions; nothing lies in two of them, nor in the gaps.
+
+    Attributes:
+        train: End of what is learned from; it begins with the record.
+        calibrate: From where to where intervals are made to hold what they say.
+        test: From where scores count; to the record's end.
+    """
+
+    train: int
+    calibrate: tuple[int, int]
+    test: int
+
+    @classmethod
+    def of(cls, length: int, gap: int, shares: tuple[float, float] = (0.74, 0.8)) -> "Parts":
+        """Three parts with gaps between, the shares being where two of them end."""
+        first, second = (int(length * share) for share in shares)
+        return cls(first, (first + gap, second - gap), second)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What a fold says of the stations it hid; all (time, station), ug m-3.
+
+    Attributes:
+        stations: Which they are.
+        value: The reanalysis.
+        scale: Its error scale.
+    """
+
+    stations: tuple[int, ...]
+    value: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+def run_fold(
+    record: Record,
+    hidden: Sequence[int],
+    parts: Parts,
+    folder: Path,
+    *,
+    shape: ReanalysisConfig,
+    training: StationTraining,
+    progress: Told | None = None,
+) -> Hidden:
+    """Train without some stations and tell them; from disk where this was done before.
+
+    Values before the calibration part are NaN: nothing is claimed of hours learned from.
+    """
+    key = identity(record.readings)[:16]
+    name = f"{key} {sorted(hidden)} {parts} {shape} {training.text()}"
+    digest = identity(torch.tensor(list(name.encode())))[:24]
+    path = folder / f"{digest}.safetensors"
+    stations = tuple(hidden)
+    if not path.is_file():
+        found = _tell(record, stations, parts, folder / digest, shape, training, name, progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        save_file(found, part)
+        part.replace(path)
+    kept = load_file(path)
+    return Hidden(stations, kept["value"], kept["scale"])
+
+
+def _tell(
+    record: Record,
+    hidden: tuple[int, ...],
+    parts: Parts,
+    folder: Path,
+    shape: ReanalysisConfig,
+    training: StationTraining,
+    name: str,
+    progress: Told | None,
+) -> dict[str, NDArray[np.float32]]:
+    length, count = record.readings.shape
+    torch.manual_seed(training.seed)
+    network = Reanalysis(shape)
+    known = torch.tensor([s for s in range(count) if s not in hidden])
+    train(
+        training,
+        network,
+        stations_of(record, known),
+        0,
+        parts.train,
+        folder,
+        identity=name,
+        progress=progress,
+    )
+    network.eval()
+    near = nearest(record.places, record.places, shape.neighbours, themselves=True)
+    chosen = torch.tensor(hidden)
+    times = torch.cat((torch.arange(*parts.calibrate), torch.arange(parts.test, length)))
+    with torch.inference_mode():
+        found = estimate(network, record, times, near[chosen], record.places[chosen])
+    told = {}
+    for key, values in (("value", found.value), ("scale", found.scale)):
+        whole = np.full((length, len(hidden)), np.nan, dtype=np.float32)
+        whole[times.numpy()] = values.reshape(len(times), len(hidden)).numpy()
+        told[key] = whole
+    return told

@@ -1,0 +1,245 @@
+"""How the reanalysis network is trained: stations play at being hidden.
+
+In every step each example is a station and an hour whose reading is asked for; what is shown are
+some of the other stations. Whatever a network at work may lack is taken away now and then:
+stations, other variables, all hours but one. Needs torch and safetensors alone.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.knn import chord
+from engine.models.reanalysis import FLOOR, Around, Estimate, Reanalysis, Record, around
+from engine.training import state
+from engine.training.state import Counters
+
+FAR = 10.0  # farther than any chord of the unit sphere
+LEAST_SPREAD = 1e-6  # of a variable that hardly varies
+
+
+@dataclass(frozen=True)
+class StationTraining:
+    """Choices of one training run.
+
+    Attributes:
+        steps: Of the optimiser.
+        batch: Pairs of station and hour in a step.
+        learning_rate: Highest; it rises for a twentieth of the steps and falls along a cosine.
+        weight_decay: As AdamW has it.
+        clip: Largest norm of the gradient.
+        large_error: From here on, in ug m-3, an error counts linearly and no more squared.
+        relative: Weight of the squared error of logarithms beside that of concentrations.
+        scale: Weight of the error scale's likelihood.
+        most_hidden: Up to this share of the stations is hidden beside the one asked for.
+        bare: Share of the examples without any other variable.
+        lonely: Share of the examples that see no hour but the one asked for.
+        keep_every: Steps between states on disk.
+        seed: Of what is drawn.
+    """
+
+    steps: int = 1000
+    batch: int = 512
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    clip: float = 1.0
+    large_error: float = 60.0
+    relative: float = 0.2
+    scale: float = 0.1
+    most_hidden: float = 0.4
+    bare: float = 0.2
+    lonely: float = 0.1
+    keep_every: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ValueError: With the value and what to choose instead.
+        """
+        for name in ("steps", "batch", "keep_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
+        for name in ("most_hidden", "bare", "lonely"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; choose a share below 1")
+
+    def text(self) -> str:
+        """The same text for the same choices."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What may be asked for: hours and stations that have a reading.
+
+    Attributes:
+        times: Positions along the record's time.
+        stations: Positions along its stations.
+    """
+
+    times: Tensor
+    stations: Tensor
+
+
+def pairs_of(record: Record, first: int, last: int) -> Pairs:
+    """All pairs from time step `first` up to but not with `last`."""
+    found = record.readings[first:last].isfinite().nonzero()
+    return Pairs(found[:, 0] + first, found[:, 1])
+
+
+def learn_normal(network: Reanalysis, record: Record, first: int, last: int) -> None:
+    """Set mean and spread of the other variables from a part of the record."""
+    part = record.others[first:last].flatten(0, 1).double()
+    heard = part.isfinite()
+    count = heard.sum(0).clamp(min=1)
+    mean = torch.where(heard, part, 0).sum(0) / count
+    variance = torch.where(heard, (part - mean) ** 2, 0).sum(0) / count
+    network.other_mean.copy_(mean)
+    network.other_std.copy_(variance.sqrt().clamp(min=LEAST_SPREAD))
+
+
+def train(
+    config: StationTraining,
+    network: Reanalysis,
+    record: Record,
+    first: int,
+    last: int,
+    folder: Path,
+    *,
+    identity: str = "",
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Counters:
+    """Train, or go on training, in `folder`; ends with the last weights.
+
+    Stopped at any moment and called again with the same arguments it ends with the same weights
+    as if it had never been stopped.
+
+    Args:
+        config: How.
+        network: What; initialised by the caller, from the same seed each time.
+        record: Of the stations that may be known. A hidden station is not in it.
+        first: Time step from which readings may be seen.
+        last: Time step before which they end; nothing later is seen, not as a lag either.
+        folder: Holds the state.
+        identity: Text that names data and network; the state of another is refused.
+        progress: Told the share of the steps done.
+        cancelled: Looked at before each step.
+
+    Raises:
+        StorageError: If the state cannot be written, or belongs to another run.
+    """
+    learn_normal(network, record, first, last)
+    network.train()
+    seen = replace(
+        record,
+        readings=record.readings[first:last],
+        others=record.others[first:last],
+        clock=record.clock[first:last],
+    )
+    pairs = pairs_of(seen, 0, last - first)
+    if not len(pairs.times) or seen.readings.shape[1] < 2:
+        raise ValueError("there are not two stations with readings to learn from")
+    optimiser = torch.optim.AdamW(
+        network.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+    whole = f"{identity} {config.text()}"
+    found = state.read(folder, network, optimiser, whole)
+    counters = found[0] if found else Counters("whole")
+    distance = chord(seen.places, seen.places)
+    started, before = time.monotonic(), counters.seconds
+    while counters.step < config.steps:
+        if cancelled is not None and cancelled():
+            return counters
+        value = _step(config, network, optimiser, seen, pairs, distance, counters.step)
+        counters.step += 1
+        if counters.step % config.keep_every == 0 or counters.step == config.steps:
+            counters.seconds = before + time.monotonic() - started
+            counters.over = counters.step == config.steps
+            counters.curve.append({"stage": "whole", "step": counters.step, "loss": value})
+            state.write(folder, counters, network, {}, {}, optimiser, whole)
+        if progress is not None:
+            progress(counters.step / config.steps, f"step {counters.step}, loss {value:.4f}")
+    return counters
+
+
+def examples(
+    config: StationTraining,
+    record: Record,
+    pairs: Pairs,
+    distance: Tensor,
+    lags: tuple[int, ...],
+    neighbours: int,
+    generator: torch.Generator,
+) -> tuple[Around, Tensor]:
+    """A batch: what is shown, and the readings that are asked for, (batch), ug m-3."""
+    drawn = torch.randint(len(pairs.times), (config.batch,), generator=generator)
+    times, asked = pairs.times[drawn], pairs.stations[drawn]
+    count = record.readings.shape[1]
+    # The nearest of those that are not hidden; of hidden ones in the list nothing is told.
+    share = config.most_hidden * torch.rand(config.batch, 1, generator=generator)
+    hidden = torch.rand(config.batch, count, generator=generator) < share
+    hidden[torch.arange(config.batch), asked] = True
+    near = (distance[asked] + FAR * hidden).topk(min(neighbours, count - 1), largest=False).indices
+    shown = around(record, times, near, record.places[asked], lags)
+    silent = hidden.gather(1, near)[..., None]
+    bare = torch.rand(config.batch, 1, 1, generator=generator) < config.bare
+    lonely = torch.rand(config.batch, 1, 1, generator=generator) < config.lonely
+    elsewhen = torch.tensor([lag != 0 for lag in lags])
+    known = replace(
+        shown,
+        readings=shown.readings.masked_fill(silent | (lonely & elsewhen), torch.nan),
+        others=shown.others.masked_fill(silent | bare, torch.nan),
+    )
+    return known, record.readings[times, asked]
+
+
+def loss(config: StationTraining, found: Estimate, target: Tensor) -> Tensor:
+    """Squared error of concentrations and of logarithms, and the likelihood of the scale.
+
+    The scale is that of a Laplace distribution, whose tails suit errors that are mostly small; it
+    does not pull at the value.
+    """
+    told = found.value.isfinite()
+    value, target, scale = found.value[told], target[told], found.scale[told]
+    plain = nn.functional.huber_loss(value, target, delta=config.large_error) / 1000
+    ratio = (value.clamp(min=FLOOR).log() - target.clamp(min=FLOOR).log()) ** 2
+    away = (value.detach() - target).abs() / scale + scale.log()
+    return plain + config.relative * ratio.mean() + config.scale * away.mean()
+
+
+def _step(
+    config: StationTraining,
+    network: Reanalysis,
+    optimiser: torch.optim.AdamW,
+    record: Record,
+    pairs: Pairs,
+    distance: Tensor,
+    step: int,
+) -> float:
+    rise = min(1.0, (step + 1) / max(config.steps // 20, 1))
+    fall = (1 + math.cos(math.pi * step / config.steps)) / 2
+    for group in optimiser.param_groups:
+        group["lr"] = config.learning_rate * rise * fall
+    generator = torch.Generator().manual_seed(config.seed * 10_000_019 + step)
+    shape = network.config
+    known, target = examples(
+        config, record, pairs, distance, shape.lags, shape.neighbours, generator
+    )
+    value = loss(config, network(known), target)
+    optimiser.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]  # torch's own
+    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+    optimiser.step()
+    return float(value.detach())
