@@ -6,11 +6,8 @@ Everything on the page but the paper's numbers is computed here, from the data, 
 
 import datetime as dt
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +63,7 @@ def measure(source: Path = WUSTL, progress: Progress | None = None) -> dict[str,
             where=str(source),
             remedy="Put the file there, or name it as argument",
         )
-    with _library_of_its_own():
+    with ablation.own_library():
         library.import_files("grid", [source], "wustl", train_end=dt.date(2014, 12, 31))
         questions = {
             "months": MONTHS,
@@ -79,20 +76,6 @@ def measure(source: Path = WUSTL, progress: Progress | None = None) -> dict[str,
             name: ask(question, part(progress, i / len(questions), (i + 1) / len(questions)))
             for i, (name, question) in enumerate(questions.items())
         }
-
-
-@contextmanager
-def _library_of_its_own() -> Iterator[None]:
-    before = os.environ.get("AIRLENS_HOME")
-    with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
-        os.environ["AIRLENS_HOME"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["AIRLENS_HOME"]
-            else:
-                os.environ["AIRLENS_HOME"] = before
 
 
 def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> str:
@@ -262,10 +245,11 @@ def _ablation(short: Mapping[str, Any]) -> list[str]:
         "## Switches, at equal small budget",
         "",
         f"Small preset, {about['steps']} steps of {about['batch']} crops of {about['crop']} coarse "
-        f"cells on {about['days_to_learn_from']} demo days, judged on "
-        f"{about['days_to_judge_by']} days of two other worlds (`python -m engine.ablation`). "
-        "Minutes each, not the paper's hours: this shows what helps early. The two seeds of the "
-        "first kind show how much is chance. Before training the bilinear map has "
+        f"cells on {about['maps_to_learn_from']} monthly maps of WUSTL (1998–2014), judged on the "
+        f"{about['maps_to_judge_by']} of 2015–2016 over all of East Asia "
+        "(`make ablation-airstfm`). Minutes each, not the paper's hours: this shows what helps "
+        "early. The two seeds of the first kind show how much is chance. Before training the "
+        "bilinear map has "
         f"{start['bilinear']:.3f} and the regression {start['regression']:.3f}.",
         "",
         "| row | RMSE | parameters |",

@@ -55,12 +55,12 @@ class World:
 
 # All seasons twice, under other weather each time; none of the shipped windows' seed.
 TRAINING = tuple(
-    World(seed, dt.date(2009 + i % 5, month, 3), 20)
+    World(seed, dt.date(2009 + i % 5, month, 3), 14)
     for i, (seed, month) in enumerate(
         zip(range(7001, 7009), (1, 7, 4, 10, 12, 6, 2, 8), strict=True)
     )
 )
-VALIDATION = (World(7101, dt.date(2008, 1, 10), 6), World(7102, dt.date(2008, 7, 10), 6))
+VALIDATION = (World(7101, dt.date(2008, 1, 10), 4), World(7102, dt.date(2008, 7, 10), 4))
 TEST = (
     World(7201, dt.date(2007, 1, 15), 15),
     World(7202, dt.date(2007, 4, 15), 15),
@@ -72,7 +72,7 @@ TEST = (
 # on the validation worlds, from 0.01 to 3.
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
-CONFIG = replace(training_config("small", 700, 0), check_every=175, flow_frozen=250)
+CONFIG = replace(training_config("small", 600, 0), check_every=150, flow_frozen=200)
 WORDS = (
     "AirLens demo world, simulated (engine.twin), seeds "
     f"{TRAINING[0].seed} to {TRAINING[-1].seed}; SYNTHETIC, not measured"

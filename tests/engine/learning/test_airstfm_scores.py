@@ -74,8 +74,8 @@ def test_the_page_holds_the_numbers_it_was_given(answers):
     found = {part: dict.fromkeys(models, fake) for part in
              ("months", "stopping", "later", "days", "days_later")}  # fmt: skip
     short = {
-        "about": {"steps": 3, "batch": 2, "crop": 4, "days_to_learn_from": 5,
-                  "days_to_judge_by": 6, "base_rmse": {"bilinear": 9.5, "regression": 1.25}},
+        "about": {"steps": 3, "batch": 2, "crop": 4, "maps_to_learn_from": 5,
+                  "maps_to_judge_by": 6, "base_rmse": {"bilinear": 9.5, "regression": 1.25}},
         "rows": {"ours": {"rmse": 1.125, "parameters": 12345}},
     }  # fmt: skip
     text = airstfm_page.page(found, short, "PAPER")
