@@ -76,6 +76,8 @@ def predict_command(
             f"{result.attrs['training_end']}; do not judge {model} by it.",
             err=True,
         )
+    if "model_note" in result.attrs:
+        typer.echo(f"airlens: {result.attrs['model_note']}", err=True)
     typer.echo(f"Wrote {out}: {sentence(result)}")
 
 
