@@ -99,6 +99,7 @@ def prepare(
     validate_end: dt.date | None = None,
     phases: int = 1,
     regress: bool = True,
+    fraction: float = 1.0,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Lessons:
@@ -114,6 +115,7 @@ def prepare(
         validate_end: Last local date to validate on; None: half of what follows the training.
         phases: How many corners to count blocks from, 1 to 8.
         regress: Whether to learn the regression; without, the base is the bilinear map.
+        fraction: Share of the training part to learn from, counted from its start.
         progress: Told while preparing.
         cancelled: Looked at while preparing.
 
@@ -123,6 +125,7 @@ def prepare(
     """
     dates = days.local_dates(dataset)
     first, second = _parts(dates, about, train_end, validate_end)
+    first = first[: max(1, round(fraction * first.size))]
     values = dataset.sizes["latitude"] * dataset.sizes["longitude"] * (first.size + second.size)
     if values > 2 * MOST_VALUES:
         raise RequestError(

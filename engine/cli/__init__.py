@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from engine.cli.comparing import compare_command
 from engine.cli.demo import demo_app
 from engine.cli.evaluating import evaluate_command
 from engine.cli.importing import datasets_command, import_command
@@ -39,6 +40,7 @@ app.command("datasets")(datasets_command)
 app.command("predict")(predict_command)
 app.command("evaluate")(evaluate_command)
 app.command("train")(train_command)
+app.command("compare")(compare_command)
 app.command("serve")(serve_command)
 app.add_typer(demo_app, name="demo")
 

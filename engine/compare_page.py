@@ -1,0 +1,285 @@
+"""A comparison as a page: table, pictures, and the paper's own table beside.
+
+Everything on the page but the paper's numbers comes from the record of `engine.compare_runs`.
+"""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bench import networks as bench
+from engine.catalogue import MODELS
+from engine.compare_charts import Axis, Line, chart, sheet
+from engine.compare_runs import ALL, PICTURES, RECORD
+from engine.models.networks import NETWORKS
+
+PAGE, SPEED = "comparison.md", "speed.json"
+Record = Mapping[str, Any]
+
+# Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: RMSE / MAE / MAPE with
+# 100, 80 and 40 % of the training part; parameters in millions; hours of training.
+PAPER = (
+    ("MEAN", "24.710 / 16.227 / 1.025", "the same", "the same", "", ""),
+    ("HA", "5.039 / 1.942 / 0.534", "6.760 / 2.049 / 0.592", "6.479 / 1.999 / 0.546", "", ""),
+    (
+        "Urban-FM", "4.808 / 2.021 / 0.573", "5.970 / 3.536 / 0.237", "9.520 / 5.877 / 0.438",
+        "6.42", "12:52",
+    ),
+    (
+        "EDVR", "1.386 / 0.737 / 0.061", "1.403 / 0.741 / 0.064", "1.991 / 1.032 / 0.126",
+        "3.03", "10:41",
+    ),
+    (
+        "BasicVSR", "1.281 / 0.638 / 0.055", "1.306 / 0.631 / 0.047", "1.331 / 0.667 / 0.069",
+        "4.22", "30:06",
+    ),
+    (
+        "IconVSR", "1.204 / 0.602 / 0.039", "1.246 / 0.616 / 0.051", "1.313 / 0.651 / 0.070",
+        "6.2", "43:21",
+    ),
+    (
+        "BasicVSR++", "1.235 / 0.621 / 0.055", "1.226 / 0.597 / 0.046", "1.298 / 0.645 / 0.059",
+        "7.47", "35:50",
+    ),
+    (
+        "MANA", "1.711 / 1.191 / 0.111", "1.896 / 1.599 / 0.184", "4.589 / 1.885 / 0.428",
+        "82.03", "8:50",
+    ),
+    (
+        "AirSTFM", "1.173 / 0.584 / 0.036", "1.200 / 0.585 / 0.044", "1.248 / 0.621 / 0.052",
+        "4.64", "20:06",
+    ),
+)  # fmt: skip
+
+
+def publish(record: Record, folder: Path, *, speed: Mapping[str, Any] | None = None) -> Path:
+    """Write the page and its pictures into the folder; the page's path.
+
+    Args:
+        record: Of the comparison.
+        folder: Where its record is.
+        speed: Measurements of the networks; None: those kept in the folder, or measured now.
+    """
+    names = [n for n in ALL if any(run["model"] == n for run in record["runs"].values())]
+    timed = speed if speed is not None else _speed(record, names, folder)
+    charts = _charts(record, names)
+    for name, text in charts.items():
+        (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    sheets = _sheets(names, folder)
+    lines = [*_head(record), *_main_table(record, names, timed), *_shares(record, names)]
+    lines += _pictures(record, list(charts), sheets)
+    path = folder / PAGE
+    path.write_text("\n".join([*lines, *_paper()]) + "\n", encoding="utf-8")
+    return path
+
+
+def _speed(record: Record, names: Sequence[str], folder: Path) -> dict[str, Any]:
+    """One 800 × 720 day of each network, kept beside the record."""
+    path = folder / SPEED
+    known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    for name in names:
+        if name in NETWORKS and name not in known:
+            known[name] = bench.measured(name, record["fixed"]["preset"], record["threads"])
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return known
+
+
+def _head(record: Record) -> list[str]:
+    fixed, tested = record["fixed"], record["tested"]
+    budget = f"{fixed['steps']} steps" if fixed["steps"] else f"{fixed['minutes']:g} minutes"
+    seeds = record["plan"]["seeds"]
+    what = "**SYNTHETIC data.** " if record["synthetic"] else ""
+    shape = record["shape"]
+    return [
+        f"# All super-resolution systems under one budget: {fixed['data']}",
+        "",
+        f"{what}Data: {record['data']} ({record['licence']}), {shape['latitude']} × "
+        f"{shape['longitude']} fine cells, one map a {record['period']}. Coarse maps are block "
+        "means of 8 × 8 fine cells: *synthetic degradation*. Scored on the dates from "
+        f"{tested[0]} to {tested[1]}, from which nothing learned and by which nothing was stopped.",
+        "",
+        f"Every network: preset `{fixed['preset']}`, **{budget}**, batch {fixed['batch']}, crops "
+        f"of {fixed['crop']} coarse cells, Charbonnier loss over valid cells, the same data in the "
+        f"same order, the same early stopping, seed{'s' if len(seeds) > 1 else ''} "
+        f"{', '.join(map(str, seeds))}; {record['threads']} CPU thread(s) of a machine that did "
+        "other things too, so that seconds are rough. All start from the map that they give "
+        "without learning: their bilinear map, Urban-FM the block's value. None sees the past of "
+        "the place; HA and the ratios are nothing but that.",
+        "",
+    ]
+
+
+def _main_table(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
+    share = max(run["fraction"] for run in record["runs"].values())
+    lines = [
+        f"## With {share:.0%} of the training part",
+        "",
+        "“Exact” is the same map moved to the nearest one whose block means are the coarse map's: "
+        "one line of algebra, which cannot make the squared error larger.",
+        "",
+        "| system | RMSE | RMSE exact | MAE | MAE exact | MAPE | MAPE exact | RMSE, MAE, MAPE "
+        "paper-like | parameters | s per 800 × 720 map | peak MB | training s |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    ranked = sorted(names, key=lambda n: _score(record, n, share, "exact_means", "rmse"))
+    for name in ranked:
+        runs = _runs(record, name, share)
+        cells = [
+            _spread([run[kind][metric] for run in runs])
+            for metric in ("rmse", "mae", "mape")
+            for kind in ("as_it_is", "exact_means")
+        ]
+        paper = ", ".join(
+            f"{statistics.mean(run['as_it_is'][m] for run in runs):.3f}"
+            for m in ("paper_rmse", "paper_mae", "paper_mape")
+        )
+        own = timed.get(name, {})
+        seconds = f"{own['processor_seconds']:.1f}" if own else "–"
+        lines.append(
+            f"| {MODELS[name].title} (`{name}`) | {' | '.join(cells)} | {paper} | "
+            f"{runs[0]['parameters']:,} | {seconds} | {own.get('peak_megabytes', '–')} | "
+            f"{statistics.mean(run['training_seconds'] for run in runs):.0f} |"
+        )
+    return [
+        *lines,
+        "",
+        "Sorted by RMSE with exact block means. RMSE and MAE in µg/m³, MAPE a fraction with a "
+        "denominator of at least 1 µg/m³, over valid cells; “paper-like” over all cells with no "
+        "data as 0. Seconds are processor seconds, memory that of the whole process.",
+        "",
+    ]
+
+
+def _shares(record: Record, names: Sequence[str]) -> list[str]:
+    shares = sorted({run["fraction"] for run in record["runs"].values()}, reverse=True)
+    if len(shares) < 2:
+        return []
+    heads = " | ".join(f"{s:.0%} | {s:.0%} exact" for s in shares)
+    lines = [
+        "## With less to learn from",
+        "",
+        "RMSE with the first part of the training dates alone.",
+        "",
+        f"| system | {heads} |",
+        f"|---|{'--:|' * 2 * len(shares)}",
+    ]
+    for name in names:
+        cells = []
+        for share in shares:
+            runs = _runs(record, name, share)
+            for kind in ("as_it_is", "exact_means"):
+                cells.append(_spread([run[kind]["rmse"] for run in runs]) if runs else "–")
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _charts(record: Record, names: Sequence[str]) -> dict[str, str]:
+    share = max(run["fraction"] for run in record["runs"].values())
+    firsts = {n: _runs(record, n, share)[0] for n in names if _runs(record, n, share)}
+    learned = {n: run for n, run in firsts.items() if run["curve"]}
+    convergence = [
+        Line(n, [c[0] for c in run["curve"]], [c[1] for c in run["curve"]])
+        for n, run in learned.items()
+    ]
+    size = [
+        Line(n, [run["parameters"]], [run["exact_means"]["rmse"]], dots=True)
+        for n, run in learned.items()
+    ]
+    some = next(iter(firsts.values()))
+    spectra = [Line("target", some["wavelength"], some["target"])]
+    spectra += [Line(n, run["wavelength"], run["spectrum"]) for n, run in firsts.items()]
+    return {
+        "convergence": chart(
+            "Validation RMSE while training", Axis("step"), Axis("RMSE, µg/m³"), convergence
+        ),
+        "parameters": chart(
+            "Parameters against error",
+            Axis("parameters", logarithmic=True),
+            Axis("RMSE with exact block means, µg/m³"),
+            size,
+        ),
+        "spectra": chart(
+            "Radial power spectra, mean over the test dates",
+            Axis("wavelength, km", logarithmic=True, reverse=True),
+            Axis("power, (µg/m³)² km²", logarithmic=True),
+            spectra,
+        ),
+    }
+
+
+def _sheets(names: Sequence[str], folder: Path) -> list[str]:
+    """Maps, errors of the winter day, and mean errors, as PNG."""
+    place = folder / PICTURES
+    known = ["target", *(n for n in names if (place / f"{n}.npy").is_file())]
+    if not (place / "target.npy").is_file():
+        return []
+    maps = {n: _map(place / f"{n}.npy") for n in known}
+    target = maps["target"]
+    high = float(np.ceil(np.nanpercentile(target, 99) / 10) * 10)
+    sheet(folder / "maps.png", maps, high=max(high, 1.0))
+    errors = {n: np.abs(values - target) for n, values in maps.items() if n != "target"}
+    most = float(np.ceil(np.nanpercentile(np.stack(list(errors.values())), 99)))
+    sheet(folder / "errors.png", errors, high=max(most, 1.0), heat=True)
+    means = {n: _map(place / f"{n}-error.npy") for n in known if n != "target"}
+    most = float(np.ceil(np.nanpercentile(np.stack(list(means.values())), 99)))
+    sheet(folder / "mean-errors.png", means, high=max(most, 1.0), heat=True)
+    return ["maps", "errors", "mean-errors"]
+
+
+def _pictures(record: Record, charts: Sequence[str], sheets: Sequence[str]) -> list[str]:
+    said = {
+        "maps": f"Predictions for {record.get('winter', 'a winter date')}, the target first.",
+        "errors": "Absolute error on that date.",
+        "mean-errors": "Absolute error of each cell, mean over the test dates.",
+    }
+    lines = ["## Pictures", ""]
+    for name in sheets:
+        lines += [said[name], "", f"![{said[name]}]({name}.png)", ""]
+    for name in charts:
+        lines += [f"![{name}]({name}.svg)", ""]
+    return lines
+
+
+def _paper() -> list[str]:
+    return [
+        "## The paper's own table",
+        "",
+        "Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: **theirs, "
+        "not ours**, on daily 1 km maps of the Yangtze River Delta, networks of paper size after "
+        "hours of training, probably scored over all cells with no data as 0. RMSE / MAE / MAPE. "
+        "MANA's 82 million are mostly 81 million constant distances, which we compute.",
+        "",
+        "| system | 100 % | 80 % | 40 % | parameters, M | training, h:min |",
+        "|---|---|---|---|--:|--:|",
+        *(f"| {' | '.join(row)} |" for row in PAPER),
+    ]
+
+
+def _runs(record: Record, name: str, share: float) -> list[Mapping[str, Any]]:
+    return [r for r in record["runs"].values() if r["model"] == name and r["fraction"] == share]
+
+
+def _score(record: Record, name: str, share: float, kind: str, metric: str) -> float:
+    runs = _runs(record, name, share)
+    return statistics.mean(r[kind][metric] for r in runs) if runs else float("inf")
+
+
+def _spread(values: Sequence[float]) -> str:
+    """The mean, and the standard deviation where there are several."""
+    text = f"{statistics.mean(values):.3f}"
+    return f"{text} ± {statistics.stdev(values):.3f}" if len(values) > 1 else text
+
+
+def _map(path: Path) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = np.load(path, allow_pickle=False).astype(np.float32)
+    return values
+
+
+def reread(folder: Path) -> Path:
+    """Write the page of a comparison anew, from its record."""
+    return publish(json.loads((folder / RECORD).read_text(encoding="utf-8")), folder)

@@ -1,0 +1,387 @@
+"""All super-resolution systems on one dataset under one budget: train, score, keep, go on.
+
+Every network has the same number of steps (or of minutes), the same frames and crops in the same
+order, the same loss over the same cells and the same early stopping; each starts from the map that
+it would give without learning. A system is scored on dates that nothing learned from or was
+stopped by, as it is and with its block means made exact.
+"""
+
+import datetime as dt
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine import catalogue, learner, lessons, library
+from engine.catalogue import Model
+from engine.data import days
+from engine.errors import RequestError, StorageError
+from engine.inference import Request, Run, open_run
+from engine.lessons import Lessons
+from engine.models.masking import conserve
+from engine.models.networks import NETWORKS
+from engine.progress import Progress, Stop, part, report
+from engine.recipes.superresolution import Learned
+from engine.schema import grid_of
+from engine.task import Need, Task
+from engine.training.config import TrainingConfig
+from engine.verify.metrics import Sums, metrics, sums
+from engine.verify.spectra import cell_km, spectrum
+
+# Systems that learn nothing, or maps of the past alone; then the networks.
+CLASSICAL = ("copy", "bilinear", "bicubic", "ha", "ha-monthly", "bicubic-ratio")
+ALL = (*CLASSICAL, *(name for name in NETWORKS if name != "airstfm"), "airstfm")
+METRICS = ("rmse", "mae", "mape", "bias", "r", "paper_rmse", "paper_mae", "paper_mape")
+RECORD, PICTURES = "runs.json", "pictures"
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, and how.
+
+    Attributes:
+        data: Name in the library.
+        models: Names in the catalogue.
+        steps: Budget of each training, in steps; or
+        minutes: in minutes, from which steps follow by the measured time of a step.
+        fractions: Shares of the training part, 0 to 1.
+        seeds: Of weights and data order.
+        preset: Size of the networks.
+        train_end: Last local date to learn from; None: the dataset's own.
+        validate_end: Last local date to stop by; None: half of what follows.
+        batch: Crops in a step.
+        crop: Side of a crop in coarse cells.
+        checks: Validations in a training.
+    """
+
+    data: str
+    models: tuple[str, ...] = ALL
+    steps: int | None = None
+    minutes: float | None = None
+    fractions: tuple[float, ...] = (1.0, 0.8, 0.4)
+    seeds: tuple[int, ...] = (0,)
+    preset: Literal["small", "paper"] = "small"
+    train_end: dt.date | None = None
+    validate_end: dt.date | None = None
+    batch: int = 2
+    crop: int = 12
+    checks: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            RequestError: With what may be chosen.
+        """
+        unknown = [name for name in self.models if name not in ALL]
+        if unknown or not self.models:
+            raise RequestError(
+                f"{', '.join(unknown) or 'no model'} cannot be compared here",
+                remedy=f"Choose all, or some of {', '.join(ALL)}",
+            )
+        if (self.steps is None) == (self.minutes is None):
+            raise RequestError("the budget is in steps or in minutes", remedy="Give one of them")
+        if not all(0 < share <= 1 for share in self.fractions) or not self.fractions:
+            raise RequestError("a share of the training part is more than 0 and at most 100 %")
+
+    def config(self, steps: int, seed: int) -> TrainingConfig:
+        """How every network is trained."""
+        return TrainingConfig(
+            steps=steps,
+            pretext_steps=0,
+            batch=self.batch,
+            crop=self.crop,
+            learning_rate=1e-3,
+            warm_up=max(1, steps // 20),
+            flow_frozen=steps // 6,
+            average=0.97,
+            loss="charbonnier",
+            check_every=max(1, steps // self.checks),
+            patience=3,
+            seed=seed,
+        )
+
+
+@dataclass
+class Tally:
+    """What is added up over the test dates."""
+
+    plain: Sums = field(default_factory=Sums)
+    exact: Sums = field(default_factory=Sums)
+    seconds: float = 0.0
+    spectrum: NDArray[np.float64] | None = None
+    target: NDArray[np.float64] | None = None
+    wavelength: NDArray[np.float64] | None = None
+    absolute: NDArray[np.float64] | None = None
+    dates: int = 0
+
+
+def compare(
+    plan: Plan,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> dict[str, Any]:
+    """Run what is not in the folder's record yet; the record is whole after each run.
+
+    Returns:
+        The record: `plan`, `data`, and `runs` by name, share and seed.
+
+    Raises:
+        EngineError: If dataset and models do not go together, or the folder holds another plan.
+        Cancelled: If it was; what was done stays, and the next call goes on.
+    """
+    about = library.info(plan.data)
+    for name in plan.models:
+        catalogue.check_kind(catalogue.find(name), about)
+    record = _open(plan, folder, about)
+    dataset = library.open_dataset(plan.data)
+    jobs = [
+        (share, name, seed)
+        for share in plan.fractions
+        for name in plan.models
+        for seed in (plan.seeds if name in NETWORKS else plan.seeds[:1])
+        if _key(name, share, seed) not in record["runs"]
+    ]
+    known: dict[float, Lessons] = {}
+    for i, (share, name, seed) in enumerate(jobs):
+        told = part(progress, i / len(jobs), (i + 1) / len(jobs))
+        report(told, cancelled, 0.0, f"{name}, {share:.0%}, seed {seed}")
+        if share not in known:
+            known = {
+                share: lessons.prepare(
+                    dataset,
+                    about,
+                    train_end=plan.train_end,
+                    validate_end=plan.validate_end,
+                    regress=False,
+                    fraction=share,
+                    cancelled=cancelled,
+                )
+            }
+        run, row = _ready(plan, name, known[share], share, seed, folder, told, cancelled)
+        dates = _test_dates(plan, known[share])
+        winter = min(dates, key=lambda d: (abs((d.month - 1 + 6) % 12 - 6), d))
+        tally = _score(run, dates, part(told, 0.8, 1.0), cancelled)
+        picture = run.predict(winter)
+        row |= _row(tally)
+        record["winter"] = winter.isoformat()
+        record["tested"] = [dates[0].isoformat(), dates[-1].isoformat()]
+        if share == plan.fractions[0] and seed == plan.seeds[0]:
+            _keep_picture(folder, name, picture["pm2p5"].values[0], tally)
+            _keep_picture(folder, "target", picture["target"].values[0], None)
+        record["runs"][_key(name, share, seed)] = row
+        _write(folder, record)
+    return record
+
+
+def _ready(
+    plan: Plan,
+    name: str,
+    known: Lessons,
+    share: float,
+    seed: int,
+    folder: Path,
+    progress: Progress | None,
+    cancelled: Stop | None,
+) -> tuple[Run, dict[str, Any]]:
+    """A system that has learned, and what that took."""
+    request = Request(plan.data, known.validate_end, model="bilinear", train_end=known.train_end)
+    row: dict[str, Any] = {"model": name, "fraction": share, "seed": seed}
+    if name not in NETWORKS:
+        started = time.perf_counter()
+        run = open_run(replace(request, model=name), cancelled=cancelled)
+        taken = time.perf_counter() - started
+        return run, row | {"parameters": 0, "training_seconds": taken, "curve": []}
+    network = learner.fresh(name, plan.preset, known, seed)
+    place = folder / "weights" / f"{name}-{share:.0%}-{seed}".replace("%", "")
+    steps = plan.steps or _steps_within(plan, name, known, seed)
+    config = plan.config(steps, seed)
+    counters = learner.learn(
+        network,
+        known,
+        config,
+        place / "state",
+        progress=part(progress, 0.0, 0.8),
+        cancelled=cancelled,
+    )
+    report(None, cancelled, 0.0, "")
+    learner.publish(name, network, known, place, config, counters)
+    half = learner.settings(network).frames // 2
+    recipe = Learned(
+        Task("super-resolution", (Need("grid", before=half, after=half),)), known.mean, known.std
+    )
+    opened = open_run(request)
+    model = Model(recipe, network, "trained for the comparison", known.train_end)
+    row |= {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "training_seconds": counters.seconds,
+        "steps": config.steps,
+        "best_step": counters.best_step,
+        "validation_rmse": counters.best * known.std,
+        "curve": [[c["step"], float(c["validation_rmse"]) * known.std] for c in counters.curve],
+    }
+    return replace(opened, model=model, entry=catalogue.find(name)), row
+
+
+def _steps_within(plan: Plan, name: str, known: Lessons, seed: int) -> int:
+    """Steps that fit into the minutes, from the time that a few take."""
+    from tempfile import TemporaryDirectory
+
+    def timed(steps: int) -> float:
+        network = learner.fresh(name, plan.preset, known, seed)
+        config = replace(plan.config(steps, seed), check_every=steps + 1)
+        few = replace(known, validation=tuple(_first(s) for s in known.validation))
+        with TemporaryDirectory(prefix="airlens-") as scratch:
+            started = time.perf_counter()
+            learner.learn(network, few, config, Path(scratch))
+            return time.perf_counter() - started
+
+    timed(1)
+    one, four = timed(1), timed(4)
+    each = max((four - one) / 3, 1e-3)
+    return max(1, int(60 * (plan.minutes or 0) / each))
+
+
+def _first(series: Any) -> Any:  # noqa: ANN401 - a Series in, a Series out
+    """The first frame of a series."""
+    cut = {n: getattr(series, n)[:1] for n in ("coarse", "mask", "fine", "fine_mask")}
+    return replace(series, **cut)
+
+
+def _test_dates(plan: Plan, known: Lessons) -> list[dt.date]:
+    dataset = library.open_dataset(plan.data)
+    last = days.local_dates(dataset)[-1].item()
+    start = known.validate_end + dt.timedelta(days=1)
+    return list(days.between(dataset, start, last, name=plan.data))
+
+
+def _score(
+    run: Run, dates: Sequence[dt.date], progress: Progress | None, cancelled: Stop | None
+) -> Tally:
+    tally = Tally()
+    cell = cell_km(grid_of(run.dataset))
+    for i, date in enumerate(dates):
+        report(progress, cancelled, i / len(dates), f"{run.entry.name} on {date}")
+        result = run.predict(date)
+        fine, target = result["pm2p5"].values[0], result["target"].values[0]
+        valid = np.isfinite(target)
+        tally.plain += sums(fine, target, valid)
+        tally.exact += sums(exact_means(fine, result["coarse"].values[0], valid), target, valid)
+        tally.seconds += float(result.attrs["seconds"])
+        shown = np.where(valid, fine, np.nan)
+        one, other = spectrum(shown, cell), spectrum(np.where(valid, target, np.nan), cell)
+        tally.wavelength = one.wavelength
+        tally.spectrum = one.power + (0 if tally.spectrum is None else tally.spectrum)
+        tally.target = other.power + (0 if tally.target is None else tally.target)
+        away = np.abs(fine - target).astype(np.float64)
+        tally.absolute = away + (0 if tally.absolute is None else tally.absolute)
+        tally.dates += 1
+    return tally
+
+
+def exact_means(fine: Values, coarse: Values, valid: NDArray[np.bool_]) -> Values:
+    """A map moved to the nearest one whose block means are the coarse map's.
+
+    A projection onto a set that the truth lies in: the squared error cannot grow.
+
+    Args:
+        fine: (8h, 8w) in ug m-3; anything where `valid` is False.
+        coarse: (h, w); NaN where no fine cell is valid.
+        valid: Cells that a block mean is taken over.
+    """
+    planes = [torch.from_numpy(np.nan_to_num(z))[None, None, None] for z in (fine, coarse)]
+    moved = conserve(
+        planes[0], planes[1], torch.from_numpy(np.ascontiguousarray(valid))[None, None]
+    )
+    answer: Values = moved[0, 0, 0].numpy()
+    return answer
+
+
+def _row(tally: Tally) -> dict[str, Any]:
+    row: dict[str, Any] = {"dates": tally.dates, "seconds_a_map": tally.seconds / tally.dates}
+    for name, total in (("as_it_is", tally.plain), ("exact_means", tally.exact)):
+        found = metrics(total)
+        row[name] = {m: float(found[m]) for m in METRICS if np.isfinite(found[m])}
+        row[name]["n"] = total.n
+    for name in ("wavelength", "spectrum", "target"):
+        values = getattr(tally, name)
+        scale = 1 if name == "wavelength" else tally.dates
+        row[name] = [float(f"{v:.5g}") for v in values / scale]
+    return row
+
+
+def _keep_picture(folder: Path, name: str, values: Values, tally: Tally | None) -> None:
+    """The winter day's map, and the mean absolute error of each cell, for the pictures."""
+    place = folder / PICTURES
+    place.mkdir(parents=True, exist_ok=True)
+    np.save(place / f"{name}.npy", values.astype(np.float16), allow_pickle=False)
+    if tally is not None and tally.absolute is not None:
+        mean = (tally.absolute / tally.dates).astype(np.float16)
+        np.save(place / f"{name}-error.npy", mean, allow_pickle=False)
+
+
+def _key(name: str, share: float, seed: int) -> str:
+    return f"{name} {share:.0%} {seed}"
+
+
+def _open(plan: Plan, folder: Path, about: library.DatasetInfo) -> dict[str, Any]:
+    """The record of the folder, or a new one.
+
+    Raises:
+        StorageError: If it is damaged, or of a plan with another budget or other data.
+    """
+    chosen = json.loads(json.dumps(asdict(plan), default=str))
+    fixed = {k: v for k, v in chosen.items() if k not in ("models", "fractions", "seeds")}
+    path = folder / RECORD
+    if not path.is_file():
+        return {
+            "plan": chosen,
+            "fixed": fixed,
+            "checksum": about.checksum,
+            "data": about.source,
+            "licence": about.licence,
+            "synthetic": about.synthetic,
+            "shape": dict(about.shape),
+            "period": about.period,
+            "threads": torch.get_num_threads(),
+            "runs": {},
+        }
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        same = record["fixed"] == fixed and record["checksum"] == about.checksum
+    except (ValueError, KeyError, OSError) as problem:
+        raise StorageError(
+            "the record of the comparison is damaged", where=str(path), remedy="Delete the folder"
+        ) from problem
+    if not same:
+        raise StorageError(
+            "a comparison with another budget or other data is in this folder",
+            where=str(folder),
+            remedy="Give another --out, or the same choices to go on",
+        )
+    record["plan"] = chosen
+    return record
+
+
+def _write(folder: Path, record: Mapping[str, Any]) -> None:
+    path = folder / RECORD
+    fresh = path.with_suffix(".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as problem:
+        raise StorageError(
+            f"the record cannot be written ({problem.strerror or problem})",
+            where=str(folder),
+            remedy="Make room there, or give another --out",
+        ) from problem

@@ -1,0 +1,140 @@
+"""All systems under one budget: the record, its going on, the page."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_learner import TINY
+from typer.testing import CliRunner
+
+from engine import catalogue, compare_runs
+from engine.cli import app
+from engine.cli.comparing import parse_budget
+from engine.compare_page import PAPER, publish
+from engine.compare_runs import ALL, Plan, compare, exact_means
+from engine.errors import RequestError, StorageError
+from engine.models import networks
+from engine.progress import Cancelled
+
+SPEED = {"edvr": {"processor_seconds": 1.5, "peak_megabytes": 77}}
+FEW = ("bilinear", "ha", "edvr")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    for name, fields in TINY.items():
+        kind = networks.NETWORKS[name]
+        presets = {"small": replace(kind.presets["small"], **fields)}
+        monkeypatch.setitem(networks.NETWORKS, name, replace(kind, presets=presets))
+
+
+def plan(**changes):
+    fields = {"models": FEW, "steps": 2, "fractions": (1.0, 0.5), "crop": 3, "checks": 1}
+    return Plan("daily", **(fields | changes))
+
+
+def test_moving_to_exact_block_means_is_exact_and_never_worse():
+    rng = np.random.default_rng(0)
+    for gaps in (0.0, 0.4, 0.9):
+        target = rng.gamma(2, 20, (24, 16)).astype(np.float32)
+        valid = rng.random((24, 16)) >= gaps
+        valid[:8, :8] = False
+        total = np.where(valid, target, 0).reshape(3, 8, 2, 8).sum((1, 3))
+        count = valid.reshape(3, 8, 2, 8).sum((1, 3))
+        coarse = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+        fine = target + rng.normal(5, 10, target.shape).astype(np.float32)
+        moved = exact_means(fine, coarse, valid)
+        means = np.where(valid, moved, 0).reshape(3, 8, 2, 8).sum((1, 3)) / np.maximum(count, 1)
+        np.testing.assert_allclose(means[count > 0], coarse[count > 0], rtol=1e-4)
+        before, after = (((z - target)[valid] ** 2).sum() for z in (fine, moved))
+        assert after < before
+
+
+def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(daily, small, tmp_path, monkeypatch):
+    told = []
+    first = compare(plan(models=FEW[:2]), tmp_path)
+    assert set(first["runs"]) == {f"{m} {s} 0" for m in FEW[:2] for s in ("100%", "50%")}
+    scored = compare_runs._score
+    monkeypatch.setattr(compare_runs, "_score", lambda run, *a: told.append(run) or scored(run, *a))
+    record = compare(plan(seeds=(0, 1)), tmp_path)
+    # Only what was missing, and a second seed only where something is random.
+    assert [run.entry.name for run in told] == ["edvr"] * 4
+    kept = json.loads((tmp_path / "runs.json").read_text())
+    assert kept == json.loads(json.dumps(record))
+    run = record["runs"]["edvr 100% 0"]
+    assert run["exact_means"]["rmse"] <= run["as_it_is"]["rmse"]
+    assert run["as_it_is"]["n"] == record["runs"]["ha 100% 0"]["as_it_is"]["n"]
+    assert record["runs"]["ha 100% 0"] != record["runs"]["ha 50% 0"]
+    # HA's block means are exact by themselves.
+    alone = record["runs"]["ha 100% 0"]
+    assert alone["exact_means"]["rmse"] == pytest.approx(alone["as_it_is"]["rmse"], rel=1e-5)
+    # Two steps from the bilinear map, a network is still about as good.
+    plain = record["runs"]["bilinear 100% 0"]["as_it_is"]["rmse"]
+    assert run["as_it_is"]["rmse"] == pytest.approx(plain, rel=0.3)
+    page = publish(record, tmp_path, speed=SPEED).read_text(encoding="utf-8")
+    assert f"| {run['parameters']:,} | 1.5 | 77 |" in page
+    assert " ± " in page
+    assert "SYNTHETIC" in page
+    assert "theirs, not ours" in page
+    assert all(row[1] in page for row in PAPER)
+    for name in ("maps", "errors", "mean-errors"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert len(picture.convert("RGB").getcolors(maxcolors=10**6) or []) > 5
+    for name in ("convergence", "parameters", "spectra"):
+        assert (tmp_path / f"{name}.svg").read_text().startswith("<svg")
+    assert "edvr" in (tmp_path / "convergence.svg").read_text()
+
+
+def test_another_budget_is_not_mixed_in(daily, tmp_path):
+    compare(plan(models=("copy",)), tmp_path)
+    with pytest.raises(StorageError, match="another budget or other data"):
+        compare(plan(models=("copy",), steps=3), tmp_path)
+    (tmp_path / "runs.json").write_text("{")
+    with pytest.raises(StorageError, match="damaged"):
+        compare(plan(models=("copy",)), tmp_path)
+
+
+def test_stopped_it_keeps_what_is_done(daily, tmp_path):
+    left = iter([False] * 40)
+    with pytest.raises(Cancelled):
+        compare(
+            plan(models=("copy", "bilinear", "ha")), tmp_path, cancelled=lambda: next(left, True)
+        )
+    done = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert 0 < len(done) < 6
+
+
+def test_minutes_become_steps(daily, small, tmp_path):
+    record = compare(
+        plan(models=("basicvsr",), steps=None, minutes=0.02, fractions=(1.0,)), tmp_path
+    )
+    assert record["runs"]["basicvsr 100% 0"]["steps"] >= 1
+
+
+def test_budgets_are_steps_or_minutes():
+    assert parse_budget("300steps") == (300, None)
+    assert parse_budget("2.5min") == (None, 2.5)
+    for wrong in ("", "300", "0steps", "1.5steps", "-1min", "xmin", "infmin", "nanmin"):
+        with pytest.raises(RequestError, match="is no budget"):
+            parse_budget(wrong)
+
+
+def test_plans_that_cannot_be_run_are_refused():
+    with pytest.raises(RequestError, match="kriging cannot be compared"):
+        plan(models=("copy", "kriging"))
+    with pytest.raises(RequestError, match="in steps or in minutes"):
+        plan(minutes=1.0)
+    with pytest.raises(RequestError, match="at most 100 %"):
+        plan(fractions=(1.2,))
+    assert set(ALL) <= set(catalogue.MODELS)
+
+
+def test_the_command(daily, tmp_path):
+    words = ["compare", "--data", "daily", "--out", str(tmp_path / "c"), "--budget", "2steps"]
+    told = CliRunner().invoke(app, [*words, "--models", "copy,bicubic", "--fractions", "100"])
+    assert told.exit_code == 0, told.output
+    page = (tmp_path / "c" / "comparison.md").read_text(encoding="utf-8")
+    assert "| Block copy (`copy`) |" in page
+    assert page.index("`bicubic`") < page.index("`copy`")
