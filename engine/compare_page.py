@@ -114,6 +114,10 @@ def _head(record: Record) -> list[str]:
     ]
 
 
+def _every(number: int) -> str:
+    return f" (one in {number})" if number > 1 else ""
+
+
 def _main_table(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
     share = max(run["fraction"] for run in record["runs"].values())
     lines = [

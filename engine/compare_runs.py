@@ -59,6 +59,7 @@ class Plan:
         batch: Crops in a step.
         crop: Side of a crop in coarse cells.
         checks: Validations in a training.
+        every: Of so many test dates one is scored.
     """
 
     data: str
@@ -73,6 +74,7 @@ class Plan:
     batch: int = 2
     crop: int = 12
     checks: int = 4
+    every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -261,7 +263,7 @@ def _test_dates(plan: Plan, known: Lessons) -> list[dt.date]:
     dataset = library.open_dataset(plan.data)
     last = days.local_dates(dataset)[-1].item()
     start = known.validate_end + dt.timedelta(days=1)
-    return list(days.between(dataset, start, last, name=plan.data))
+    return list(days.between(dataset, start, last, name=plan.data))[:: plan.every]
 
 
 def _score(

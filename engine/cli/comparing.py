@@ -26,6 +26,7 @@ def compare_command(
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 2,
     crop: Annotated[int, typer.Option(min=1, help="Side of a crop in coarse cells.")] = 12,
     checks: Annotated[int, typer.Option(min=1, help="Validations in a training.")] = 4,
+    every: Annotated[int, typer.Option(min=1, help="Score one of so many test dates.")] = 1,
 ) -> None:
     """Train and score all super-resolution systems under one budget; a page with a table.
 
@@ -50,6 +51,7 @@ def compare_command(
             batch=batch,
             crop=crop,
             checks=checks,
+            every=every,
         )
         record = compare(plan, out, progress=progress)
         page = publish(record, out)

@@ -1,0 +1,58 @@
+"""The measurements, on maps so small that they take a moment."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from engine.bench import airstfm, attention, networks
+
+TINY = (1, 1, 4, 13, 12)
+
+
+def test_attention_is_measured_both_ways_and_agrees():
+    found = attention.measure(1, 2, shape=TINY)
+    assert found["shape"] == {"batch": 1, "heads": 1, "channels": 4, "h": 13, "w": 12}
+    for name in ("forward", "forward_and_backward"):
+        part = found[name]
+        assert part["largest_difference"] < 1e-4
+        assert part["times_faster"] >= 0
+        assert part["times_less_processor"] >= 0
+        for way in attention.WAYS:
+            assert 0 < part["seconds"][way]["best"] <= part["seconds"][way]["worst"]
+            assert part["peak_megabytes"][way] >= 0
+    json.dumps(found)
+
+
+def test_a_wrong_way_would_be_seen(monkeypatch):
+    def wrong(q, k, v):
+        return attention.unfolded_attention(k, q, v)
+
+    monkeypatch.setitem(attention.WAYS, "windows", wrong)
+    monkeypatch.setattr(attention, "peak_megabytes", lambda *_: 1.0)
+    assert attention.compare(False, 1, 1, TINY)["largest_difference"] > 1e-3
+
+
+@pytest.mark.parametrize("preset", ["small"])
+def test_a_day_of_airstfm_is_measured(preset):
+    found = airstfm.measure(preset, 1, (11, 10))
+    assert found["parameters"] == 380_250
+    assert found["target_seconds"] == 1.5
+    assert found["seconds"]["best"] > 0
+    assert found["processor_seconds"]["best"] > 0
+    assert found["peak_megabytes"] > 50
+
+
+@pytest.mark.parametrize("name", ["urbanfm", "basicvsr"])
+def test_a_day_of_any_network_is_measured(name):
+    found = networks.measure(name, "small", (3, 4))
+    assert found["seconds"] > 0
+    assert found["peak_megabytes"] > 50
+
+
+def test_a_name_that_is_none_is_refused():
+    command = [sys.executable, "-m", "engine.bench.networks", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "basicvsrpp" in done.stderr
