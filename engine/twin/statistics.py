@@ -69,7 +69,11 @@ TOLERANCES: dict[str, tuple[float, bool]] = {
     "95th percentile, ug m-3": (0.25, True),
     "autocorrelation at 1 day": (0.12, False),
     "autocorrelation at 2 days": (0.15, False),
-    **{f"correlation of cities {a}–{b} km apart": (0.15, False) for a, b in BANDS_KM},
+    # Far apart few pairs are left, and one pattern of weather more or less decides.
+    **{
+        f"correlation of cities {a}–{b} km apart": (0.15 if b < 450 else 0.2, False)
+        for a, b in BANDS_KM
+    },
     "street cells seen in an hour, share": (0.12, False),
     "street cells ever seen, share": (0.1, False),
     "street: autocorrelation of the mean at 1 hour": (0.08, False),
@@ -173,12 +177,12 @@ def city_means(
         longitude: Of the cities.
     """
     stations = network()
-    daily = np.nanmean(hourly.reshape(len(dates), 24, -1), axis=1)
+    daily = _mean(hourly.reshape(len(dates), 24, -1), axis=1)
     columns = {}
     for n, (lat, lon) in enumerate(zip(latitude, longitude, strict=True)):
         near = _km(stations.latitude - lat, stations.longitude - lon) < NEAR_KM
         if near.any():
-            columns[n] = np.nanmean(daily[:, near], axis=1)
+            columns[n] = _mean(daily[:, near], axis=1)
     return pd.DataFrame(columns, index=pd.DatetimeIndex(dates))
 
 
@@ -268,6 +272,13 @@ of eastern China is rarer; dust storms, fireworks and harvest fires of single da
 Fields at 1 km are smoother over the country and sharper at plants than satellite-based maps are:
 do not carry over a score from here to real data.
 """
+
+
+def _mean(values: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
+    """Mean of what is there, NaN where nothing is."""
+    count = (~np.isnan(values)).sum(axis=axis)
+    total = np.nansum(values, axis=axis, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _distances_km(

@@ -46,7 +46,7 @@ def test_each_dataset_keeps_the_contract_and_says_that_it_is_simulated():
     assert maps["pm2p5"].dtype == np.float32
     first = maps["pm2p5"].isel(valid_time=0).values
     assert first.shape == (800, 720)
-    assert 0.3 < np.isnan(first).mean() < 0.5
+    assert 0.2 < np.isnan(first).mean() < 0.4
     assert np.nanmin(first) >= 0
 
 
