@@ -286,6 +286,22 @@ def _kriging(setting: Setting) -> Model:
     )
 
 
+def _aqnet(setting: Setting) -> Model:
+    from engine import stationcheckpoint
+    from engine.recipes.aqnet import AQNetMap
+
+    data = setting.about
+    about, network = stationcheckpoint.load(stationcheckpoint.weights_for(data.name, data.period))
+    shape = network.config
+    return Model(
+        AQNetMap(_grid(setting), shape.lags, shape.others, about.factor, about.day_factor),
+        network,
+        about.sha256,
+        dt.date.fromisoformat(about.train_end),
+        f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}.",
+    )
+
+
 def _persistence(setting: Setting) -> Model:
     from torch import nn
 
@@ -448,6 +464,14 @@ MODELS: dict[str, Entry] = {
             "Ordinary kriging",
             "The best linear unbiased estimate from all stations, with its standard deviation.",
             _kriging,
+        ),
+        Entry(
+            "aqnet",
+            "reanalysis",
+            ("stations",),
+            "AQ-Net",
+            "A network that corrects inverse distance by what stations measured before and after.",
+            _aqnet,
         ),
         Entry(
             "persistence",

@@ -148,7 +148,13 @@ class Run:
         return result
 
     def _station_map(self, date: dt.date) -> xr.Dataset:
-        stations = days.on(self.dataset, date, hour=self.request.hour, name=self.request.dataset)
+        need, asked = self.model.recipe.task.needs[0], self.request
+        if need.before or need.after:
+            stations = inputs.stations_around(
+                self.dataset, date, need, hour=asked.hour, name=asked.dataset
+            )
+        else:
+            stations = days.on(self.dataset, date, hour=asked.hour, name=asked.dataset)
         return self._run({"stations": stations})
 
     def _forecast(self, date: dt.date) -> xr.Dataset:

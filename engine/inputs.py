@@ -124,6 +124,38 @@ def stations_in(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.
     return dataset.isel(station=np.flatnonzero(inside))
 
 
+def stations_around(
+    dataset: xr.Dataset, date: dt.date, need: Need, *, hour: int | None, name: str
+) -> xr.Dataset:
+    """All that stations measured around a date, with `asked(valid_time)` and `of_date(station)`.
+
+    The axis of time is whole, from `need.before` steps before the first that is asked for to
+    `need.after` after the last. `of_date` is the reading or daily mean that `engine.data.days.on`
+    gives; its attributes hold its `valid_time`.
+
+    Raises:
+        NotFoundError: If the date or the hour has no data.
+    """
+    day = days.on(dataset, date, hour=hour, name=name)
+    if hour is not None and dataset.attrs["period"] == "hour":
+        asked = [days.at_hour(dataset, date, hour, name=name)]
+    else:
+        asked = list(days.positions(dataset, date, name=name))
+    times = dataset["valid_time"].values.astype("datetime64[ns]")
+    step = np.timedelta64(1, "h" if dataset.attrs["period"] == "hour" else "D")
+    axis = np.arange(
+        times[asked[0]] - need.before * step, times[asked[-1]] + (need.after + 1) * step, step
+    )
+    part = dataset.isel(valid_time=np.isin(times, axis)).load().reindex(valid_time=axis)
+    part["asked"] = ("valid_time", np.isin(axis, times[asked]))
+    part["of_date"] = (
+        "station",
+        day["pm2p5"].values[0],
+        {"units": "ug m-3", "valid_time": day["valid_time"].values[0]},
+    )
+    return part
+
+
 def map_grid(stations: xr.Dataset, region: Region | None, resolution: float | None) -> Grid:
     """The grid of a map from stations: over the region, or over the stations and a margin.
 

@@ -4,7 +4,7 @@ import signal
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,10 +15,15 @@ from engine.errors import RequestError
 SIZES = ("small", "paper")
 # As `engine.catalogue.NETWORKS`, which takes seconds to import; a test compares.
 TRAINABLE = ("airstfm", "urbanfm", "edvr", "basicvsr", "iconvsr", "basicvsrpp", "mana")
+FROM_STATIONS = ("aqnet",)
+ENDS = ("--train-end", "--validate-end")
+STOPPED = 130
 
 
 def train_command(
-    model: Annotated[str, typer.Argument(help=f"What to train: {', '.join(TRAINABLE)}.")],
+    model: Annotated[
+        str, typer.Argument(help=f"What to train: {', '.join((*TRAINABLE, *FROM_STATIONS))}.")
+    ],
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder for weights, card, curve and state.")],
     preset: Annotated[str, typer.Option(help="Size: small or paper.")] = "small",
@@ -39,17 +44,21 @@ def train_command(
 
     Writes weights.safetensors, config.json and card.md, the loss curve as curve.csv and curve.svg.
     """
-    if model not in TRAINABLE:
+    known = (*TRAINABLE, *FROM_STATIONS)
+    if model not in known:
         raise RequestError(
-            f"{model!r} is not trained by this command", remedy=f"Choose {', '.join(TRAINABLE)}"
+            f"{model!r} is not trained by this command", remedy=f"Choose {', '.join(known)}"
         )
     if preset not in SIZES:
         raise RequestError(f"there is no preset {preset!r}", remedy=f"Choose {', '.join(SIZES)}")
+    stop = _stop_at_interrupt()
+    if model in FROM_STATIONS:
+        _train_aqnet(data, out, steps, seed, (train_end, validate_end), stop)
+        return
     from engine.inference import device_of
     from engine.learner import train_network
     from engine.trainer import train_airstfm
 
-    stop = _stop_at_interrupt()
     learn = train_airstfm if model == "airstfm" else partial(train_network, model)
     with bar("training") as progress:
         result = learn(
@@ -66,17 +75,55 @@ def train_command(
             cancelled=stop,
         )
     if result.folder is None:
-        step = result.counters.step
-        Console(stderr=True).print(
-            f"Stopped at step {step}; the same command goes on from the last validation."
-        )
-        raise typer.Exit(130)
+        _say_stopped(result.counters.step)
     inner, outer = result.coverage
     sure = f"; 50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of the validation part"
     typer.echo(
         f"{result.folder}: best at step {result.counters.best_step}"
         f"{sure if model == 'airstfm' else ''}"
     )
+
+
+def _train_aqnet(
+    data: str,
+    out: Path,
+    steps: int | None,
+    seed: int,
+    ends: tuple[str | None, str | None],
+    stop: "Stopper",
+) -> None:
+    """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices are not asked."""
+    from engine.stationtrainer import train_aqnet
+    from engine.training.reanalysis import StationTraining
+
+    last, until = (
+        None if end is None else day(end, option) for end, option in zip(ends, ENDS, strict=True)
+    )
+    config = StationTraining(seed=seed) if steps is None else StationTraining(steps, seed=seed)
+    with bar("training") as progress:
+        result = train_aqnet(
+            data,
+            out,
+            config=config,
+            train_end=last,
+            validate_end=until,
+            progress=progress,
+            cancelled=stop,
+        )
+    if result.folder is None:
+        _say_stopped(result.step)
+    inner, outer = result.coverage
+    typer.echo(
+        f"{result.folder}: RMSE {result.rmse:.2f} µg/m³ at each station from the others; "
+        f"50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of the calibration part"
+    )
+
+
+def _say_stopped(step: int) -> NoReturn:
+    Console(stderr=True).print(
+        f"Stopped at step {step}; the same command goes on from the last validation."
+    )
+    raise typer.Exit(STOPPED)
 
 
 def _stop_at_interrupt() -> "Stopper":

@@ -1,0 +1,286 @@
+"""Training the reanalysis network on a station dataset of the library, to a checkpoint and card."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from engine import library, stationcheckpoint
+from engine.checkpoint import identity
+from engine.data import days
+from engine.errors import RequestError
+from engine.library import DatasetInfo
+from engine.models.knn import great_circle_km
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
+from engine.progress import Progress, Stop
+from engine.recipes.stationrecord import OTHERS, estimate, record_of, whole_axis
+from engine.stationcheckpoint import StationCheckpoint
+from engine.training.reanalysis import StationTraining, train
+
+LAGS = {"hour": (-6, -3, -2, -1, 0, 1, 2, 3, 6), "day": (-2, -1, 0, 1, 2)}
+# Between parts, more steps than any lag: no reading is seen from both sides.
+GAP_STEPS = {"hour": 72, "day": 7}
+OUTER, INNER = 1.6449, 0.6745  # half-widths of a normal's central 90 and 50 %
+MOST_ERRORS = 40_000  # that calibration looks at
+FEWEST_ERRORS = 20
+STATE = "state"
+
+
+@dataclass(frozen=True)
+class TrainedStations:
+    """What came of a run.
+
+    Attributes:
+        folder: Where the checkpoint is; None if the run was stopped before its end.
+        step: How far it got.
+        coverage: Share of the calibration part's errors in the 50 and 90 % intervals.
+        rmse: There, each station from the others, ug m-3.
+    """
+
+    folder: Path | None
+    step: int
+    coverage: tuple[float, float] = (float("nan"), float("nan"))
+    rmse: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns error scales into standard deviations.
+
+    Attributes:
+        factor: See `StationCheckpoint`.
+        day_factor: See there.
+        inner: See there.
+        coverage: Of the 50 and 90 % intervals.
+        rmse: Of the values, ug m-3.
+    """
+
+    factor: float
+    day_factor: float
+    inner: float
+    coverage: tuple[float, float]
+    rmse: float
+
+
+def shape_for(record: Record, period: str) -> ReanalysisConfig:
+    """The network's shape for a network of stations."""
+    steps = 24 if period == "hour" else 0
+    measured = record.others.isfinite().flatten(0, 1).any(0)
+    others = tuple(name for name, there in zip(OTHERS, measured, strict=True) if there)
+    return ReanalysisConfig(
+        lags=LAGS[period],
+        others=others,
+        width=32,
+        inner=64,
+        neighbours=12,
+        spacing=round(spacing_km(record), 1),
+        clock=steps,
+    )
+
+
+def spacing_km(record: Record, near: int = 4) -> float:
+    """Median distance from a station to its nearest few, km; at least 1."""
+    which = nearest(record.places, record.places, near, themselves=True)
+    distance = great_circle_km(record.places, record.places).gather(1, which)
+    return max(float(distance.median()), 1.0)
+
+
+def train_aqnet(
+    name: str,
+    folder: Path,
+    *,
+    config: StationTraining | None = None,
+    train_end: dt.date | None = None,
+    validate_end: dt.date | None = None,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> TrainedStations:
+    """Train on a station dataset, or go on with a run that was stopped; write the checkpoint.
+
+    Args:
+        name: A station dataset of the library, hourly or daily.
+        folder: For the checkpoint and the state of the run.
+        config: How to train.
+        train_end: Last local date to learn from; None: the dataset's own.
+        validate_end: Last local date to calibrate intervals on; None: half of what follows.
+        progress: Told how far it is.
+        cancelled: Looked at between steps; the state stays and the run can go on.
+
+    Raises:
+        EngineError: If the dataset cannot be learned from, or the folder not written.
+    """
+    config = config or StationTraining()
+    about = library.info(name)
+    if about.kind != "stations" or about.period not in LAGS or about.shape.get("station", 0) < 3:
+        raise RequestError(
+            f"AQ-Net learns from three or more stations with hourly or daily readings, and "
+            f"{name!r} holds {about.kind} of one {about.period}",
+            remedy="Choose a dataset of stations; airlens datasets lists them",
+        )
+    dataset = whole_axis(library.open_dataset(name).load())
+    learn, later, ends = _parts(dataset, about, train_end, validate_end)
+    record = record_of(dataset, OTHERS)
+    shape = shape_for(record, about.period)
+    record = record_of(dataset, shape.others)
+    torch.manual_seed(config.seed)
+    network = Reanalysis(shape)
+    counters = train(
+        config,
+        network,
+        record,
+        0,
+        learn,
+        folder / STATE,
+        identity=f"{identity(record.readings)} {shape} {learn}",
+        progress=progress,
+        cancelled=cancelled,
+    )
+    if not counters.over:
+        return TrainedStations(None, counters.step)
+    found = calibrate(network.eval(), record, later, hourly=about.period == "hour")
+    described = StationCheckpoint(
+        network=stationcheckpoint.fields(shape),
+        period=about.period,
+        factor=found.factor,
+        day_factor=found.day_factor,
+        inner=found.inner,
+        trained_on=about.source,
+        synthetic=about.synthetic,
+        stations=len(record.places),
+        train_start=about.start.isoformat(),
+        train_end=ends[0].isoformat(),
+        calibrate_end=ends[1].isoformat(),
+        licence=about.licence,
+        seed=config.seed,
+        steps=config.steps,
+    )
+    text = card(described, about, network, config, found, counters.seconds)
+    stationcheckpoint.save(folder, described, network, text)
+    return TrainedStations(folder, counters.step, found.coverage, found.rmse)
+
+
+def calibrate(
+    network: Reanalysis, record: Record, later: tuple[int, int], *, hourly: bool
+) -> Calibration:
+    """Each station from the others in later hours: how large errors are against their scale.
+
+    The network has seen these stations, though not these hours: at stations it has never seen its
+    intervals hold a little less, which the results page measures.
+    """
+    step = 24 if hourly else 1
+    blocks = np.arange(later[0], later[1] - step + 1, step)
+    most = max(MOST_ERRORS // (step * len(record.places)), 1)
+    blocks = blocks[:: max(len(blocks) // most, 1)]
+    times = torch.from_numpy((blocks[:, None] + np.arange(step)).reshape(-1))
+    near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
+    with torch.inference_mode():
+        found = estimate(network, record, times, near, record.places)
+    shape = (len(blocks), step, len(record.places))
+    value, scale = found.value.reshape(shape), found.scale.reshape(shape)
+    target = record.readings[times].reshape(shape)
+    error = value - target
+    known = error.isfinite()
+    if int(known.sum()) < FEWEST_ERRORS:
+        raise RequestError(
+            "there are hardly any readings after the training part to calibrate intervals on",
+            remedy="Set an earlier --train-end, or a later --validate-end",
+        )
+    away = (error.abs() / scale)[known]
+    factor = _reach(away, 0.9) / OUTER
+    inner = _reach(away, 0.5) / factor
+    # A daily mean is of the hours that were measured, 20 or more of them.
+    enough = known.sum(1) >= days.HOURS_OF_A_DAY * step // 24
+    mean_error = torch.where(known, error, 0).sum(1) / known.sum(1).clamp(min=1)
+    day_away = (mean_error.abs() / scale.mean(1))[enough]
+    day_away = day_away[day_away.isfinite()]
+    day = _reach(day_away, 0.9) / OUTER if hourly and len(day_away) else factor
+    held = (
+        float((away <= inner * factor).double().mean()),
+        float((away <= OUTER * factor).double().mean()),
+    )
+    rmse = float((error[known].double() ** 2).mean().sqrt())
+    return Calibration(factor, day, inner, held, rmse)
+
+
+def _reach(away: torch.Tensor, share: float) -> float:
+    return float(away.double().sort().values[int(share * (len(away) - 1))])
+
+
+def _parts(
+    dataset: xr.Dataset,
+    about: DatasetInfo,
+    train_end: dt.date | None,
+    validate_end: dt.date | None,
+) -> tuple[int, tuple[int, int], tuple[dt.date, dt.date]]:
+    """End of what is learned from, the later part, and the last local dates of both."""
+    dates = days.local_dates(dataset)
+    end = train_end or about.train_end
+    learn = int(np.searchsorted(dates, np.datetime64(end, "D"), "right")) if end else 0
+    first = learn + GAP_STEPS[about.period]
+    last = (first + len(dates)) // 2
+    if validate_end is not None:
+        last = int(np.searchsorted(dates, np.datetime64(validate_end, "D"), "right"))
+    if learn < 2 * GAP_STEPS[about.period] or not first < last <= len(dates):
+        raise RequestError(
+            f"{learn} time steps to learn from and {max(last - first, 0)} to calibrate on are "
+            f"too few; data go from {about.start} to {about.end}",
+            where=about.name,
+            remedy="Set another --train-end",
+        )
+    return learn, (first, last), (dates[learn - 1].item(), dates[last - 1].item())
+
+
+def card(
+    about: StationCheckpoint,
+    data: DatasetInfo,
+    network: Reanalysis,
+    config: StationTraining,
+    found: Calibration,
+    seconds: float,
+) -> str:
+    """The model card in Markdown."""
+    shape = network.config
+    west, south, east, north = data.bounds or (float("nan"),) * 4
+    unit = "h" if about.period == "hour" else "days"
+    rows = {
+        "trained on": f"{about.trained_on} ({data.name})",
+        "licence of the data": about.licence,
+        "averaging time": about.period,
+        "stations": f"{about.stations} in {west:.2f}–{east:.2f}° E, {south:.2f}–{north:.2f}° N, "
+        f"{shape.spacing:g} km apart (median of the four nearest)",
+        "learned from": f"{about.train_start} to {about.train_end}",
+        "intervals from": f"later dates to {about.calibrate_end}; nothing after was looked at",
+        "sees": f"{shape.neighbours} nearest stations at {', '.join(map(str, shape.lags))} {unit}"
+        + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
+        "network": f"{sum(p.numel() for p in network.parameters()):,} parameters",
+        "training": f"{config.steps} steps of {config.batch}, seed {config.seed}, "
+        f"{seconds / 60:.0f} minutes on one CPU thread",
+        "RMSE there": f"{found.rmse:.2f} µg/m³, each station from all others",
+        "intervals": f"50 % hold {found.coverage[0]:.0%}, 90 % hold {found.coverage[1]:.0%} there, "
+        "by construction",
+    }
+    return "\n".join(
+        [
+            f"# AQ-Net reanalysis weights: {data.name}",
+            "",
+            *(["**Synthetic data**: these weights know a simulated world.", ""] * about.synthetic),
+            "Fills in PM2.5 where there is no station, from those around, in hours that are over: "
+            "later readings are used as well as earlier ones.",
+            "",
+            "| | |",
+            "|---|---|",
+            *(f"| {name} | {value} |" for name, value in rows.items()),
+            "",
+            "**Where not to believe it.** Far from every station. Terrain and sources unlike those "
+            "around the stations it learned from: it has never seen a mountain or a street. At "
+            "places that had no station in training intervals hold a little less than they say; "
+            "see `docs/results/aqnet.md`.",
+            "",
+            "Source: after Kheder et al. 2025, arXiv:2502.11941. Departures are listed in "
+            "`engine/models/reanalysis.py`.",
+            "",
+        ]
+    )
