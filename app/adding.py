@@ -29,7 +29,6 @@ COMMANDS = """\
 .venv/bin/airlens evaluate copy,bicubic --data mine --start 2015-01-01 --end 2015-12-31 \\
     --region yrd --json scores.json"""
 UNITS = ("", "ug m-3", "kg m-3", "mg m-3")
-DEFAULT_OFFSET = 8.0  # China
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Form:
     name: str
     files: tuple[UploadedFile, ...]
     units: str
-    offset: float
+    offset: float | None
+    coordinates: UploadedFile | None
     source: str
     licence: str
 
@@ -49,6 +49,14 @@ def button(words: Words) -> None:
     """Opens the dialog; belongs at the foot of the sidebar."""
     if st.sidebar.button(words("adding.add"), icon=":material/add:", width="stretch", key="add"):
         st.dialog(words("adding.title"), width="medium")(_dialog)(words)
+
+
+def done(words: Words) -> None:
+    """Says once what was brought in, and what the reader did to it on the way."""
+    about: library.DatasetInfo | None = st.session_state.pop("added", None)
+    if about is not None:
+        notes = "".join(f"  \n{note}" for note in about.notes)
+        st.success(words("adding.done", name=about.name) + notes, icon=":material/check:")
 
 
 def commands(words: Words) -> None:
@@ -66,14 +74,12 @@ def _dialog(words: Words) -> None:
         form = _form(words)
         if form is None:
             return
-        try:
-            about = _import(form, words)
-        except EngineError as error:
-            trouble.sentence(error, words)
+        about = take(form, words)
+        if about is None:
             return
         # The page behind the dialog goes to the new dataset.
         wish(dataset=about.name, region="all")
-        st.session_state["added"] = about.name
+        st.session_state["added"] = about
         st.rerun()
 
 
@@ -97,7 +103,19 @@ def _form(words: Words) -> Form | None:
                 format_func=lambda u: u.replace("ug m-3", "µg/m³") or words("adding.as_in_file"),
             )
             offset = st.number_input(
-                words("adding.offset"), -12.0, 14.0, DEFAULT_OFFSET, step=0.5, format="%.1f"
+                words("adding.offset"),
+                -12.0,
+                14.0,
+                None,
+                step=0.5,
+                format="%.1f",
+                placeholder=words("adding.as_in_file"),
+            )
+            coordinates = st.file_uploader(
+                words("adding.coordinates"),
+                type=["csv", "json"],
+                help=words("adding.coordinates_help"),
+                key="adding_coordinates",
             )
             source = st.text_input(words("adding.source"), max_chars=300)
             licence = st.text_input(words("adding.licence"), max_chars=120)
@@ -112,20 +130,24 @@ def _form(words: Words) -> Form | None:
         name.strip(),
         tuple(files),
         units or "",
-        float(offset),
+        offset,
+        coordinates,
         source.strip(),
         licence.strip(),
     )
 
 
+def take(form: Form, words: Words) -> library.DatasetInfo | None:
+    """What the form brings into the library; None, and a sentence on the page, if it is bad."""
+    try:
+        return _import(form, words)
+    except EngineError as error:
+        trouble.sentence(error, words)
+        return None
+
+
 def _import(form: Form, words: Words) -> library.DatasetInfo:
     bar = st.progress(0.0, text=words("adding.reading"))
-    options = ReadOptions(
-        units=form.units or None,
-        utc_offset_hours=form.offset if form.kind != "grid" else None,
-        source=form.source or None,
-        licence=form.licence or None,
-    )
 
     def progress(done: int, total: int) -> None:
         bar.progress(done / max(total, 1), text=words("adding.step", done=done, total=total))
@@ -134,13 +156,31 @@ def _import(form: Form, words: Words) -> library.DatasetInfo:
         try:
             return library.import_files(
                 form.kind,
-                save(form.files, Path(folder)),
+                save(form.files, _made(Path(folder) / "files")),
                 form.name,
-                options=options,
+                options=_options(form, Path(folder)),
                 progress=progress,
             )
         finally:
             bar.empty()
+
+
+def _options(form: Form, folder: Path) -> ReadOptions:
+    """What the form says of the files; what it leaves open, the files say."""
+    beside = [] if form.coordinates is None else [form.coordinates]
+    places = save(beside, _made(folder / "places"))
+    return ReadOptions(
+        units=form.units or None,
+        utc_offset_hours=form.offset if form.kind != "grid" else None,
+        source=form.source or None,
+        licence=form.licence or None,
+        coordinates=places[0] if places else None,
+    )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def save(files: Sequence[UploadedFile], folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ light and dark; lines and marks have colours that stand out from both, and diffe
 symbol too. Plotly is imported when the first figure is made.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -104,11 +105,16 @@ def spectra(curves: Sequence[Curve], words: Words, *, cutoff: float) -> "go.Figu
             line={"color": COLOURS[n], "dash": DASHES[n], "width": 2},
             hovertemplate="%{y:.3g}<extra>%{fullData.name}</extra>",
         )
-    figure.add_vline(
-        x=cutoff,
-        line={"width": 1, "dash": "dash", "color": GREY},
-        annotation_text=words("charts.cutoff", km=words.number(cutoff)),
-        annotation_position="bottom left",
+    figure.add_vline(x=cutoff, line={"width": 1, "dash": "dash", "color": GREY})
+    # On a logarithmic axis plotly wants the logarithm for a text, though not for a line.
+    figure.add_annotation(
+        x=math.log10(cutoff),
+        y=0,
+        yref="paper",
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        text=words("charts.cutoff", km=words.number(cutoff)),
     )
     base(figure, x=words("charts.wavelength"), y=words("charts.power"))
     figure.update_xaxes(type="log", autorange="reversed", dtick="D2")

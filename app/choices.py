@@ -10,6 +10,8 @@ from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
 
+KNOWN_AHEAD = 7  # dates that a forecast is opened with, so that its error can be seen
+
 
 @dataclass(frozen=True)
 class PageChoices:
@@ -41,8 +43,10 @@ class PageChoices:
         return cache.dates(dataset)
 
     def default_date(self, dataset: str) -> dt.date:
-        """The last date."""
-        return cache.dates(dataset)[-1]
+        """The last date; of a forecast, one whose days to come are known."""
+        dates = cache.dates(dataset)
+        back = KNOWN_AHEAD if self.tasks == ("forecast",) else 0
+        return dates[max(-1 - back, -len(dates))]
 
     def regions(self, dataset: str) -> Sequence[str]:
         """The whole, and the named regions that the dataset covers."""

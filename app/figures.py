@@ -9,7 +9,7 @@ from app.i18n import Words
 from app.limits import Bound, Index
 from app.summary import Row, Summary
 
-MILLION = 1e6
+FEW = 1000  # from here on a decimal says nothing
 
 
 def cards(summary: Summary, bound: Bound | None, words: Words) -> None:
@@ -41,7 +41,9 @@ def _against(summary: Summary, bound: Bound, words: Words) -> list[tuple[str, st
         n=words.number(len(summary.above)),
         total=words.number(len(summary.rows)),
     )
-    people = words("figures.millions", n=words.number(summary.people_above / MILLION, 1))
+    # English counts in millions, Chinese in ten thousands.
+    many = summary.people_above / int(words("figures.many_unit"))
+    people = words("figures.many", n=words.number(many, 1 if many < FEW else 0))
     return [
         (
             words("figures.above"),

@@ -77,9 +77,9 @@ def fits(kept: xr.Dataset, asked: Ask) -> bool:
 
 
 def _same_weights(kept: xr.Dataset, asked: Ask) -> bool:
-    if asked.model != "airstfm":
+    if asked.model not in catalogue.NETWORKS:
         return True  # what it learns, it learns from the dataset
-    file = catalogue.weights_for(library.info(asked.dataset)) / "weights.safetensors"
+    file = catalogue.weights_for(library.info(asked.dataset), asked.model) / "weights.safetensors"
     return bool(kept.attrs["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest())
 
 

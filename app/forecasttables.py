@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import cache, charts, errorcharts, forecasting, study, tables
+from app import cache, charts, errorcharts, forecasting, sidebar, study, tables
 from app.charts import Curve
 from app.forecasting import Forecast
 
@@ -78,6 +78,7 @@ def by_lead(found: Forecast) -> None:
     layers = forecasting.fields(found)
     if "error" not in layers:
         st.markdown(words("forecast.unknown"))
+        _offer_known(found)
         return
     rows, plain = [], []
     for n, (key, label) in enumerate(forecasting.leads(found)):
@@ -117,6 +118,22 @@ def by_lead(found: Forecast) -> None:
             "PM2.5 in ug m-3; error = mean of the members - known value",
         ],
         key="csv-forecast",
+    )
+
+
+def _offer_known(found: Forecast) -> None:
+    """A button to the last date from which all lead times are known."""
+    dates, hours = cache.dates(found.about.info.name), found.about.info.period == "hour"
+    leads = int(found.result.sizes["lead_time"])
+    back = -(-leads // 24) if hours else leads
+    if len(dates) <= back:
+        return
+    day = dates[-1 - back]
+    st.button(
+        found.about.words("forecast.start_at", when=found.about.when(day)),
+        key="forecast-known",
+        on_click=sidebar.wish,
+        kwargs={"date": day.isoformat()},
     )
 
 

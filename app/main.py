@@ -37,8 +37,9 @@ def main() -> None:
         selection, notes = sidebar.choose(choices)
         sidebar.draw(selection, choices, words)
         adding.button(words)
-        if cache.info(selection.dataset).synthetic and name != "about":
+        if cache.info(selection.dataset).synthetic:
             look.demo_band(words)
+        adding.done(words)
         for note in notes:
             st.warning(words(note.key, value=note.value), icon=":material/link_off:")
         if selection.date is None and name != "about":

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from engine import catalogue
 from engine.errors import EngineError
 from engine.library import DatasetInfo
+from engine.paths import ASSETS, home, inside
 from engine.task import TaskName
 
-# What a page opens with: the first of these that can be used; a record of less than a year has no
-# monthly ratios worth the name.
+# What a page opens with: the first of these that can be used. Ratios by month take a season.
 DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging")
-YEAR = dt.timedelta(days=365)
+SEASON = dt.timedelta(days=90)
 # As in `engine.regression`, which cannot be asked without importing torch; a test compares.
 REGRESSION_YEARS = 5
 REGRESSION_CELLS = 2_000_000
@@ -34,6 +34,11 @@ def usable(model: str, about: DatasetInfo) -> bool:
             return (catalogue.weights_for(about, model) / "config.json").is_file()
         except EngineError:
             return False
+    if model == "aqnet":
+        # As `engine.stationcheckpoint`, which imports torch, looks for them; a test compares.
+        own = inside(home() / "weights", f"aqnet-{about.name}")
+        shipped = ASSETS / "weights" / f"aqnet-{about.period}"
+        return any((folder / "config.json").is_file() for folder in (own, shipped))
     if model == "local-regression":
         years = about.train_end.year - about.start.year + 1 if about.train_end else 0
         return years >= REGRESSION_YEARS and _cells(about) <= REGRESSION_CELLS
@@ -43,7 +48,7 @@ def usable(model: str, about: DatasetInfo) -> bool:
 def ready(model: str, about: DatasetInfo) -> bool:
     """Whether a usable model is one to open a dataset with."""
     if model == "bicubic-ratio":
-        return about.train_end is not None and about.train_end - about.start >= YEAR
+        return about.train_end is not None and about.train_end - about.start >= SEASON
     return True
 
 

@@ -85,6 +85,11 @@ def region_title(region: str, words: Words) -> str:
     return words.either(known.en, known.zh) if known else region
 
 
+def place_title(dataset: str, region: str, words: Words) -> str:
+    """What a map shows, for its title: the region, or the dataset where that is whole."""
+    return dataset_title(dataset, words) if region == WHOLE else region_title(region, words)
+
+
 def model_title(name: str, words: Words) -> str:
     """A model as people call it."""
     key = f"models.{name.replace('-', '_')}"

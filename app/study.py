@@ -47,8 +47,8 @@ class Scene:
 
     @property
     def where(self) -> str:
-        """The region as people call it."""
-        return sidebar.region_title(self.selection.region, self.words)
+        """What is looked at, as people call it."""
+        return sidebar.place_title(self.selection.dataset, self.selection.region, self.words)
 
     @property
     def average(self) -> str:

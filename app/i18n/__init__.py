@@ -63,12 +63,15 @@ class Words:
         if value != value:  # NaN
             return "–"
         text = f"{value:,.{digits}f}"
+        if not text.strip("-0.,"):
+            text = text.removeprefix("-")  # nothing has no sign
         # A typographic minus lines up with the plus and is read as "minus".
         return text.replace("-", "−")
 
     def signed(self, value: float, digits: int = 0) -> str:
         """A number that always shows its sign."""
-        return f"+{self.number(value, digits)}" if value > 0 else self.number(value, digits)
+        text = self.number(value, digits)
+        return f"+{text}" if value > 0 and text.strip("0.,") else text
 
     def concentration(self, value: float, digits: int = 0) -> str:
         """A concentration with its unit."""

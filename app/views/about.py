@@ -10,6 +10,7 @@ from app import adding, cache, i18n, limits, sidebar
 from app.i18n import Words
 from app.request import Selection
 from engine.catalogue import MODELS
+from engine.paths import ASSETS, home
 from engine.standards import STANDARDS, Standard
 
 CITATION = """\
@@ -20,7 +21,14 @@ CITATION = """\
 }}"""
 # Titles of works are not translated.
 PAPERS = {
-    "airstfm": "Li et al. (2025), Atmosphere 16, 166",
+    "ha": "after Liang et al. (2019), KDD",
+    "urbanfm": "Liang et al. (2019), KDD, doi:10.1145/3292500.3330646",
+    "edvr": "Wang et al. (2019), CVPRW, arXiv:1905.02716",
+    "basicvsr": "Chan et al. (2021), CVPR, arXiv:2012.02181",
+    "iconvsr": "Chan et al. (2021), CVPR, arXiv:2012.02181",
+    "basicvsrpp": "Chan et al. (2022), CVPR, arXiv:2104.13371",
+    "mana": "Yu et al. (2022), CVPR, arXiv:2108.11048",
+    "airstfm": "Li et al. (2025), Atmosphere 16, 166, doi:10.3390/atmos16020166",
     "kriging": "PyKrige (Murphy et al.), BSD-3-Clause",
     "idw": "Shepard (1968), doi:10.1145/800186.810616",
 }
@@ -68,12 +76,31 @@ def _models(words: Words) -> None:
         )
     heads = ("model", "task", "does", "source")
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_models"))
-    for name, entry in MODELS.items():
-        if entry.card is not None and entry.card.is_file():
-            with st.expander(words("about.card", model=sidebar.model_title(name, words))):
-                st.markdown(entry.card.read_text(encoding="utf-8"))
+    for title, text in _cards(words):
+        with st.expander(words("about.card", model=title)):
+            st.markdown(text)
     st.subheader(words("about.beware"), anchor=False)
     st.markdown(words("about.beware_text"))
+
+
+def _cards(words: Words) -> list[tuple[str, str]]:
+    """Title and text of the card of each set of weights: those shipped, then the owner's."""
+    folders = [path for root in (ASSETS, home()) for path in sorted((root / "weights").glob("*"))]
+    found = []
+    for folder in folders:
+        card = folder / "card.md"
+        model = next((name for name in MODELS if folder.name.startswith(f"{name}-")), None)
+        if model is None or not card.is_file():
+            continue
+        trained = folder.name.removeprefix(f"{model}-")
+        period = f"provenance.period_{trained}"  # shipped weights are for an averaging time
+        known = words(period) if period in words else trained
+        # The title is the expander's; headings within belong below it.
+        text = card.read_text(encoding="utf-8").removeprefix("# ").replace("\n# ", "\n### ")
+        found.append(
+            (f"{sidebar.model_title(model, words)}, {known}", f"**{text}".replace("\n", "**\n", 1))
+        )
+    return found
 
 
 def _data(words: Words) -> None:

@@ -67,7 +67,7 @@ def render(selection: Selection) -> None:
     """Draws the page."""
     words = i18n.current()
     info = cache.info(selection.dataset)
-    where = sidebar.region_title(selection.region, words)
+    where = sidebar.place_title(selection.dataset, selection.region, words)
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         when = words.date(selection.day, info.period)
         st.title(words("map.title", where=where, when=when), anchor=False)
@@ -255,4 +255,5 @@ def _dates_around(sheet: Sheet) -> list[dt.date]:
 
 
 def _where(sheet: Sheet) -> str:
-    return sidebar.region_title(sheet.shown.request.region, sheet.words)
+    asked = sheet.shown.request
+    return sidebar.place_title(asked.dataset, asked.region, sheet.words)

@@ -23,7 +23,7 @@ def direct(dates, model="bicubic"):
 
 def test_one_day_in_numbers():
     at = opened("errors")
-    assert at.title[0].value == "Errors, Whole dataset"
+    assert at.title[0].value == "Errors, tiny"
     prediction, target = direct([dt.date(2015, 1, 10)])
     error = prediction - target
     scores = table(at, "Bicubic, 10 January 2015")

@@ -69,7 +69,7 @@ def test_other_weights_are_not_shown(kept, monkeypatch, tmp_path):
     _, result = first.load(kept)
     asked = first.Ask("tiny", world.DAYS[-1], "all", "airstfm")
     (tmp_path / "weights.safetensors").write_bytes(b"new weights")
-    monkeypatch.setattr(first.catalogue, "weights_for", lambda about: tmp_path)
+    monkeypatch.setattr(first.catalogue, "weights_for", lambda about, model: tmp_path)
     result.attrs |= {"model": "airstfm", "model_version": "1", "weights_sha256": "0" * 64}
     assert not first.fits(result, asked)
 

@@ -53,7 +53,7 @@ pytestmark = pytest.mark.usefixtures("app_home")
 def test_it_opens_on_the_latest_date_with_a_sentence_made_from_the_data():
     at = opened()
     assert not at.exception
-    assert at.title[0].value == "Whole dataset, 10 January 2015"
+    assert at.title[0].value == "tiny, 10 January 2015"
     # The maps of the 10th have the mean 100; see `world`.
     assert "100 µg/m³" in html(at)
     assert re.search(r"\d+ of \d+ cities above 60 µg/m³ \(GB 3095-2026", html(at))
@@ -79,7 +79,7 @@ def test_another_date_changes_sentence_map_and_link():
     at = opened(date="2015-01-03")
     assert "30 µg/m³" in html(at)
     at = finished(at.button(key="date_step_1").click().run())
-    assert at.title[0].value == "Whole dataset, 4 January 2015"
+    assert at.title[0].value == "tiny, 4 January 2015"
     assert "40 µg/m³" in html(at)
     assert the_map(at)["day"] == "2015-01-04"
     assert at.query_params["date"] == "2015-01-04"

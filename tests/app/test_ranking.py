@@ -4,18 +4,18 @@ import datetime as dt
 from types import SimpleNamespace
 
 from app import ranking
-from engine import catalogue, regression
+from engine import catalogue, regression, stationcheckpoint
 
 TASKS = ("super-resolution", "reanalysis")
 
 
-def record(*, start=2000, end=2010, cells=(100, 100), kind="grid", period="month"):
+def record(*, start=2000, end=dt.date(2010, 12, 31), cells=(100, 100), kind="grid", period="month"):
     return SimpleNamespace(
         name="mine",
         kind=kind,
         period=period,
         start=dt.date(start, 1, 1),
-        train_end=dt.date(end, 12, 31) if end else None,
+        train_end=end,
         shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1]},
     )
 
@@ -27,9 +27,9 @@ def without_weights(about, model):
 def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
     monkeypatch.setattr(catalogue, "weights_for", without_weights)
     assert ranking.ranked(TASKS, record())[:2] == ["bicubic-ratio", "local-regression"]
-    assert ranking.ranked(TASKS, record(start=2009, end=2010))[0] == "bicubic-ratio"
-    # Less than a year, or no training part, has no ratios by month.
-    assert ranking.ranked(TASKS, record(start=2010, end=2010))[0] == "bicubic"
+    assert ranking.ranked(TASKS, record(end=dt.date(2000, 4, 30)))[0] == "bicubic-ratio"
+    # A few weeks, or no training part, have no ratios by month.
+    assert ranking.ranked(TASKS, record(end=dt.date(2000, 2, 28)))[0] == "bicubic"
     assert ranking.ranked(TASKS, record(end=None))[0] == "bicubic"
     (tmp_path / "config.json").touch()
     monkeypatch.setattr(catalogue, "weights_for", lambda about, model: tmp_path)
@@ -45,8 +45,24 @@ def test_what_cannot_run_is_not_offered(monkeypatch):
 
 
 def test_each_kind_has_its_models():
-    assert ranking.ranked(TASKS, record(kind="stations")) == ["kriging", "idw"]
+    stations = record(kind="stations", period="minute")  # nobody ships weights for that
+    assert ranking.ranked(TASKS, stations) == ["kriging", "idw"]
     assert ranking.ranked(["forecast"], record(kind="mobile")) == ["persistence"]
+
+
+def test_weights_for_stations_are_looked_for_where_the_engine_does(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    folder = tmp_path / "weights" / "aqnet-mine"
+    folder.mkdir(parents=True)
+    about = record(kind="stations", period="minute")
+    for _ in range(2):
+        there = "aqnet" in ranking.ranked(TASKS, about)
+        try:
+            engines = stationcheckpoint.weights_for("mine", "minute") == folder
+        except catalogue.NotFoundError:
+            engines = False
+        assert there == engines == (folder / "config.json").exists()
+        (folder / "config.json").touch()
 
 
 def test_the_limits_of_the_regression_are_the_engines():

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -140,7 +141,7 @@ def take(address: str, wanted: list[Shot], folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for shot in wanted:
             width, height = SIZES[shot.size]
-            scheme = "dark" if shot.theme == "dark" else "light"
+            scheme: Literal["dark", "light"] = "dark" if shot.theme == "dark" else "light"
             page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme
             )
