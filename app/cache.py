@@ -122,7 +122,9 @@ def station_table(name: str) -> pd.DataFrame:
 
 def averages(name: str, dates: tuple[dt.date, ...], period: str) -> NDArray[np.float64]:
     """Valid means of a dataset's stations, shape (date, station); do not write into it."""
-    return _averages(name, info(name).checksum, dates, period)
+    # As one text: Streamlit takes half a millisecond to hash a date, and there may be 120.
+    asked = ",".join(day.isoformat() for day in dates)
+    return _averages(name, info(name).checksum, asked, period, dates)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -141,9 +143,9 @@ def _station_table(name: str, checksum: str) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _averages(
-    name: str, checksum: str, dates: tuple[dt.date, ...], period: str
+    name: str, checksum: str, asked: str, period: str, _dates: tuple[dt.date, ...]
 ) -> NDArray[np.float64]:
-    return points.averages(_opened(name, checksum), dates, period)
+    return points.averages(_opened(name, checksum), _dates, period)
 
 
 def _overlap(a: Bounds | None, b: Bounds | None) -> bool:

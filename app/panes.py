@@ -101,7 +101,8 @@ def days(
     def rasters_of(day: dt.date) -> Mapping[str, str]:
         if day != here and not passing:
             return {}
-        return {name: offer(f"{identity(day)}|{name}", _maker(make, day, name)) for name in names}
+        what = identity(day)
+        return {name: offer(f"{what}|{name}", _maker(make, day, name)) for name in names}
 
     return [Day(day.isoformat(), label(day), rasters_of(day)) for day in window(dates, here)]
 

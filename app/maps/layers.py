@@ -22,6 +22,7 @@ ROLES = ("used", "withheld")
 PANES = ("p0", "p1", "p2")
 OUTLINES = ("coast", "provinces", "lakes")
 NEAREST_ZOOM, FARTHEST_ZOOM = 13.0, 2.0
+SYMBOL_M = 7000  # of a symbol on the ground; at a zoom of about 7 it has its full size
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def deck_spec(
     """
     layers = [_raster(name, bounds) for name, bounds in rasters]
     layers += [_lines(name, url) for name, url in outlines]
-    layers += [_points("tracks", 11), _points("stations", 17)]
+    layers += [_points("tracks", (8, 11)), _points("stations", (12, 17))]
     views = [pdk.View("MapView", id=pane, controller=False) for pane in PANES]
     # `map_provider=None` alone means: no base map. With `map_style=None` as well, Streamlit's
     # own chart would ask a tile server; ours would not, but a spec may be reused.
@@ -251,13 +252,17 @@ def _lines(name: str, url: str) -> pdk.Layer:
     )
 
 
-def _points(name: str, size: int) -> pdk.Layer:
+def _points(name: str, pixels: tuple[int, int]) -> pdk.Layer:
+    """Symbols that shrink on a map of a large land, where they would hide it and each other."""
+    least, most = pixels
     return pdk.Layer(
         "IconLayer",
         id=f"points:{name}",
         data=[],
-        size_units="'pixels'",
-        get_size=size,
+        size_units="'meters'",
+        get_size=SYMBOL_M,
+        size_min_pixels=least,
+        size_max_pixels=most,
         pickable=False,
     )
 

@@ -116,8 +116,9 @@ def digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()[:32]
 
 
+@lru_cache(maxsize=1)
 def base() -> str:
-    """Where the routes begin, below the path the server is configured to live under."""
+    """Where the routes begin, below the path the server was started under."""
     path = (st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{path}/{PREFIX}" if path else f"/{PREFIX}"
 

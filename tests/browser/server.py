@@ -51,6 +51,10 @@ class Server:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+    def has_loaded(self, library: str) -> bool:
+        """Whether a shared library is in its memory."""
+        return library in Path(f"/proc/{self.pid}/maps").read_text()
+
 
 def free_port() -> int:
     """A port that nobody listens on."""

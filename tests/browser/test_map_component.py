@@ -544,7 +544,7 @@ def test_no_data_has_no_rim(on_page, page, scheme):
 
 
 def test_stations_have_the_shape_of_their_role(on_page):
-    here = on_page("view=single&show=error")
+    here = on_page("view=single&show=error&at=118.0,31.95,8")
     picture, box = here.picture(), here.stage.bounding_box()
 
     def corner_is_dark(lon, lat):

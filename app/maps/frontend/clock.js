@@ -4,7 +4,7 @@ import { pointsOf } from './points.js';
 
 const STEP_MS = 500; // between days in playback
 const CALM_STEP_MS = 1500; // where the reader asked for less motion
-const AHEAD = 3; // days fetched before they are needed
+const AROUND = [1, -1, 2, 3]; // days fetched before they are needed, from the one on screen
 
 /** Moves a map through its days. */
 export class Clock {
@@ -23,7 +23,7 @@ export class Clock {
     this.began = performance.now();
     try {
       const urls = map.shown().map((id) => map.url(id, map.day)).filter(Boolean);
-      const [points] = await Promise.all([pointsOf(map.data, map.day), ...urls.map(raster)]);
+      const [points] = await Promise.all([pointsOf(map.data, map.day), ...urls.map((url) => raster(url))]);
       if (turn !== this.turn) return;
       map.points = points;
     } catch (error) {
@@ -36,16 +36,24 @@ export class Clock {
     this.fetchAhead(turn);
   }
 
-  /** The days to come, and the other layers of this day for the read-out. */
-  fetchAhead(turn) {
+  // The other layers of this day for the read-out, then the days around it. One after the other, and
+  // no further once something else is wanted: what is looked at must not wait in line behind what
+  // may be looked at.
+  async fetchAhead(turn) {
     const { map } = this;
-    const quietly = (url) => url && raster(url).catch(() => {});
-    for (const by of [1, -1, 2, AHEAD]) {
-      if (map.data.days[map.day + by]) map.shown().forEach((id) => quietly(map.url(id, map.day + by)));
+    const quietly = (id, day) => {
+      const url = map.data.days[day] && map.url(id, day);
+      return url ? raster(url, 'low').catch(() => {}) : null;
+    };
+    if (!this.playing) {
+      await Promise.all(map.data.layers.map((layer) => quietly(layer.id, map.day)));
+      if (turn !== this.turn) return;
+      map.read();
     }
-    if (this.playing) return;
-    const rest = map.data.layers.map((layer) => quietly(map.url(layer.id, map.day)));
-    Promise.all(rest).then(() => turn === this.turn && map.read());
+    for (const by of AROUND) {
+      await Promise.all(map.shown().map((id) => quietly(id, map.day + by)));
+      if (turn !== this.turn || map.closed) return;
+    }
   }
 
   step(by) {

@@ -132,6 +132,8 @@ export class Drawing {
       focus: map.root.getRootNode().activeElement === map.stage,
       camera: map.camera,
       bounds: map.data.bounds,
+      // Among stations a dot would be taken for one.
+      dots: !(map.options.stations && map.points.stations),
       swiped: map.mode === 'swipe',
       font: map.font,
       ink: map.ink,

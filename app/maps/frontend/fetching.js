@@ -6,8 +6,8 @@ const ROOM = 192 * 2 ** 20; // bytes of decoded rasters: about 80 of 800 × 720
 const kept = new Map(); // address → { promise, value, bytes }
 let bytesKept = 0;
 
-/** The raster behind an address; fetched once. */
-export function raster(url) {
+/** The raster behind an address; fetched once. What is not looked at yet has the priority 'low'. */
+export function raster(url, priority = 'auto') {
   let entry = kept.get(url);
   if (entry) {
     kept.delete(url); // the youngest is last
@@ -15,7 +15,7 @@ export function raster(url) {
     return entry.promise;
   }
   entry = { value: null, bytes: 0 };
-  entry.promise = fetchOk(url)
+  entry.promise = fetchOk(url, priority)
     .then((response) => response.arrayBuffer())
     .then((buffer) => {
       entry.value = decode(buffer);
@@ -50,8 +50,8 @@ export function json(url) {
   return tables.get(url);
 }
 
-async function fetchOk(url) {
-  const response = await fetch(url);
+async function fetchOk(url, priority = 'auto') {
+  const response = await fetch(url, { priority });
   if (response.ok) return response;
   const error = new Error(`${response.status} ${url}`);
   error.gone = response.status === 404;

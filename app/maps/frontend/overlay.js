@@ -63,7 +63,7 @@ function unbroken(viewports) {
 
 // Most people first; a name that would touch another, or what is `taken`, is left out, and so is
 // one beyond the data.
-function drawCities(context, viewport, { cities, language, font, bounds }, taken) {
+function drawCities(context, viewport, { cities, language, font, bounds, dots }, taken) {
   const [west, south, east, north] = bounds;
   const [x0, y0] = viewport.project([west, north]);
   const [x1, y1] = viewport.project([east, south]);
@@ -81,15 +81,19 @@ function drawCities(context, viewport, { cities, language, font, bounds }, taken
     const place = besides(x, y, context.measureText(name).width, viewport.width, taken);
     if (!place) continue;
     taken.push(place.box);
-    context.beginPath();
-    context.arc(x, y, 2.5, 0, 2 * Math.PI);
-    context.fillStyle = '#1b262b';
-    context.strokeStyle = 'rgba(255,255,255,.9)';
-    context.lineWidth = 1.5;
-    context.stroke();
-    context.fill();
+    if (dots) dot(context, x, y);
     haloed(context, name, place.x, y);
   }
+}
+
+function dot(context, x, y) {
+  context.beginPath();
+  context.arc(x, y, 2.5, 0, 2 * Math.PI);
+  context.fillStyle = '#1b262b';
+  context.strokeStyle = 'rgba(255,255,255,.9)';
+  context.lineWidth = 1.5;
+  context.stroke();
+  context.fill();
 }
 
 // Where a name finds room: right of its dot, else left of it, else nowhere.

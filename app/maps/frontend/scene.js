@@ -101,10 +101,10 @@ function outline(d) {
 
 // Name → what is painted, from the outside in: [inset, colour]; null cuts a hole.
 const SHAPES = {
-  disc: [[14, '#fff']],
-  square: [[15, '#fff']],
-  'edge-disc': [[1, EDGE], [8, '#fff']],
-  'edge-square': [[3, EDGE], [10, '#fff']],
+  disc: [[11, '#fff']],
+  square: [[13, '#fff']],
+  'edge-disc': [[1, EDGE], [7, '#fff']],
+  'edge-square': [[3, EDGE], [9, '#fff']],
   'hollow-disc': [[1, '#fff'], [4, EDGE], [13, '#fff'], [16, null]],
   'hollow-square': [[3, '#fff'], [6, EDGE], [15, '#fff'], [18, null]],
 };
