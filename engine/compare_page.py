@@ -17,6 +17,7 @@ from engine.catalogue import MODELS
 from engine.compare_charts import Axis, Line, chart, sheet
 from engine.compare_runs import ALL, PICTURES, RECORD
 from engine.models.networks import NETWORKS
+from engine.paths import ROOT
 
 PAGE, SPEED = "comparison.md", "speed.json"
 Record = Mapping[str, Any]
@@ -65,17 +66,53 @@ def publish(record: Record, folder: Path, *, speed: Mapping[str, Any] | None = N
         folder: Where its record is.
         speed: Measurements of the networks; None: those kept in the folder, or measured now.
     """
+    path = folder / PAGE
+    sections = _sections(record, folder, speed, "")
+    lines = ["# All super-resolution systems under one budget", "", *sections, *_paper()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
+    """One page of several comparisons: what they say, in words, then each, then the paper's.
+
+    Args:
+        folders: Of comparisons, below the page's own folder.
+        path: Of the page.
+        notes: What the numbers say, written by a person.
+    """
+    lines = [
+        "# All super-resolution systems under one budget",
+        "",
+        "Made by `make results-comparison` from the records in "
+        f"{', '.join(f'`{f.name}/{RECORD}`' for f in folders)}; the part that follows is written "
+        "by hand.",
+        "",
+        notes.read_text(encoding="utf-8").strip(),
+        "",
+    ]
+    for folder in folders:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        lines += _sections(record, folder, None, f"{folder.relative_to(path.parent).as_posix()}/")
+    path.write_text("\n".join([*lines, *_paper()]) + "\n", encoding="utf-8")
+
+
+def _sections(
+    record: Record, folder: Path, speed: Mapping[str, Any] | None, prefix: str
+) -> list[str]:
+    """All of one comparison; its pictures are written into its folder."""
     names = [n for n in ALL if any(run["model"] == n for run in record["runs"].values())]
     timed = speed if speed is not None else _speed(record, names, folder)
     charts = _charts(record, names)
     for name, text in charts.items():
         (folder / f"{name}.svg").write_text(text, encoding="utf-8")
     sheets = _sheets(names, folder)
-    lines = [*_head(record), *_main_table(record, names, timed), *_shares(record, names)]
-    lines += _pictures(record, list(charts), sheets)
-    path = folder / PAGE
-    path.write_text("\n".join([*lines, *_paper()]) + "\n", encoding="utf-8")
-    return path
+    return [
+        *_head(record),
+        *_main_table(record, names, timed),
+        *_shares(record, names),
+        *_pictures(record, list(charts), sheets, prefix),
+    ]
 
 
 def _speed(record: Record, names: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -96,7 +133,7 @@ def _head(record: Record) -> list[str]:
     what = "**SYNTHETIC data.** " if record["synthetic"] else ""
     shape = record["shape"]
     return [
-        f"# All super-resolution systems under one budget: {fixed['data']}",
+        f"## {fixed['data']}",
         "",
         f"{what}Data: {record['data']} ({record['licence']}), {shape['latitude']} × "
         f"{shape['longitude']} fine cells, one map a {record['period']}. Coarse maps are block "
@@ -121,7 +158,7 @@ def _every(number: int) -> str:
 def _main_table(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
     share = max(run["fraction"] for run in record["runs"].values())
     lines = [
-        f"## With {share:.0%} of the training part",
+        f"### With {share:.0%} of the training part",
         "",
         "“Exact” is the same map moved to the nearest one whose block means are the coarse map's: "
         "one line of algebra, which cannot make the squared error larger.",
@@ -165,7 +202,7 @@ def _shares(record: Record, names: Sequence[str]) -> list[str]:
         return []
     heads = " | ".join(f"{s:.0%} | {s:.0%} exact" for s in shares)
     lines = [
-        "## With less to learn from",
+        "### With less to learn from",
         "",
         "RMSE with the first part of the training dates alone.",
         "",
@@ -235,17 +272,19 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
     return ["maps", "errors", "mean-errors"]
 
 
-def _pictures(record: Record, charts: Sequence[str], sheets: Sequence[str]) -> list[str]:
+def _pictures(
+    record: Record, charts: Sequence[str], sheets: Sequence[str], prefix: str
+) -> list[str]:
     said = {
         "maps": f"Predictions for {record.get('winter', 'a winter date')}, the target first.",
         "errors": "Absolute error on that date.",
         "mean-errors": "Absolute error of each cell, mean over the test dates.",
     }
-    lines = ["## Pictures", ""]
+    lines = ["### Pictures", ""]
     for name in sheets:
-        lines += [said[name], "", f"![{said[name]}]({name}.png)", ""]
+        lines += [said[name], "", f"![{said[name]}]({prefix}{name}.png)", ""]
     for name in charts:
-        lines += [f"![{name}]({name}.svg)", ""]
+        lines += [f"![{name}]({prefix}{name}.svg)", ""]
     return lines
 
 
@@ -284,6 +323,8 @@ def _map(path: Path) -> NDArray[np.float32]:
     return values
 
 
-def reread(folder: Path) -> Path:
-    """Write the page of a comparison anew, from its record."""
-    return publish(json.loads((folder / RECORD).read_text(encoding="utf-8")), folder)
+if __name__ == "__main__":
+    results = ROOT / "docs" / "results"
+    whole = results / "comparison"
+    found = sorted(path.parent for path in whole.glob(f"*/{RECORD}"))
+    collect(found, results / PAGE, whole / "notes.md")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from engine import catalogue, compare_runs
 from engine.cli import app
 from engine.cli.comparing import parse_budget
-from engine.compare_page import PAPER, publish
+from engine.compare_page import PAPER, collect, publish
 from engine.compare_runs import ALL, Plan, compare, exact_means
 from engine.errors import RequestError, StorageError
 from engine.models import networks
@@ -85,6 +85,13 @@ def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(daily, small, tmp_p
     for name in ("convergence", "parameters", "spectra"):
         assert (tmp_path / f"{name}.svg").read_text().startswith("<svg")
     assert "edvr" in (tmp_path / "convergence.svg").read_text()
+    (tmp_path / "speed.json").write_text(json.dumps(SPEED))
+    (tmp_path / "notes.md").write_text("What they say.")
+    collect([tmp_path], tmp_path.parent / "all.md", tmp_path / "notes.md")
+    whole = (tmp_path.parent / "all.md").read_text(encoding="utf-8")
+    assert "What they say." in whole
+    assert f"]({tmp_path.name}/maps.png)" in whole
+    assert whole.count("theirs, not ours") == 1
 
 
 def test_another_budget_is_not_mixed_in(daily, tmp_path):
