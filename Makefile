@@ -59,6 +59,16 @@ bench-twin: install ## docs/results/twin.json: simulated days of the demo world 
 results-classical: ## docs/results/classical.*: interpolation and historical ratios on WUSTL 2015–2018
 	$(BIN)/python -m engine.compare classical
 
+COMPARED := ../shared/data/wustl/V5GL04_PM25_eastasia_monthly_1998-2018.nc
+results-comparison: install ## docs/results/comparison.*: every network under one small budget, on the demo and, where it is, on WUSTL
+	$(BIN)/airlens compare --data demo --budget 80steps --fractions 100 --checks 1 --every 7 \
+	  --validate-end 2015-01-02 --out docs/results/comparison/demo
+	if [ -f $(COMPARED) ]; then export AIRLENS_HOME=$$(mktemp -d) && \
+	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
+	  $(BIN)/airlens compare --data wustl --budget 120steps --fractions 100,40 --checks 2 --every 3 \
+	    --validate-end 2015-12-31 --out docs/results/comparison/wustl; fi
+	$(BIN)/python -m engine.compare_page
+
 results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL 2017–2018 and on the demo
 	$(BIN)/python -m engine.airstfm_page
 

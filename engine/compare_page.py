@@ -257,8 +257,8 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
     """Maps, errors of the winter day, and mean errors, as PNG."""
     place = folder / PICTURES
     known = ["target", *(n for n in names if (place / f"{n}.npy").is_file())]
-    if not (place / "target.npy").is_file():
-        return []
+    if not (place / "target.npy").is_file():  # a record without its maps: the pictures it has
+        return [n for n in ("maps", "errors", "mean-errors") if (folder / f"{n}.png").is_file()]
     maps = {n: _map(place / f"{n}.npy") for n in known}
     target = maps["target"]
     high = float(np.ceil(np.nanpercentile(target, 99) / 10) * 10)
