@@ -46,14 +46,16 @@ def deformable_conv(
             f"{c} planes, {offsets.shape[1]} moves and {strength.shape[1]} strengths; give 18 "
             "moves and 9 strengths for each group, and planes that the groups divide"
         )
-    moves = offsets.reshape(b * groups, TAPS, 2, h, w)
-    tap = torch.arange(TAPS, device=x.device, dtype=x.dtype)[:, None, None]
-    rows = torch.arange(h, device=x.device, dtype=x.dtype)[:, None]
-    columns = torch.arange(w, device=x.device, dtype=x.dtype)
+    # Places are never in half precision: on a map of 200 cells they would be off by half a cell.
+    exact = torch.promote_types(x.dtype, torch.float32)
+    moves = offsets.reshape(b * groups, TAPS, 2, h, w).to(exact)
+    tap = torch.arange(TAPS, device=x.device, dtype=exact)[:, None, None]
+    rows = torch.arange(h, device=x.device, dtype=exact)[:, None]
+    columns = torch.arange(w, device=x.device, dtype=exact)
     row = rows - 1 + tap.div(3, rounding_mode="floor") + moves[:, :, 0]  # (b·g, tap, h, w)
     column = columns - 1 + tap % 3 + moves[:, :, 1]
     # A side one cell long has no extent to normalise by; a row of zeros gives it one.
-    padded = functional.pad(x, (0, int(w == 1), 0, int(h == 1)))
+    padded = functional.pad(x.to(exact), (0, int(w == 1), 0, int(h == 1)))
     grid = torch.stack(
         (2 * column / (padded.shape[3] - 1) - 1, 2 * row / (padded.shape[2] - 1) - 1), -1
     )
@@ -63,8 +65,8 @@ def deformable_conv(
         align_corners=True,
     )
     seen = seen.view(b, groups, c // groups, TAPS, h, w)
-    seen = seen * strength.view(b, groups, 1, TAPS, h, w)
-    out = weight.reshape(len(weight), -1) @ seen.reshape(b, c * TAPS, h * w)
+    seen = seen.to(x.dtype) * strength.view(b, groups, 1, TAPS, h, w)
+    out = weight.reshape(len(weight), -1).to(seen.dtype) @ seen.reshape(b, c * TAPS, h * w)
     if bias is not None:
         out = out + bias[:, None]
     return out.view(b, -1, h, w)

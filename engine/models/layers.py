@@ -134,13 +134,17 @@ def warp(
         padding: What lies outside the map.
     """
     height, width = x.shape[-2:]
-    rows = torch.arange(height, device=x.device, dtype=flow.dtype)[:, None]
-    columns = torch.arange(width, device=x.device, dtype=flow.dtype)
+    # In half precision, places on a map of 200 cells would be off by half a cell.
+    exact = torch.promote_types(x.dtype, torch.float32)
+    flow = flow.to(exact)
+    rows = torch.arange(height, device=x.device, dtype=exact)[:, None]
+    columns = torch.arange(width, device=x.device, dtype=exact)
     # Cell 0 is −1 and the last cell is 1; a map one cell wide has no extent to normalise by.
     along = 2 * (columns + flow[:, 0]) / max(width - 1, 1) - 1  # (n, h, w)
     down = 2 * (rows + flow[:, 1]) / max(height - 1, 1) - 1
-    grid = torch.stack((along, down), dim=-1).to(x.dtype)
-    return functional.grid_sample(x, grid, padding_mode=padding, align_corners=True)
+    grid = torch.stack((along, down), dim=-1)
+    seen = functional.grid_sample(x.to(exact), grid, padding_mode=padding, align_corners=True)
+    return seen.to(x.dtype)
 
 
 def expand_mask(

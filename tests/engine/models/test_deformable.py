@@ -10,6 +10,7 @@ from engine.models.deformable import (
     PyramidAlignment,
     deformable_conv,
 )
+from engine.models.layers import warp
 
 
 def case(b=2, c=4, out=3, h=4, w=5, groups=2, seed=0, reach=2.0):
@@ -123,3 +124,18 @@ def test_the_pyramid_feels_every_level():
     align(levels, reference).square().sum().backward()
     assert all(z.grad.abs().sum() > 0 for z in levels)
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in align.parameters())
+
+
+def test_places_are_exact_in_half_precision():
+    torch.manual_seed(0)
+    x = torch.randint(-4, 4, (1, 2, 3, 201)).to(torch.bfloat16)
+    moves = torch.zeros(1, 2, 3, 201, dtype=torch.bfloat16)
+    moves[:, 0] = 3
+    torch.testing.assert_close(warp(x, moves)[..., :-3], x[..., 3:], rtol=0, atol=1e-3)
+    weight = torch.zeros(2, 2, 3, 3, dtype=torch.bfloat16)
+    weight[:, :, 1, 1] = torch.eye(2)
+    offsets = torch.zeros(1, 18, 3, 201, dtype=torch.bfloat16)
+    offsets[:, 1::2] = 3
+    found = deformable_conv(x, weight, None, offsets, torch.ones(1, 9, 3, 201).to(x.dtype))
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found[..., :-3], x[..., 3:], rtol=0, atol=1e-3)
