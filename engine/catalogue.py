@@ -1,320 +1,27 @@
 """Every model there is: one literal dict, from name to what it does and how it is built.
 
 To add a model: write its network in `engine.models`, a recipe in `engine.recipes` if none fits,
-a `build` function here, and an entry in `MODELS`.
+a function in `engine.building`, and an entry in `MODELS`.
 """
 
-import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-import xarray as xr
-
-from engine.data.pairs import FACTOR
+from engine import building
+from engine.building import Entry, Model, Setting, weights_for
 from engine.errors import NotFoundError, RequestError
-from engine.grid import Grid
 from engine.library import DatasetInfo
-from engine.paths import ASSETS, home, inside
-from engine.progress import Progress, Stop
-from engine.schema import Kind
-from engine.task import Recipe, TaskName
-
-# What a model is made of is imported when one is built. To list models, as the dashboard does in
-# its sidebar, takes neither torch nor the seconds and the 200 MB that come with it.
-if TYPE_CHECKING:
-    from torch import nn
-
-    from engine import history
-    from engine.models.classical import Method
-    from engine.models.regression import LocalRegression
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where a model is about to be used: what a `build` function may look at.
-
-    Attributes:
-        about: Record of the dataset.
-        dataset: The dataset, lazy. Only a model that is fitted here may read its training part.
-        grid: The cells that the answer is wanted on.
-        window: Rows and columns of the dataset's grid that these are; None if it has no grid.
-        factor: Fine cells along a coarse cell's side.
-        train_end: Last local date to learn from; None: the dataset's own.
-        lead_times: Steps ahead, for forecasts.
-        progress: Told while a model is fitted.
-        cancelled: Looked at while a model is fitted.
-    """
-
-    about: DatasetInfo
-    dataset: xr.Dataset
-    grid: Grid | None = None
-    window: tuple[slice, slice] | None = None
-    factor: int = 8
-    train_end: dt.date | None = None
-    lead_times: int = 1
-    progress: Progress | None = None
-    cancelled: Stop | None = None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model ready to run.
-
-    Attributes:
-        recipe: How data get in and out.
-        network: What runs in between.
-        weights: SHA-256 of its weights, or "none: " and why it has none.
-        train_end: Last local date that it learned from; None if it learned nothing.
-        note: What one should know of it here, in a sentence or two; empty for most.
-    """
-
-    recipe: Recipe
-    network: "nn.Module"
-    weights: str
-    train_end: dt.date | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known of a model before it is built.
-
-    Attributes:
-        name: What requests say.
-        task: What it does.
-        kinds: Kinds of dataset it can start from.
-        title: Name for people.
-        summary: What it does, in one sentence.
-        build: Makes it ready for a setting.
-        version: Goes up when its answers change.
-        halo: Coarse cells that it wants to see around what is asked for, so that a map does not
-            depend on where it was cut.
-        card: Its model card, where it has one.
-        weights: Folder of its weights, where it has one.
-    """
-
-    name: str
-    task: TaskName
-    kinds: tuple[Kind, ...]
-    title: str
-    summary: str
-    build: Callable[[Setting], Model]
-    version: str = "1"
-    halo: int = 0
-    card: Path | None = None
-    weights: Path | None = None
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of dataset that it is mostly used with."""
-        return self.kinds[0]
-
-
-def _interpolation(method: "Method") -> Callable[[Setting], Model]:
-    def build(setting: Setting) -> Model:
-        from engine.models.classical import Interpolation
-        from engine.recipes.superresolution import Classical
-
-        return Model(
-            Classical(), Interpolation(method, setting.factor), "none: interpolation learns nothing"
-        )
-
-    return build
-
-
-def _ratio(maps: "history.Map", method: "Method") -> Callable[[Setting], Model]:
-    def build(setting: Setting) -> Model:
-        from engine.models.classical import HistoricalRatio
-        from engine.recipes.superresolution import Classical
-
-        past = _past(setting)
-        network = HistoricalRatio(past.maps(maps, *_window(setting)), method, setting.factor)
-        return Model(Classical(), network, past.sha256, past.train_end)
-
-    return build
-
-
-def _climatology(setting: Setting) -> Model:
-    from engine.models.classical import Climatology
-    from engine.recipes.superresolution import Classical
-
-    past = _past(setting)
-    network = Climatology(past.maps("climatology", *_window(setting)), setting.factor)
-    return Model(Classical(), network, past.sha256, past.train_end)
-
-
-def _past(setting: Setting) -> "history.History":
-    from engine import history
-
-    return history.fitted(
-        setting.dataset,
-        setting.about,
-        _window(setting),
-        factor=setting.factor,
-        train_end=setting.train_end,
-        progress=setting.progress,
-        cancelled=setting.cancelled,
-    )
-
-
-def _window(setting: Setting) -> tuple[slice, slice]:
-    if setting.window is None:
-        raise ValueError("a super-resolution model needs a window of a grid")
-    return setting.window
-
-
-def _local_regression(setting: Setting) -> Model:
-    from engine.recipes.superresolution import Classical
-
-    network, train_end, sha256 = _regression(setting)
-    return Model(Classical(), network, sha256, train_end)
-
-
-def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
-    """What was learned of the dataset's past, for the window of the setting."""
-    from engine import regression
-    from engine.models.regression import LocalRegression
-
-    if setting.factor != FACTOR:
-        raise RequestError(
-            f"this model knows factor {FACTOR} and not {setting.factor}",
-            remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
-        )
-    known = regression.learned(
-        setting.dataset,
-        setting.about,
-        train_end=setting.train_end,
-        progress=setting.progress,
-        cancelled=setting.cancelled,
-    )
-    return LocalRegression(known.past(*_window(setting))), known.train_end, known.sha256
-
-
-def _airstfm(setting: Setting) -> Model:
-    from engine import checkpoint
-    from engine.models.regression import LocalRegression
-    from engine.recipes.airstfm import AirSTFMRecipe
-
-    if setting.factor != FACTOR:
-        raise RequestError(
-            f"AirSTFM knows factor {FACTOR} and not {setting.factor}",
-            remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
-        )
-    folder = weights_for(setting.about)
-    about, network = checkpoint.load(folder)
-    grid = setting.grid
-    known = None if grid is None else checkpoint.past_of(folder, about, grid)
-    past = None if known is None else LocalRegression(known)
-    train_end = dt.date.fromisoformat(about.train_end)
-    note = f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}."
-    if past is None and about.base == "regression":
-        try:
-            past, train_end, _ = _regression(setting)
-        except RequestError as problem:
-            # A short record or a large grid: the network does without the place's past.
-            note += f" It knows nothing of the past of this place: {problem.what}."
-    blind = past is None and about.base == "regression"
-    factor = about.blind_factor if blind else about.error_factor
-    recipe = AirSTFMRecipe(about.mean, about.std, factor, past)
-    return Model(recipe, network, about.sha256, train_end, note)
-
-
-def _network(name: str) -> Callable[[Setting], Model]:
-    """One of the networks that AirSTFM is compared with."""
-
-    def build(setting: Setting) -> Model:
-        from engine import checkpoint
-        from engine.recipes.superresolution import Learned
-        from engine.task import Need, Task
-
-        title = MODELS[name].title
-        if setting.factor != FACTOR:
-            raise RequestError(
-                f"{title} knows factor {FACTOR} and not {setting.factor}",
-                remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
-            )
-        about, network = checkpoint.load_network(weights_for(setting.about, name))
-        half = int(about.network["frames"]) // 2  # type: ignore[arg-type]  # a whole number
-        task = Task("super-resolution", (Need("grid", before=half, after=half),))
-        train_end = dt.date.fromisoformat(about.train_end)
-        note = f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}."
-        return Model(Learned(task, about.mean, about.std), network, about.sha256, train_end, note)
-
-    return build
-
-
-def weights_for(about: DatasetInfo, model: str = "airstfm") -> Path:
-    """A network's weights for a dataset: its owner's, else those shipped for its averaging time.
-
-    Hourly maps take those of days.
-
-    Raises:
-        NotFoundError: If there are none, saying how to make some.
-    """
-    own = inside(home() / "weights", f"{model}-{about.name}")
-    period = "day" if about.period == "hour" else about.period
-    shipped = ASSETS / "weights" / f"{model}-{period}"
-    for folder in (own, shipped):
-        if (folder / "config.json").is_file():
-            return folder
-    raise NotFoundError(
-        f"there are no {MODELS[model].title} weights for maps of one {about.period}",
-        where=about.name,
-        remedy=f"Train some: airlens train {model} --data {about.name} --out {own}",
-    )
-
-
-def _idw(setting: Setting) -> Model:
-    from engine.models.knn import InverseDistance
-    from engine.recipes.stations import InverseDistanceMap
-
-    return Model(
-        InverseDistanceMap(_grid(setting)), InverseDistance(), "none: inverse distance has none"
-    )
-
-
-def _kriging(setting: Setting) -> Model:
-    from torch import nn
-
-    from engine.recipes.stations import KrigingMap
-
-    return Model(
-        KrigingMap(_grid(setting)), nn.Identity(), "none: the variogram is fitted to the date"
-    )
-
-
-def _aqnet(setting: Setting) -> Model:
-    from engine import stationcheckpoint
-    from engine.recipes.aqnet import AQNetMap
-
-    data = setting.about
-    about, network = stationcheckpoint.load(stationcheckpoint.weights_for(data.name, data.period))
-    shape = network.config
-    return Model(
-        AQNetMap(_grid(setting), shape.lags, shape.others, about.factor, about.day_factor),
-        network,
-        about.sha256,
-        dt.date.fromisoformat(about.train_end),
-        f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}.",
-    )
-
-
-def _persistence(setting: Setting) -> Model:
-    from torch import nn
-
-    from engine.recipes.forecast import Persistence
-
-    return Model(Persistence(setting.lead_times), nn.Identity(), "none: persistence learns nothing")
-
-
-def _grid(setting: Setting) -> Grid:
-    if setting.grid is None:
-        raise ValueError("a reanalysis needs a grid to be made on")
-    return setting.grid
-
+from engine.task import TaskName
+
+__all__ = [
+    "MODELS",
+    "NETWORKS",
+    "Entry",
+    "Model",
+    "Setting",
+    "check_kind",
+    "find",
+    "weights_for",
+]
 
 # Two coarse cells are what bicubic interpolation looks at on either side.
 _HALO = 2
@@ -325,7 +32,9 @@ _NETWORK_HALO = 10
 def _compared(name: str, title: str, summary: str) -> Entry:
     """Entry of a network that AirSTFM is compared with."""
     task: TaskName = "super-resolution"
-    return Entry(name, task, ("grid",), title, summary, _network(name), halo=_NETWORK_HALO)
+    return Entry(
+        name, task, ("grid",), title, summary, building.network(name, title), halo=_NETWORK_HALO
+    )
 
 
 # Those that need weights; `engine.models.networks` says how each is built.
@@ -340,7 +49,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Block copy",
             "Every fine cell takes the value of its coarse cell.",
-            _interpolation("copy"),
+            building.interpolation("copy"),
         ),
         Entry(
             "bilinear",
@@ -348,7 +57,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Bilinear",
             "Straight lines between the centres of coarse cells.",
-            _interpolation("bilinear"),
+            building.interpolation("bilinear"),
             halo=_HALO,
         ),
         Entry(
@@ -357,7 +66,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Bicubic",
             "Smooth curves through the centres of coarse cells.",
-            _interpolation("bicubic"),
+            building.interpolation("bicubic"),
             halo=_HALO,
         ),
         Entry(
@@ -366,7 +75,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Historical ratio",
             "The coarse value times the share that each fine cell had of it in the training part.",
-            _ratio("copy", "copy"),
+            building.ratio("copy", "copy"),
         ),
         Entry(
             "ha-monthly",
@@ -374,7 +83,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Historical ratio by month",
             "As the historical ratio, with shares for each month, smoothed over three.",
-            _ratio("copy-monthly", "copy"),
+            building.ratio("copy-monthly", "copy"),
         ),
         Entry(
             "ha-climatology",
@@ -382,7 +91,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Climatology",
             "The mean fine map of the training part, whatever the coarse map says.",
-            _climatology,
+            building.climatology,
         ),
         Entry(
             "bilinear-ratio",
@@ -390,7 +99,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Bilinear × monthly ratio",
             "Bilinear, times the ratio that each cell had to it by month, with exact block means.",
-            _ratio("bilinear-monthly", "bilinear"),
+            building.ratio("bilinear-monthly", "bilinear"),
             halo=_HALO,
         ),
         Entry(
@@ -399,7 +108,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "Bicubic × monthly ratio",
             "Bicubic, times the ratio that each cell had to it by month, with exact block means.",
-            _ratio("bicubic-monthly", "bicubic"),
+            building.ratio("bicubic-monthly", "bicubic"),
             halo=_HALO,
         ),
         Entry(
@@ -409,7 +118,7 @@ MODELS: dict[str, Entry] = {
             "Local regression",
             "Bicubic, corrected by a regression on the past of the coarse cells around; learned "
             "from five years or more of the dataset.",
-            _local_regression,
+            building.local_regression,
             halo=_HALO,
         ),
         _compared(
@@ -446,7 +155,7 @@ MODELS: dict[str, Entry] = {
             ("grid",),
             "AirSTFM",
             "A network that looks at five maps at once and knows how far it may be off.",
-            _airstfm,
+            building.airstfm,
             halo=_NETWORK_HALO,
         ),
         Entry(
@@ -455,7 +164,7 @@ MODELS: dict[str, Entry] = {
             ("stations",),
             "Inverse distance",
             "Each cell is the mean of its nearest stations, weighted by inverse squared distance.",
-            _idw,
+            building.idw,
         ),
         Entry(
             "kriging",
@@ -463,7 +172,7 @@ MODELS: dict[str, Entry] = {
             ("stations",),
             "Ordinary kriging",
             "The best linear unbiased estimate from all stations, with its standard deviation.",
-            _kriging,
+            building.kriging,
         ),
         Entry(
             "aqnet",
@@ -471,7 +180,7 @@ MODELS: dict[str, Entry] = {
             ("stations",),
             "AQ-Net",
             "A network that corrects inverse distance by what stations measured before and after.",
-            _aqnet,
+            building.aqnet,
         ),
         Entry(
             "persistence",
@@ -479,7 +188,7 @@ MODELS: dict[str, Entry] = {
             ("grid", "stations", "mobile"),
             "Persistence",
             "What was last measured goes on.",
-            _persistence,
+            building.persistence,
         ),
     )
 }
