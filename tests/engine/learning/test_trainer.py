@@ -163,9 +163,9 @@ def test_what_is_no_grid_is_refused(quick, tmp_path):
 
 
 def test_without_weights_it_is_said_how_to_make_some(monthly, monkeypatch, tmp_path):
-    from engine import catalogue
+    from engine import building
 
-    monkeypatch.setattr(catalogue, "ASSETS", tmp_path)
+    monkeypatch.setattr(building, "ASSETS", tmp_path)
     shutil.rmtree(home() / "weights")
     with pytest.raises(NotFoundError, match="airlens train airstfm --data monthly"):
         predict(Request(monthly, DATE, model="airstfm"))
