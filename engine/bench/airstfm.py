@@ -7,7 +7,6 @@ seconds, of all threads together, hardly do.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 
 from engine.bench.attention import hardware, spread
+from engine.bench.memory import peak_megabytes
 from engine.models.airstfm import PRESETS, AirSTFM
 from engine.models.tiling import tiled
 
@@ -38,7 +38,7 @@ def measure(name: str, repeats: int, size: tuple[int, int] = (100, 90)) -> dict[
         "seconds": spread(seconds[1:]),
         "processor_seconds": spread(processor[1:]),
         "target_seconds": TARGET_SECONDS[name],
-        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_megabytes": round(peak_megabytes()),
         "repeats": repeats,
     }
 

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from engine.bench import memory
 from engine.bench.unfolded import unfolded_attention
 from engine.models.attention import window_attention
 
@@ -146,10 +146,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.peak:
         inputs(arguments.gradient, arguments.shape)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = memory.peak_megabytes()
         once(arguments.peak, arguments.gradient, arguments.shape)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        sys.stdout.write(f"{(after - before) / 1024}\n")
+        sys.stdout.write(f"{memory.peak_megabytes() - before}\n")
         return
     result = measure(arguments.threads, arguments.repeats, shape=arguments.shape)
     text = json.dumps(result, indent=1) + "\n"

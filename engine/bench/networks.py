@@ -6,13 +6,13 @@ own. On a machine that does other things too, the processor's time is what can b
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
 
 import torch
 
+from engine.bench.memory import peak_megabytes
 from engine.models.airstfm import AirSTFM
 from engine.models.networks import NETWORKS, from_preset
 from engine.models.tiling import tiled
@@ -40,7 +40,7 @@ def measure(name: str, preset: str, size: tuple[int, int] = (100, 90)) -> dict[s
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(time.perf_counter() - wall, 3),
         "processor_seconds": round(time.process_time() - processor, 3),
-        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_megabytes": round(peak_megabytes()),
     }
 
 

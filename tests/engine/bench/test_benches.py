@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from engine.bench import airstfm, attention, networks
+from engine.bench import airstfm, attention, memory, networks
 
 TINY = (1, 1, 4, 13, 12)
 
@@ -56,3 +56,19 @@ def test_a_name_that_is_none_is_refused():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "basicvsrpp" in done.stderr
+
+
+def test_memory_is_that_of_the_process_alone():
+    """A child of a large process is not large."""
+    ballast = bytearray(300 * 2**20)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    program = "from engine.bench.memory import peak_megabytes as p; a = p(); b = bytearray(2**26); "
+    program += "b[::4096] = b'x' * len(b[::4096]); print(a, p())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    before, after = map(float, done.stdout.split())
+    assert memory.peak_megabytes() > 300
+    assert before < 200
+    assert 55 < after - before < 100
+    del ballast
