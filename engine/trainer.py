@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,8 +44,8 @@ RECIPES: dict[str, TrainingConfig] = {
         patience=8,
     ),
 }
-# Error scale that the network starts from, as a logarithm in normalised units.
-FIRST_LOG_SCALE = -3.0
+# Error scale that the network starts from, as a logarithm in its unit.
+FIRST_LOG_SCALE = -0.5
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,9 @@ def train_on(
     Raises:
         EngineError: If the folder cannot be written, or holds another run.
     """
-    network = build(known, size, config.seed, **changes)
+    unit = leftover(known)
+    config = replace(config, unit=unit)
+    network = build(known, size, config.seed, **({"unit": unit} | changes))
     counters = train(
         config,
         network,
@@ -194,6 +197,19 @@ def train_on(
     text = card(described, known.source, network, history)
     checkpoint.save(folder, described, network, text, known.past)
     return Trained(folder, counters, coverage)
+
+
+def leftover(known: Lessons) -> float:
+    """Size of what the base maps of the training part leave over, in standard deviations."""
+    squares, count = 0.0, 0
+    for series in known.training:
+        base = series.base
+        if base is None:
+            return 1.0
+        error = (series.fine - base)[series.fine_mask.expand_as(series.fine)]
+        squares += float((error.double() ** 2).sum())
+        count += error.numel()
+    return max(math.sqrt(squares / max(count, 1)), 1e-4)
 
 
 def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:

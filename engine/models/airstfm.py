@@ -10,6 +10,7 @@ Beyond the paper, each a switch that is off by default: `conserve` (exact block 
 and a `base` map to which `forward` adds what the network predicts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -102,6 +103,9 @@ class AirSTFMConfig:
     before the reconstruction blocks, or both."""
     log_scale: bool = False
     """Give the logarithm of the error's scale as well."""
+    unit: float = 1.0
+    """What the network adds, and its error's scale, are counted in this many standard deviations:
+    the size of what a good base map leaves over, which may be a hundredth."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -115,8 +119,9 @@ class AirSTFMConfig:
                 raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
         if self.stride > self.patch:
             raise ValueError(f"stride {self.stride} leaves gaps between windows of {self.patch}")
-        if self.std <= 0 or self.flow_ceiling <= 0:
-            raise ValueError(f"std={self.std}, flow_ceiling={self.flow_ceiling}; both must be > 0")
+        for name in ("std", "flow_ceiling", "unit"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)}; must be > 0")
 
 
 PAPER = AirSTFMConfig()
@@ -270,7 +275,9 @@ class AirSTFM(nn.Module):
             skip=self.config.global_skip,
             exact=self.config.conserve,
         )
-        log_scale = planes[:, :, 1:] if self.config.log_scale else None
+        log_scale = None
+        if self.config.log_scale:
+            log_scale = planes[:, :, 1:] + math.log(self.config.unit)
         return FineMap(mean, log_scale, rebuilt)
 
     def _wanted(

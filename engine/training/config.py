@@ -39,6 +39,9 @@ class TrainingConfig:
     average: float = 0.999
     """Decay of the running average of the weights, which is what is kept; 0: none."""
     loss: Loss = "mse"
+    unit: float = 1.0
+    """Errors are counted in this many standard deviations in the loss, so that the mean and the
+    scale of small errors learn alike."""
     all_frames: bool = False
     """Score every frame of the window, as the paper does, and not the centre alone."""
     guide_drop: float = 0.0
@@ -62,8 +65,9 @@ class TrainingConfig:
                 raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
         if not 0 <= self.average < 1:
             raise ValueError(f"average={self.average}; choose from 0 up to, not including, 1")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate={self.learning_rate}; choose more than 0")
+        for name in ("learning_rate", "unit"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)}; choose more than 0")
 
     def text(self) -> str:
         """The configuration as JSON, the same text for the same choices."""

@@ -24,6 +24,7 @@ from engine.training.series import Batch, Series, crops, window
 from engine.training.state import Counters
 
 Progress = Callable[[float, str], None]
+FAR_WORSE = 3.0
 Best = dict[str, Tensor]
 
 
@@ -187,12 +188,12 @@ def _step(run: Run, batch: Batch, steps: int) -> float:
             value = _pretext_value(run.network, batch)
         else:
             answer = forward(run.network, batch)
-            mean, scale = answer.mean[:, :, 0], answer.log_scale
+            mean, scale, unit = answer.mean[:, :, 0], answer.log_scale, _unit(run.config, batch)
             value = loss(
                 run.config.loss,
-                mean.float(),
-                None if scale is None else scale[:, :, 0].float(),
-                batch.fine[:, :, 0],
+                mean.float() / unit,
+                None if scale is None else scale[:, :, 0].float() - unit.log(),
+                batch.fine[:, :, 0] / unit,
                 batch.fine_mask,
             )
     run.optimiser.zero_grad(set_to_none=True)
@@ -202,6 +203,21 @@ def _step(run: Run, batch: Batch, steps: int) -> float:
     run.optimiser.step()
     _follow(run)
     return float(value.detach())
+
+
+def _unit(config: TrainingConfig, batch: Batch) -> Tensor:
+    """What errors are counted in, for each map (b, 1, 1, 1).
+
+    The run's unit; more for a map whose base is far worse than usual, as where no past is known,
+    or it would own the loss.
+    """
+    unit = batch.fine.new_full((len(batch.fine), 1, 1, 1), config.unit)
+    if batch.base is None:
+        return unit
+    error = torch.where(batch.fine_mask, (batch.fine - batch.base)[:, :, 0], 0)
+    count = batch.fine_mask.sum((1, 2, 3), keepdim=True).clamp(min=1)
+    size = ((error**2).sum((1, 2, 3), keepdim=True) / count).sqrt()
+    return torch.maximum(unit, size / FAR_WORSE)
 
 
 def _batch(run: Run, training: Sequence[Series], frames: int) -> Batch:
