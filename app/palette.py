@@ -31,11 +31,12 @@ BURD = _stops(
 PURPLES = _stops("#fcfbfd #efedf5 #dadaeb #bcbddc #9e9ac8 #807dba #6a51a3 #54278f #3f007d")
 GREENS_BLUES = _stops("#f7fcf0 #e0f3db #ccebc5 #a8ddb5 #7bccc4 #4eb3d3 #2b8cbe #0868ac #084081")
 
-# Upper end of the concentration scale for each averaging time, and half width of the error
-# scale, ug m-3. Chosen so that in eastern China one cell in fifty or fewer lies beyond the end
-# in a normal winter; see docs/decisions/0060-colours.md.
+# Upper end of the concentration scale for each averaging time, ug m-3. Chosen so that in eastern
+# China one cell in fifty or fewer lies beyond the end in a normal winter; and half width of the
+# error scale, so that the errors of bicubic interpolation (RMSE 4 there, monthly) fill it. See
+# docs/decisions/0060-colours.md.
 CONCENTRATION_TOP = {"hour": 200.0, "day": 150.0, "month": 100.0, "year": 75.0}
-ERROR_REACH = {"hour": 60.0, "day": 40.0, "month": 20.0, "year": 15.0}
+ERROR_REACH = {"hour": 30.0, "day": 15.0, "month": 10.0, "year": 8.0}
 # One fewer than a byte holds, so that a picture of one byte a cell has one left for: no data.
 LEVELS = 255
 # Beyond this relative luminance black text reads better than white (equal contrast at 0.179).
