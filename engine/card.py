@@ -66,13 +66,14 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         "licence of the data": about.licence,
         "averaging time": about.period,
         "learned from": f"{about.train_start} to {about.train_end}",
-        "stopped by": f"later dates to {about.validate_end}; nothing after that was looked at",
+        "stopped by": data.judged
+        or f"later dates to {about.validate_end}; nothing after that was looked at",
         "grid": data.place,
         "network": f"{parameters:,} parameters; normalised by mean {about.mean:.2f} and "
         f"standard deviation {about.std:.2f} µg/m³",
         "training": f"step {counters.best_step} of at most {config.steps} kept, batch "
-        f"{config.batch}, crops of {config.crop} coarse cells, {history.corners} block corners, "
-        f"seed {about.seed}",
+        f"{config.batch}, crops of {config.crop} coarse cells, {history.corners} "
+        f"{data.looks or 'block corners'}, seed {about.seed}",
         "took": f"{history.seconds / 60:.0f} minutes on {where}, PyTorch {torch.__version__}",
         "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over the whole grid",
     }
@@ -92,7 +93,7 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         "",
         *(["**Synthetic data**: these weights know a simulated world.", ""] * data.synthetic),
         f"Super-resolution ×8 of PM2.5 maps{' with uncertainty' if sure else ''}. "
-        f"{_start(about)}; block means are {'exact' if exact else 'not exact'}.",
+        f"{f'Adds to {data.base}' if data.base else _start(about)}; block means are {'exact' if exact else 'not exact'}.",
         "",
         "| | |",
         "|---|---|",

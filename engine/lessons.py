@@ -43,6 +43,9 @@ class Source:
         period: Averaging time.
         place: Grid and extent, in words.
         synthetic: Whether it is simulated.
+        judged: What decided when to stop, if it is not later dates.
+        looks: What the training series are, if they are not block corners.
+        base: What the network adds to, if it is not the usual one of its kind.
     """
 
     name: str
@@ -51,6 +54,9 @@ class Source:
     period: Period
     place: str
     synthetic: bool
+    judged: str = ""
+    looks: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True)

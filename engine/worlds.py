@@ -73,6 +73,13 @@ TEST = (
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
 CONFIG = replace(training_config("small", 600, 0), check_every=150, flow_frozen=200)
+JUDGED = (
+    f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; no other was looked at"
+)
+BASE = (
+    "a regression on the training worlds, which comes with the weights (past.safetensors), or on "
+    "the past of another dataset where that is long enough"
+)
 WORDS = (
     "AirLens demo world, simulated (engine.twin), seeds "
     f"{TRAINING[0].seed} to {TRAINING[-1].seed}; SYNTHETIC, not measured"
@@ -132,7 +139,7 @@ def lessons_of(
     later = [days_of(world) for world in validation]
     report(progress, cancelled, 1.0, "lessons are ready")
     return Lessons(
-        Source("demo", WORDS, LICENCE, "day", PLACE, True),
+        Source("demo", WORDS, LICENCE, "day", PLACE, True, JUDGED, "worlds", BASE),
         tuple(series),
         tuple(series_of(r, mapped(network, r), mean, std) for r in later),
         tuple(blind_series(cut(r, slice(0, len(r.coarse) // BLIND)), mean, std) for r in records),

@@ -121,7 +121,7 @@ class AirSTFMConfig:
             raise ValueError(f"stride {self.stride} leaves gaps between windows of {self.patch}")
         for name in ("std", "flow_ceiling", "unit"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)}; must be > 0")
+                raise ValueError(f"{name}={getattr(self, name)}; choose more than 0")
 
 
 PAPER = AirSTFMConfig()
