@@ -93,7 +93,8 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         "",
         *(["**Synthetic data**: these weights know a simulated world.", ""] * data.synthetic),
         f"Super-resolution ×8 of PM2.5 maps{' with uncertainty' if sure else ''}. "
-        f"{f'Adds to {data.base}' if data.base else _start(about)}; block means are {'exact' if exact else 'not exact'}.",
+        f"{f'Adds to {data.base}' if data.base else _start(about)}; block means are "
+        f"{'exact' if exact else 'not exact'}.",
         "",
         "| | |",
         "|---|---|",
