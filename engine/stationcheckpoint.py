@@ -14,6 +14,7 @@ from engine.errors import DataError, NotFoundError, StorageError
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig
 from engine.paths import ASSETS, home, inside
 
+Fields = dict[str, int | float | str | tuple[int, ...] | tuple[str, ...]]
 AGAIN = "Take the folder again from where it came"
 
 
@@ -41,7 +42,7 @@ class StationCheckpoint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: dict[str, int | float | tuple[int, ...] | tuple[str, ...]]
+    network: Fields
     period: str
     factor: float
     day_factor: float
@@ -58,7 +59,7 @@ class StationCheckpoint(BaseModel):
     sha256: str = ""
 
 
-def fields(shape: ReanalysisConfig) -> dict[str, int | float | tuple[int, ...] | tuple[str, ...]]:
+def fields(shape: ReanalysisConfig) -> Fields:
     """A network's shape as a checkpoint keeps it."""
     return asdict(shape)
 

@@ -14,9 +14,10 @@ from engine.data import days
 from engine.errors import RequestError
 from engine.library import DatasetInfo
 from engine.models.knn import great_circle_km
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest, offsets
 from engine.progress import Progress, Stop
 from engine.recipes.stationrecord import OTHERS, estimate, record_of, whole_axis
+from engine.stationbaselines import Network, fit_covariance
 from engine.stationcheckpoint import StationCheckpoint
 from engine.training.reanalysis import StationTraining, train
 
@@ -65,19 +66,35 @@ class Calibration:
     rmse: float
 
 
-def shape_for(record: Record, period: str) -> ReanalysisConfig:
-    """The network's shape for a network of stations."""
+def shape_for(record: Record, period: str, end: int) -> ReanalysisConfig:
+    """The network's shape for a network of stations; the covariance from the steps before `end`."""
     steps = 24 if period == "hour" else 0
     measured = record.others.isfinite().flatten(0, 1).any(0)
     others = tuple(name for name, there in zip(OTHERS, measured, strict=True) if there)
+    covariance = fit_covariance(plain_network(record), range(len(record.places)), end)
     return ReanalysisConfig(
         lags=LAGS[period],
         others=others,
         width=32,
         inner=64,
         neighbours=12,
+        base="kriging",
+        reach=round(covariance.reach, 1),
+        nugget=round(covariance.nugget, 4),
         spacing=round(spacing_km(record), 1),
         clock=steps,
+    )
+
+
+def plain_network(record: Record) -> Network:
+    """A record as the baselines want it, on a plane that touches the earth at its middle."""
+    middle = record.places.mean(0)
+    east_north = offsets(middle, record.places)
+    return Network(
+        record.readings.double().numpy(),
+        east_north.double().numpy(),
+        record.others.double().numpy(),
+        record.clock.double().numpy(),
     )
 
 
@@ -123,7 +140,7 @@ def train_aqnet(
     dataset = whole_axis(library.open_dataset(name).load())
     learn, later, ends = _parts(dataset, about, train_end, validate_end)
     record = record_of(dataset, OTHERS)
-    shape = shape_for(record, about.period)
+    shape = shape_for(record, about.period, learn)
     record = record_of(dataset, shape.others)
     torch.manual_seed(config.seed)
     network = Reanalysis(shape)
@@ -255,6 +272,8 @@ def card(
         "intervals from": f"later dates to {about.calibrate_end}; nothing after was looked at",
         "sees": f"{shape.neighbours} nearest stations at {', '.join(map(str, shape.lags))} {unit}"
         + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
+        "corrects": f"ordinary kriging, covariance falling to a third over {shape.reach:g} km, "
+        f"nugget {shape.nugget:g}",
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters",
         "training": f"{config.steps} steps of {config.batch}, seed {config.seed}, "
         f"{seconds / 60:.0f} minutes on one CPU thread",

@@ -122,8 +122,9 @@ class AQNetMap:
         spread = torch.zeros_like(whole)
         for i, step in enumerate(asked.tolist()):
             part = slice(i * len(nodes), (i + 1) * len(nodes))
+            plain = interpolated(network, record, step, of_nodes, nodes)
             ratio, relative = (
-                _between((what[part] / found.interpolated[part]).log(), few, (rows, columns)).exp()
+                _between((what[part] / plain).log(), few, (rows, columns)).exp()
                 for what in (found.value, found.scale)
             )
             base = interpolated(network, record, step, near, points)
@@ -144,7 +145,7 @@ def left_out(network: Reanalysis, record: Record, asked: Tensor, heard: Tensor) 
 def interpolated(
     network: Reanalysis, record: Record, step: int, near: Tensor, points: Tensor
 ) -> Tensor:
-    """The network's own inverse distance at one time step, without its correction, ug m-3."""
+    """Inverse distance at one time step, as the network has it without its correction, ug m-3."""
     lags = network.config.lags
     order = sorted((step + lag for lag in lags), key=lambda s: abs(s - step))
     value = torch.full_like(record.readings[0], torch.nan)

@@ -33,9 +33,9 @@ def record(stations=7, hours=30, seed=0):
     return Record(readings, others, torch.rand(hours, 2, generator=generator), places)
 
 
-def network(*, trained=True, seed=1):
+def network(*, trained=True, seed=1, base="idw"):
     torch.manual_seed(seed)
-    net = Reanalysis(SHAPE)
+    net = Reanalysis(replace(SHAPE, base=base))
     if trained:  # what begins as zero must not hide a fault
         for layer in (net.weight, net.head):
             torch.nn.init.normal_(layer.weight, std=0.2)
@@ -62,8 +62,26 @@ def test_untrained_it_is_inverse_squared_distance():
         assert torch.equal(found.interpolated, found.value)
 
 
-def test_nothing_of_the_place_itself_comes_in():
-    rec, net = record(), network()
+def test_untrained_it_is_ordinary_kriging():
+    rec, net = record(), network(trained=False, base="kriging")
+    rec.readings[9, 2] = torch.nan
+    km = great_circle_km(rec.places, rec.places).double().numpy()
+    for station in (0, 6):
+        heard = [s for s in range(7) if s not in (station, 2)]
+        system, right = np.ones((6, 6)), np.ones(6)
+        system[:5, :5] = np.exp(-km[np.ix_(heard, heard)] / 140) + 0.05 * np.eye(5)
+        system[5, 5] = 0
+        right[:5] = np.exp(-km[station, heard] / 140)
+        weight = np.linalg.solve(system, right)[:5]
+        expected = weight @ rec.readings[9, heard].double().numpy()
+        found = told(net, known_at(rec, 9, station))
+        assert float(found.value) == pytest.approx(expected, rel=1e-3)
+        assert torch.equal(found.interpolated, found.value)
+
+
+@pytest.mark.parametrize("base", ["idw", "kriging"])
+def test_nothing_of_the_place_itself_comes_in(base):
+    rec, net = record(), network(base=base)
     changed = replace(rec, readings=rec.readings.clone(), others=rec.others.clone())
     changed.readings[:, 3] = 999
     changed.others[:, 3] = 99
@@ -86,8 +104,9 @@ def test_hours_before_and_after_count_and_those_beyond_the_lags_do_not():
         assert same != counts, lag
 
 
-def test_the_order_of_stations_does_not_matter():
-    rec, net = record(), network()
+@pytest.mark.parametrize("base", ["idw", "kriging"])
+def test_the_order_of_stations_does_not_matter(base):
+    rec, net = record(), network(base=base)
     known = known_at(rec, 9, 0)
     order = torch.tensor([5, 2, 0, 4, 1, 3])
     other = Around(
@@ -98,8 +117,9 @@ def test_the_order_of_stations_does_not_matter():
     assert torch.allclose(one.scale, two.scale, rtol=1e-5)
 
 
-def test_a_silent_station_is_as_no_station():
-    rec, net = record(), network()
+@pytest.mark.parametrize("base", ["idw", "kriging"])
+def test_a_silent_station_is_as_no_station(base):
+    rec, net = record(), network(base=base)
     known = known_at(rec, 9, 0)
     silent = replace(known, readings=known.readings.clone(), others=known.others.clone())
     silent.readings[:, 2] = torch.nan
@@ -122,24 +142,27 @@ def test_a_gap_is_not_a_zero():
     assert float(told(net, blank).value) != float(told(net, mean).value)
 
 
-def test_a_reading_of_the_next_hour_stands_in_for_a_missing_one():
-    rec, net = record(stations=2), network(trained=False)
+@pytest.mark.parametrize("base", ["idw", "kriging"])
+def test_a_reading_of_the_next_hour_stands_in_for_a_missing_one(base):
+    rec, net = record(stations=2), network(trained=False, base=base)
     known = known_at(rec, 9, 0)
     late = replace(known, readings=known.readings.clone())
     late.readings[..., :3] = torch.nan
     assert float(told(net, late).value) == pytest.approx(float(rec.readings[10, 1]), rel=1e-5)
 
 
-def test_where_nobody_speaks_nothing_is_said():
+@pytest.mark.parametrize("base", ["idw", "kriging"])
+def test_where_nobody_speaks_nothing_is_said(base):
     known = known_at(record(), 9, 0)
     deaf = replace(known, readings=torch.full_like(known.readings, torch.nan))
-    assert told(network(), deaf).value.isnan().all()
-    assert told(network(), deaf).scale.isnan().all()
+    assert told(network(base=base), deaf).value.isnan().all()
+    assert told(network(base=base), deaf).scale.isnan().all()
 
 
+@pytest.mark.parametrize("base", ["idw", "kriging"])
 @pytest.mark.parametrize("stations", [2, 3, 40])
-def test_any_number_of_stations_will_do(stations):
-    found = told(network(), known_at(record(stations), 9, 0))
+def test_any_number_of_stations_will_do(stations, base):
+    found = told(network(base=base), known_at(record(stations), 9, 0))
     assert found.value.isfinite().all()
     assert (found.value > 0).all()
     assert (found.scale > 0).all()
@@ -189,16 +212,19 @@ def test_attention_is_what_a_loop_in_float64_gives():
     assert np.allclose(found, expected, atol=1e-6)
 
 
-def test_everything_learns():
-    rec, net = record(), network().train()
+@pytest.mark.parametrize("base", ["idw", "kriging"])
+def test_everything_learns(base):
+    rec, net = record(), network(base=base).train()
     near = nearest(rec.places, rec.places, 6, themselves=True)
     times = torch.arange(5, 12)
     found = net(around(rec, times, near, rec.places, SHAPE.lags))
     (found.value.sum() + found.scale.log().sum()).backward()
     for name, parameter in net.named_parameters():
-        assert parameter.grad is not None, name
-        # A key's bias moves all scores alike, which a softmax does not see; the weights' too.
-        assert parameter.grad.abs().max() > 0 or name == "weight.bias", name
+        # A bias moves the scores of all stations alike, which no weight sees; and kriging has no
+        # exponent.
+        if name != "weight.bias" and (base, name) != ("kriging", "raw_exponent"):
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().max() > 0, name
 
 
 def test_it_learns_by_heart_and_is_kept(tmp_path):
