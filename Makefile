@@ -61,11 +61,12 @@ results-classical: ## docs/results/classical.*: interpolation and historical rat
 
 COMPARED := ../shared/data/wustl/V5GL04_PM25_eastasia_monthly_1998-2018.nc
 results-comparison: install ## docs/results/comparison.*: every network under one small budget, on the demo and, where it is, on WUSTL
-	$(BIN)/airlens compare --data demo --budget 80steps --fractions 100 --checks 1 --every 7 \
-	  --validate-end 2015-01-02 --out docs/results/comparison/demo
+	$(BIN)/airlens compare --data demo --budget 60steps --fractions 100 --checks 1 --every 9 \
+	  --models copy,bilinear,bicubic,ha,ha-monthly,bicubic-ratio,urbanfm,edvr,basicvsr,airstfm \
+	  --validate-end 2015-01-01 --out docs/results/comparison/demo
 	if [ -f $(COMPARED) ]; then export AIRLENS_HOME=$$(mktemp -d) && \
 	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
-	  $(BIN)/airlens compare --data wustl --budget 120steps --fractions 100,40 --checks 2 --every 3 \
+	  $(BIN)/airlens compare --data wustl --budget 120steps --fractions 100 --checks 2 --every 3 \
 	    --validate-end 2015-12-31 --out docs/results/comparison/wustl; fi
 	$(BIN)/python -m engine.compare_page
 
@@ -86,6 +87,9 @@ bench-attention: install ## docs/results/attention.json: patch attention against
 
 bench-airstfm: install ## docs/results/airstfm-speed.json: one 800 × 720 day, paper and small preset
 	$(BIN)/python -m engine.bench.airstfm
+
+first-map: install-dev ## make the demo's first map ahead, again after its data, model or weights changed
+	$(BIN)/python -m app.first
 
 screens: install-dev chromium ## pictures of every page, in both languages and themes, into docs/screens
 	$(BIN)/python tests/browser/screens.py

@@ -10,8 +10,12 @@ from engine.paths import ASSETS, home, inside
 from engine.task import TaskName
 
 # What a page opens with: the first of these that can be used. Ratios by month take a season.
-DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging")
+DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging", "idw")
+# Most cells for which a network answers in about a second on two cores; it stays in the list.
+NETWORK_CELLS = 200_000
 SEASON = dt.timedelta(days=90)
+# Fewer have no variogram, with some of them kept out or silent.
+KRIGING_STATIONS = 12
 # As in `engine.regression`, which cannot be asked without importing torch; a test compares.
 REGRESSION_YEARS = 5
 REGRESSION_CELLS = 2_000_000
@@ -47,8 +51,12 @@ def usable(model: str, about: DatasetInfo) -> bool:
 
 def ready(model: str, about: DatasetInfo) -> bool:
     """Whether a usable model is one to open a dataset with."""
+    if model in catalogue.NETWORKS:
+        return _cells(about) <= NETWORK_CELLS
     if model == "bicubic-ratio":
         return about.train_end is not None and about.train_end - about.start >= SEASON
+    if model == "kriging":
+        return about.shape.get("station", 0) >= KRIGING_STATIONS
     return True
 
 

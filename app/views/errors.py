@@ -29,6 +29,8 @@ STEPS = {"month": (1, 3, 6, 12, 24), "day": (1, 3, 7, 14, 31), "hour": (1, 3, 7,
 FLOOR = 10.0
 THRESHOLD = {"month": 5.0, "day": 10.0, "hour": 10.0}
 FLY_ZOOM = 7.5
+HOTSPOTS_SHOWN = 6  # more of them scroll
+HOTSPOTS_HEIGHT = 330
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ def _list(spots: Sequence[Hotspot], found: Findings) -> None:
         st.markdown(words("errors.no_hotspots", limit=limit))
         return
     study.note(words("errors.hotspots_help", limit=limit))
-    with st.container(height=330, border=False, key="hotspots"):
+    many = len(spots) > HOTSPOTS_SHOWN
+    with st.container(height=HOTSPOTS_HEIGHT if many else "content", border=False, key="hotspots"):
         for spot in spots:
             st.button(
                 _spot(spot, words),

@@ -9,14 +9,22 @@ from engine import catalogue, regression, stationcheckpoint
 TASKS = ("super-resolution", "reanalysis")
 
 
-def record(*, start=2000, end=dt.date(2010, 12, 31), cells=(100, 100), kind="grid", period="month"):
+def record(
+    *,
+    start=2000,
+    end=dt.date(2010, 12, 31),
+    cells=(100, 100),
+    heard=50,
+    kind="grid",
+    period="month",
+):
     return SimpleNamespace(
         name="mine",
         kind=kind,
         period=period,
         start=dt.date(start, 1, 1),
         train_end=end,
-        shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1]},
+        shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1], "station": heard},
     )
 
 
@@ -34,6 +42,10 @@ def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
     (tmp_path / "config.json").touch()
     monkeypatch.setattr(catalogue, "weights_for", lambda about, model: tmp_path)
     assert ranking.ranked(TASKS, record())[0] == "airstfm"
+    # On a large grid it is offered, but a day that takes many seconds is no way to begin.
+    large = ranking.ranked(TASKS, record(cells=(800, 720)))
+    assert large[0] == "bicubic-ratio"
+    assert "airstfm" in large
 
 
 def test_what_cannot_run_is_not_offered(monkeypatch):
@@ -47,6 +59,8 @@ def test_what_cannot_run_is_not_offered(monkeypatch):
 def test_each_kind_has_its_models():
     stations = record(kind="stations", period="minute")  # nobody ships weights for that
     assert ranking.ranked(TASKS, stations) == ["kriging", "idw"]
+    few = record(kind="stations", period="minute", heard=2)  # no variogram from two
+    assert ranking.ranked(TASKS, few) == ["idw", "kriging"]
     assert ranking.ranked(["forecast"], record(kind="mobile")) == ["persistence"]
 
 

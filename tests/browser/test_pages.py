@@ -17,7 +17,8 @@ HARMLESS = ("Failed to load resource",)
 STREAMLITS_OWN: dict[str, str] = {}
 
 
-expect.set_options(timeout=20_000)
+PATIENCE_MS = 60_000  # others may keep this machine busy; no test is about speed
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def opened(browser, dashboard):
         context.on("console", message)
         context.on("weberror", lambda error: said.append(str(error.error)))
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         asked = {"dataset": "tiny"} | query
         path = "" if name == "map" else name  # the default page has the bare address
         page.goto(f"{dashboard.url}/{path}?" + "&".join(f"{k}={v}" for k, v in asked.items()))
