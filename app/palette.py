@@ -37,6 +37,8 @@ GREENS_BLUES = _stops("#f7fcf0 #e0f3db #ccebc5 #a8ddb5 #7bccc4 #4eb3d3 #2b8cbe #
 # docs/decisions/0060-colours.md.
 CONCENTRATION_TOP = {"hour": 200.0, "day": 150.0, "month": 100.0, "year": 75.0}
 ERROR_REACH = {"hour": 30.0, "day": 15.0, "month": 10.0, "year": 8.0}
+# The same for forecasts and maps from stations, whose answers lie far from what was measured.
+FAR_ERROR_REACH = {"hour": 60.0, "day": 40.0, "month": 20.0, "year": 15.0}
 # One fewer than a byte holds, so that a picture of one byte a cell has one left for: no data.
 LEVELS = 255
 # Beyond this relative luminance black text reads better than white (equal contrast at 0.179).
@@ -125,10 +127,19 @@ def concentration(
     )
 
 
-def bias(period: str, *, unit: str = UG_M3, title: str = "Error") -> Scale:
-    """Scale of a signed error: blue too low, red too high, zero neutral."""
-    reach = ERROR_REACH[period]
-    return Scale(f"bias-{period}", BURD, -reach, reach, unit=unit, title=title, under=True)
+def bias(period: str, *, unit: str = UG_M3, title: str = "Error", far: bool = False) -> Scale:
+    """Scale of a signed error: blue too low, red too high, zero neutral.
+
+    Args:
+        period: Averaging time.
+        unit: Of the numbers.
+        title: Over the legend.
+        far: Whether answers are far from what was measured, and errors large.
+    """
+    reach = (FAR_ERROR_REACH if far else ERROR_REACH)[period]
+    return Scale(
+        f"bias-{period}{'-far' * far}", BURD, -reach, reach, unit=unit, title=title, under=True
+    )
 
 
 def relative_bias(*, title: str = "Relative error") -> Scale:
@@ -141,10 +152,12 @@ def absolute_error(period: str, *, unit: str = UG_M3, title: str = "Absolute err
     return Scale(f"absolute-{period}", PURPLES, 0.0, ERROR_REACH[period], unit=unit, title=title)
 
 
-def uncertainty(period: str, *, unit: str = UG_M3, title: str = "Uncertainty") -> Scale:
-    """Scale of a predictive standard deviation."""
-    top = ERROR_REACH[period]
-    return Scale(f"uncertainty-{period}", PURPLES, 0.0, top, unit=unit, title=title)
+def uncertainty(
+    period: str, *, unit: str = UG_M3, title: str = "Uncertainty", far: bool = False
+) -> Scale:
+    """Scale of a predictive standard deviation; `far` as for `bias`."""
+    top = (FAR_ERROR_REACH if far else ERROR_REACH)[period]
+    return Scale(f"uncertainty-{period}{'-far' * far}", PURPLES, 0.0, top, unit=unit, title=title)
 
 
 def probability(*, title: str = "Chance above the limit") -> Scale:

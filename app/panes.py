@@ -45,10 +45,11 @@ def layers(result: xr.Dataset, period: str, words: Words, scale: Scale) -> list[
         words: The language.
         scale: Of concentrations.
     """
-    unit = words("units.symbol")
+    unit, far = words("units.symbol"), "coarse" not in result
+    sure = words("map.uncertainty")
     scales = {
-        "error": palette.bias(period, unit=unit, title=words("map.error")),
-        "uncertainty": palette.uncertainty(period, unit=unit, title=words("map.uncertainty")),
+        "error": palette.bias(period, unit=unit, title=words("map.error"), far=far),
+        "uncertainty": palette.uncertainty(period, unit=unit, title=sure, far=far),
     }
     found = []
     for name, variable in VARIABLES.items():

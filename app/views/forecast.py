@@ -157,8 +157,8 @@ def _scale(name: str, found: Forecast) -> Scale:
     about = found.about
     unit, period, title = about.words("units.symbol"), about.info.period, _title(name, found)
     scales = {
-        "error": palette.bias(period, unit=unit, title=title),
-        "spread": palette.uncertainty(period, unit=unit, title=title),
+        "error": palette.bias(period, unit=unit, title=title, far=True),
+        "spread": palette.uncertainty(period, unit=unit, title=title, far=True),
         "chance": palette.probability(title=title),
     }
     return scales.get(name, about.scale)

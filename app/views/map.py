@@ -134,7 +134,9 @@ def _explore(sheet: Sheet) -> None:
 
 def _draw(sheet: Sheet) -> MapState:
     words = sheet.words
-    scale = limits.scale(sheet.rules, sheet.info.period, words)
+    # A date of hourly data is shown as the mean of its day.
+    period = "day" if sheet.info.period == "hour" else sheet.info.period
+    scale = limits.scale(sheet.rules, period, words)
     model = sidebar.model_title(sheet.shown.request.model, words)
     return linked_maps(
         "map",
@@ -147,7 +149,7 @@ def _draw(sheet: Sheet) -> MapState:
             make=_maker(sheet),
             passing=running.quick(sheet.shown.request),
         ),
-        layers=panes.layers(sheet.result, sheet.info.period, words, scale),
+        layers=panes.layers(sheet.result, period, words, scale),
         day=sheet.day.isoformat(),
         stations=_stations(sheet, scale),
         labels={key: words(f"maps.{key}") for key in LABEL_KEYS},

@@ -8,7 +8,7 @@ import streamlit as st
 import xarray as xr
 from numpy.typing import NDArray
 
-from app import cache, palette, panes, stationtables, studies, study, trouble
+from app import cache, limits, palette, panes, stationtables, studies, study, trouble
 from app.maps.component import MapState
 from app.maps.layers import Day, RasterLayer, Stations
 from app.maps.store import publish
@@ -131,11 +131,13 @@ def _map(network: Network, reach: int) -> MapState:
     distance = shown["station_distance"].values
     far = distance > reach if reach else np.zeros(distance.shape, dtype=bool)
     unit = words("units.symbol")
-    layers = [RasterLayer("fine", words("map.analysis", km=""), grid, about.scale)]
+    level = limits.scale(about.rules, about.average, words)
+    layers = [RasterLayer("fine", words("map.analysis", km=""), grid, level)]
     values: dict[str, NDArray[np.floating]] = {"fine": shown["pm2p5"].values}
     if "uncertainty" in shown:
-        scale = palette.uncertainty(about.average, unit=unit, title=words("map.uncertainty"))
-        layers.append(RasterLayer("uncertainty", words("map.uncertainty"), grid, scale))
+        sure = words("map.uncertainty")
+        scale = palette.uncertainty(about.average, unit=unit, title=sure, far=True)
+        layers.append(RasterLayer("uncertainty", sure, grid, scale))
         values["uncertainty"] = shown["uncertainty"].values
     title = words("stations.distance")
     scale = Scale("distance", GREENS_BLUES, 0.0, FAR_KM, unit="km", title=title, digits=0)
@@ -150,7 +152,7 @@ def _map(network: Network, reach: int) -> MapState:
         layers=layers,
         mode="two",
         show=[layer.name for layer in layers],
-        stations=Stations(_table(shown), shown["observed"].values[None], about.scale),
+        stations=Stations(_table(shown), shown["observed"].values[None], level),
         title=words("stations.title", where=about.where, when=about.when(day)),
         model=about.model(network.asked.request.model),
         stale=network.stale,
