@@ -79,6 +79,16 @@ ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings
 weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (half an hour)
 	$(BIN)/python -m engine.worlds assets/weights/airstfm-day
 
+FOLDS ?= 4
+results-aqnet: install ## docs/results/aqnet.*: stations kept out of training, FOLDS=1…4 of them; needs dataset prsa in the library; goes on where it stopped
+	nice -n 15 $(BIN)/python -m engine.aqnet_page $(FOLDS)
+
+weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold
+	nice -n 15 $(BIN)/python -m engine.aqnet_page weights
+
+bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 stations
+	$(BIN)/python -m engine.bench.stations
+
 bench-ui: install-dev ## docs/results/ui.json: time to the first map, day step, bytes, reruns of 1, 20 and 50 users
 	$(BIN)/python tests/browser/bench.py
 

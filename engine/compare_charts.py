@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 190, 30, 50
+LEFT, RIGHT, TOP, BOTTOM = 90, 190, 30, 50
 # Okabe and Ito's colours, which people with a colour-vision deficiency can tell apart, then greys.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000",

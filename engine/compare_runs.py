@@ -262,8 +262,9 @@ def _first(series: Any) -> Any:  # noqa: ANN401 - a Series in, a Series out
 def _test_dates(plan: Plan, known: Lessons) -> list[dt.date]:
     dataset = library.open_dataset(plan.data)
     last = days.local_dates(dataset)[-1].item()
-    start = known.validate_end + dt.timedelta(days=1)
-    return list(days.between(dataset, start, last, name=plan.data))[:: plan.every]
+    found = days.between(dataset, known.validate_end, last, name=plan.data)
+    # Any day of a month means the month: one that decided something is not looked at again.
+    return [date for date in found if date > known.validate_end][:: plan.every]
 
 
 def _score(

@@ -1,5 +1,6 @@
 """All systems under one budget: the record, its going on, the page."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from PIL import Image
 from test_learner import TINY
 from typer.testing import CliRunner
 
-from engine import catalogue, compare_runs
+from engine import catalogue, compare_runs, library
 from engine.cli import app
 from engine.cli.comparing import parse_budget
 from engine.compare_page import PAPER, collect, publish
@@ -145,3 +146,13 @@ def test_the_command(daily, tmp_path):
     page = (tmp_path / "c" / "comparison.md").read_text(encoding="utf-8")
     assert "| Block copy (`copy`) |" in page
     assert page.index("`bicubic`") < page.index("`copy`")
+
+
+def test_no_date_that_decided_anything_is_scored(own, tmp_path):
+    ends = {"monthly": dt.date(2005, 12, 31)}
+    train_end = library.info("daily").train_end
+    ends["daily"] = train_end + dt.timedelta(days=3)
+    for data, end in ends.items():
+        chosen = plan(models=("copy",), fractions=(1.0,), validate_end=end)
+        record = compare(replace(chosen, data=data), tmp_path / data)
+        assert record["tested"][0] == (end + dt.timedelta(days=1)).isoformat()
