@@ -30,7 +30,8 @@ class StationCheckpoint(BaseModel):
         inner: Half-width of the interval that holds 50 %, in these standard deviations.
         trained_on: The training data, in words.
         synthetic: Whether they were simulated.
-        stations: How many there were.
+        stations: How many it learned from.
+        held_out: Names of stations that it never saw in training.
         train_start: First local date learned from.
         train_end: Last local date learned from.
         calibrate_end: Last local date that decided anything.
@@ -50,6 +51,7 @@ class StationCheckpoint(BaseModel):
     trained_on: str
     synthetic: bool
     stations: int
+    held_out: tuple[str, ...] = ()
     train_start: str
     train_end: str
     calibrate_end: str

@@ -58,6 +58,34 @@ class Hidden:
     scale: NDArray[np.float32]
 
 
+def network_of(
+    record: Record,
+    hidden: Sequence[int],
+    parts: Parts,
+    folder: Path,
+    *,
+    shape: ReanalysisConfig,
+    training: StationTraining,
+    progress: Told | None = None,
+) -> Reanalysis:
+    """The network of a fold, trained now if it is not yet, in evaluation mode."""
+    name, digest = _name(record, hidden, parts, shape, training)
+    torch.manual_seed(training.seed)
+    network = Reanalysis(shape)
+    known = torch.tensor([s for s in range(record.readings.shape[1]) if s not in hidden])
+    train(
+        training,
+        network,
+        stations_of(record, known),
+        0,
+        parts.train,
+        folder / digest,
+        identity=name,
+        progress=progress,
+    )
+    return network.eval()
+
+
 def run_fold(
     record: Record,
     hidden: Sequence[int],
@@ -72,13 +100,14 @@ def run_fold(
 
     Values before the calibration part are NaN: nothing is claimed of hours learned from.
     """
-    key = identity(record.readings)[:16]
-    name = f"{key} {sorted(hidden)} {parts} {shape} {training.text()}"
-    digest = identity(torch.tensor(list(name.encode())))[:24]
+    _, digest = _name(record, hidden, parts, shape, training)
     path = folder / f"{digest}.safetensors"
     stations = tuple(hidden)
     if not path.is_file():
-        found = _tell(record, stations, parts, folder / digest, shape, training, name, progress)
+        network = network_of(
+            record, hidden, parts, folder, shape=shape, training=training, progress=progress
+        )
+        found = _tell(network, record, stations, parts)
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         save_file(found, part)
@@ -87,32 +116,24 @@ def run_fold(
     return Hidden(stations, kept["value"], kept["scale"])
 
 
-def _tell(
+def _name(
     record: Record,
-    hidden: tuple[int, ...],
+    hidden: Sequence[int],
     parts: Parts,
-    folder: Path,
     shape: ReanalysisConfig,
     training: StationTraining,
-    name: str,
-    progress: Told | None,
+) -> tuple[str, str]:
+    """All that a fold depends on, and a short name for it."""
+    key = identity(record.readings)[:16]
+    name = f"{key} {sorted(hidden)} {parts} {shape} {training.text()}"
+    return name, identity(torch.tensor(list(name.encode())))[:24]
+
+
+def _tell(
+    network: Reanalysis, record: Record, hidden: tuple[int, ...], parts: Parts
 ) -> dict[str, NDArray[np.float32]]:
-    length, count = record.readings.shape
-    torch.manual_seed(training.seed)
-    network = Reanalysis(shape)
-    known = torch.tensor([s for s in range(count) if s not in hidden])
-    train(
-        training,
-        network,
-        stations_of(record, known),
-        0,
-        parts.train,
-        folder,
-        identity=name,
-        progress=progress,
-    )
-    network.eval()
-    near = nearest(record.places, record.places, shape.neighbours, themselves=True)
+    length = len(record.readings)
+    near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
     chosen = torch.tensor(hidden)
     times = torch.cat((torch.arange(*parts.calibrate), torch.arange(parts.test, length)))
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """Training the reanalysis network on a station dataset of the library, to a checkpoint and card."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,30 +175,44 @@ def train_aqnet(
         seed=config.seed,
         steps=config.steps,
     )
-    text = card(described, about, network, config, found, counters.seconds)
+    text = card(described, about, network, config, found)
     stationcheckpoint.save(folder, described, network, text)
     return TrainedStations(folder, counters.step, found.coverage, found.rmse)
 
 
 def calibrate(
-    network: Reanalysis, record: Record, later: tuple[int, int], *, hourly: bool
+    network: Reanalysis,
+    record: Record,
+    later: tuple[int, int],
+    *,
+    hourly: bool,
+    asked: Sequence[int] | None = None,
 ) -> Calibration:
     """Each station from the others in later hours: how large errors are against their scale.
 
-    The network has seen these stations, though not these hours: at stations it has never seen its
-    intervals hold a little less, which the results page measures.
+    Args:
+        network: In evaluation mode.
+        record: Of all stations.
+        later: Time steps, from and to.
+        hourly: Whether daily means of hourly estimates are calibrated too.
+        asked: Stations that are told; None: all. Where the network has learned from them, its
+            intervals will hold a little less at places it has never seen.
+
+    Raises:
+        RequestError: If there are hardly any readings.
     """
+    chosen = torch.tensor(list(range(len(record.places)) if asked is None else asked))
     step = 24 if hourly else 1
     blocks = np.arange(later[0], later[1] - step + 1, step)
-    most = max(MOST_ERRORS // (step * len(record.places)), 1)
+    most = max(MOST_ERRORS // (step * len(chosen)), 1)
     blocks = blocks[:: max(len(blocks) // most, 1)]
     times = torch.from_numpy((blocks[:, None] + np.arange(step)).reshape(-1))
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
     with torch.inference_mode():
-        found = estimate(network, record, times, near, record.places)
-    shape = (len(blocks), step, len(record.places))
+        found = estimate(network, record, times, near[chosen], record.places[chosen])
+    shape = (len(blocks), step, len(chosen))
     value, scale = found.value.reshape(shape), found.scale.reshape(shape)
-    target = record.readings[times].reshape(shape)
+    target = record.readings[times][:, chosen].reshape(shape)
     error = value - target
     known = error.isfinite()
     if int(known.sum()) < FEWEST_ERRORS:
@@ -256,7 +271,6 @@ def card(
     network: Reanalysis,
     config: StationTraining,
     found: Calibration,
-    seconds: float,
 ) -> str:
     """The model card in Markdown."""
     shape = network.config
@@ -269,15 +283,16 @@ def card(
         "stations": f"{about.stations} in {west:.2f}–{east:.2f}° E, {south:.2f}–{north:.2f}° N, "
         f"{shape.spacing:g} km apart (median of the four nearest)",
         "learned from": f"{about.train_start} to {about.train_end}",
-        "intervals from": f"later dates to {about.calibrate_end}; nothing after was looked at",
+        **({"kept out": ", ".join(about.held_out)} if about.held_out else {}),
+        "intervals from": f"later dates to {about.calibrate_end}; nothing after was looked at"
+        + (", at the stations kept out" if about.held_out else ""),
         "sees": f"{shape.neighbours} nearest stations at {', '.join(map(str, shape.lags))} {unit}"
         + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
         "corrects": f"ordinary kriging, covariance falling to a third over {shape.reach:g} km, "
         f"nugget {shape.nugget:g}",
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters",
-        "training": f"{config.steps} steps of {config.batch}, seed {config.seed}, "
-        f"{seconds / 60:.0f} minutes on one CPU thread",
-        "RMSE there": f"{found.rmse:.2f} µg/m³, each station from all others",
+        "training": f"{config.steps} steps of {config.batch}, seed {config.seed}",
+        "RMSE there": f"{found.rmse:.2f} µg/m³, each of these stations from all others",
         "intervals": f"50 % hold {found.coverage[0]:.0%}, 90 % hold {found.coverage[1]:.0%} there, "
         "by construction",
     }

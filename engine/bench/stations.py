@@ -1,0 +1,50 @@
+"""How long a year of hourly reanalysis takes at 40 places. `python -m engine.bench.stations`."""
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
+from engine.recipes.stationrecord import OTHERS, estimate
+
+HOURS, PLACES = 8760, 40
+GOAL_SECONDS = 30.0
+FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "aqnet-speed.json"
+
+
+def measure(hours: int = HOURS, places: int = PLACES) -> dict[str, float | int | str]:
+    """Seconds for every hour at every place from its neighbours, made-up readings."""
+    generator = torch.Generator().manual_seed(0)
+    corner = torch.tensor([39.4, 115.8], dtype=torch.float64)
+    record = Record(
+        80 * torch.rand(hours, places, generator=generator),
+        torch.randn(hours, places, len(OTHERS), generator=generator),
+        torch.rand(hours, 2, generator=generator),
+        corner + torch.rand(places, 2, generator=generator, dtype=torch.float64),
+    )
+    shape = ReanalysisConfig(others=OTHERS, width=32, inner=64, neighbours=12, base="kriging")
+    network = Reanalysis(shape).eval()
+    near = nearest(record.places, record.places, shape.neighbours, themselves=True)
+    wall, cpu = time.perf_counter(), time.process_time()
+    with torch.inference_mode():
+        estimate(network, record, torch.arange(hours), near, record.places)
+    return {
+        "hours": hours,
+        "places": places,
+        "seconds": round(time.perf_counter() - wall, 2),
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+        "goal_seconds": GOAL_SECONDS,
+        "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+    }
+
+
+if __name__ == "__main__":
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,75 @@
+"""The results page: scores by hand, intervals from others alone, words that follow the numbers."""
+
+import numpy as np
+import pytest
+
+from engine import aqnet_page
+from engine.aqnet_page import Setup, coverage, page, scores
+from engine.bench.stations import measure
+from engine.stationbaselines import Network
+from engine.stationfolds import Hidden, Parts
+
+
+def test_scores_by_hand():
+    found = scores(np.array([1.0, 2.0, 3.0, np.nan]), np.array([2.0, 2.0, 1.0, 5.0]))
+    # Errors 1, 0, -2; the squares of the deviations add up to 2.
+    assert found == pytest.approx({"rmse": np.sqrt(5 / 3), "mae": 1.0, "r2": 1 - 5 / 2, "n": 3})
+
+
+def test_intervals_of_a_station_come_from_the_others():
+    random = np.random.default_rng(0)
+    hours, parts = 4000, Parts(1000, (1000, 2000), 2000)
+    error = random.standard_normal((hours, 3)) * [1.0, 1.0, 1.0]
+    net = Network(np.zeros((hours, 3)), np.zeros((3, 2)), np.empty((hours, 3, 0)), np.zeros((1, 2)))
+    known = Setup(None, ("a", "b", "c"), None, net, parts, ())
+    told = Hidden((0, 1, 2), error.astype(np.float32), np.ones((hours, 3), np.float32))
+    held = coverage(known, [told])
+    assert held["50"] == pytest.approx(0.5, abs=0.03)
+    assert held["90"] == pytest.approx(0.9, abs=0.02)
+    error[:, 2] *= 10  # a station whose errors nobody warned of
+    wild = Hidden((0, 1, 2), error.astype(np.float32), np.ones((hours, 3), np.float32))
+    assert coverage(known, [wild])["90"] < 0.8
+
+
+def numbers(aqnet, kriging):
+    row = {"rmse": 0.0, "mae": 1.0, "r2": 0.9, "n": 1234}
+    models = {"inverse distance, exponent 2": 25.0, "ordinary kriging": kriging, "AQ-Net": aqnet}
+    return {
+        "data": "a test",
+        "dates": (
+            "2013-03-01",
+            "2016-02-15",
+            "2016-02-18",
+            "2016-05-09",
+            "2016-05-12",
+            "2017-02-28",
+        ),
+        "training": aqnet_page.TRAINING.text(),
+        "stations": ["Huairou"],
+        "nearest_km": [21.4],
+        "of": 12,
+        "deviation": 80.0,
+        "coverage": {"50": 0.51, "90": 0.88},
+        "scores": {
+            name: {"all": row | {"rmse": rmse}, "Huairou": row | {"rmse": rmse}}
+            for name, rmse in models.items()
+        },
+    }
+
+
+def test_the_page_says_what_the_numbers_say():
+    text = page(numbers(20.0, 22.0))
+    assert "20.0% below inverse squared distance and 9.1% below the best baseline" in text
+    assert "is not reached" in text
+    assert "1 of 12 stations are done" in text
+    assert "Huairou (21 km)" in text
+    assert "is reached" in page(numbers(18.0, 22.0))
+
+
+def test_folds_are_all_stations_once():
+    names = [name for fold in aqnet_page.FOLDS for name in fold]
+    assert len(names) == len(set(names)) == 12
+
+
+def test_a_year_can_be_timed():
+    assert measure(hours=20, places=5)["seconds"] > 0
