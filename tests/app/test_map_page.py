@@ -66,7 +66,7 @@ def test_the_request_bar_keeps_its_order():
 
 
 def test_the_map_has_coarse_fine_and_error_of_each_day_and_the_stations():
-    at = opened(date="2015-01-03")
+    at = opened(date="2015-01-03", model="bicubic")
     wire = the_map(at)
     assert [layer["id"] for layer in wire["layers"]] == ["coarse", "fine", "error", "target"]
     assert len(wire["days"]) == 9
