@@ -80,11 +80,12 @@ weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo 
 	$(BIN)/python -m engine.worlds assets/weights/airstfm-day
 
 FOLDS ?= 4
-results-aqnet: install ## docs/results/aqnet.*: stations kept out of training, FOLDS=1…4 of them; needs dataset prsa in the library; goes on where it stopped
-	nice -n 15 $(BIN)/python -m engine.aqnet_page $(FOLDS)
+START ?= kriging
+results-aqnet: install ## docs/results/aqnet.*: stations kept out of training, FOLDS=1…4, START=kriging or idw; needs dataset prsa in the library; goes on where it stopped
+	nice -n 15 $(BIN)/python -m engine.aqnet_page $(FOLDS) $(START)
 
-weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold
-	nice -n 15 $(BIN)/python -m engine.aqnet_page weights
+weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold, START=kriging or idw
+	nice -n 15 $(BIN)/python -m engine.aqnet_page weights $(START)
 
 bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 stations
 	$(BIN)/python -m engine.bench.stations

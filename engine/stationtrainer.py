@@ -281,7 +281,7 @@ def card(
         "licence of the data": about.licence,
         "averaging time": about.period,
         "stations": f"{about.stations} in {west:.2f}–{east:.2f}° E, {south:.2f}–{north:.2f}° N, "
-        f"{shape.spacing:g} km apart (median of the four nearest)",
+        f"distances in units of {shape.spacing:g} km",
         "learned from": f"{about.train_start} to {about.train_end}",
         **({"kept out": ", ".join(about.held_out)} if about.held_out else {}),
         "intervals from": f"later dates to {about.calibrate_end}; nothing after was looked at"
@@ -289,7 +289,9 @@ def card(
         "sees": f"{shape.neighbours} nearest stations at {', '.join(map(str, shape.lags))} {unit}"
         + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
         "corrects": f"ordinary kriging, covariance falling to a third over {shape.reach:g} km, "
-        f"nugget {shape.nugget:g}",
+        f"nugget {shape.nugget:g}"
+        if shape.base == "kriging"
+        else f"inverse distance, exponent {shape.exponent:g} to begin with",
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters",
         "training": f"{config.steps} steps of {config.batch}, seed {config.seed}",
         "RMSE there": f"{found.rmse:.2f} µg/m³, each of these stations from all others",
@@ -309,9 +311,14 @@ def card(
             *(f"| {name} | {value} |" for name, value in rows.items()),
             "",
             "**Where not to believe it.** Far from every station. Terrain and sources unlike those "
-            "around the stations it learned from: it has never seen a mountain or a street. At "
-            "places that had no station in training intervals hold a little less than they say; "
-            "see `docs/results/aqnet.md`.",
+            "around the stations it learned from: it has never seen a mountain or a street."
+            + (
+                ""
+                if about.held_out
+                else " Intervals were calibrated at stations it learned from; elsewhere they hold a "
+                "little less than they say."
+            )
+            + " Scores at stations it never saw are in `docs/results/aqnet.md`.",
             "",
             "Source: after Kheder et al. 2025, arXiv:2502.11941. Departures are listed in "
             "`engine/models/reanalysis.py`.",

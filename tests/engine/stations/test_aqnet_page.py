@@ -33,7 +33,11 @@ def test_intervals_of_a_station_come_from_the_others():
 
 def numbers(aqnet, kriging):
     row = {"rmse": 0.0, "mae": 1.0, "r2": 0.9, "n": 1234}
-    models = {"inverse distance, exponent 2": 25.0, "ordinary kriging": kriging, "AQ-Net": aqnet}
+    models = {
+        "inverse distance, exponent 2": 25.0,
+        "ordinary kriging": kriging,
+        "AQ-Net on kriging": aqnet,
+    }
     return {
         "data": "a test",
         "dates": (
@@ -44,7 +48,8 @@ def numbers(aqnet, kriging):
             "2016-05-12",
             "2017-02-28",
         ),
-        "training": aqnet_page.TRAINING.text(),
+        "model": "AQ-Net on kriging",
+        "training": aqnet_page.VARIANTS["kriging"].text(),
         "stations": ["Huairou"],
         "nearest_km": [21.4],
         "of": 12,
