@@ -315,8 +315,8 @@ def card(
             + (
                 ""
                 if about.held_out
-                else " Intervals were calibrated at stations it learned from; elsewhere they hold a "
-                "little less than they say."
+                else " Intervals were calibrated at stations it learned from; elsewhere they hold "
+                "a little less than they say."
             )
             + " Scores at stations it never saw are in `docs/results/aqnet.md`.",
             "",
