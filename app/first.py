@@ -15,7 +15,7 @@ import xarray as xr
 
 from app.ranking import ranked
 from app.request import Ask
-from engine import catalogue, export, library
+from engine import catalogue, library
 from engine.data import days
 from engine.errors import EngineError
 from engine.paths import ASSETS
@@ -58,6 +58,8 @@ def save(result: xr.Dataset, path: Path = FILE) -> None:
         EngineError: If it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    from engine import export  # brings rasterio, which a server need not have in memory
+
     export.write(result.drop_vars(["target", "error"]), path)
 
 

@@ -238,8 +238,9 @@ def text_on(colour: str) -> str:
     return "#000000" if luminance > DARK_TEXT_ABOVE else "#ffffff"
 
 
+@lru_cache(maxsize=64)
 def wire(scale: Scale) -> dict[str, object]:
-    """The scale as the browser wants it: tables as hexadecimal text, ticks ready."""
+    """The scale as the browser wants it: tables as hexadecimal text, ticks ready; read only."""
     out: dict[str, object] = asdict(scale)
     del out["stops"], out["step_colours"]
     out["table"] = table(scale.stops).tobytes().hex()

@@ -4,7 +4,9 @@ Pure functions from a result of `engine.inference.predict` to what `app.maps` dr
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from app import palette
 from app.i18n import Words
 from app.maps.layers import Day, RasterLayer
-from app.maps.store import offer
+from app.maps.store import Promise, promise, renew
 from app.palette import Scale
 from engine.grid import Grid
 
@@ -27,6 +29,10 @@ VARIABLES: dict[str, str] = {
 }
 # Days that one map offers. Each costs a few hundred bytes in the page, whether looked at or not.
 MOST_DAYS = 120
+# Lists of steps kept, so that a rerun does not name every raster again.
+MOST_LISTS = 64
+_turn = threading.Lock()
+_offered: OrderedDict[tuple[object, ...], tuple[list[Day], list[Promise]]] = OrderedDict()
 
 Raster = NDArray[np.floating]
 
@@ -98,14 +104,40 @@ def days(
         passing: Whether days that somebody only passes by are made too. A slow model is not run
             for them: they have no rasters until the map comes to rest there.
     """
+    shown = window(dates, here)
+    key = (identity(here), label(here), tuple(names), passing, shown[0], shown[-1], len(shown))
+    with _turn:
+        found = _offered.get(key) or _offers(shown, here, names, label, identity, make, passing)
+        _offered[key] = found
+        _offered.move_to_end(key)
+        while len(_offered) > MOST_LISTS:
+            _offered.popitem(last=False)
+    steps, promises = found
+    renew(promises)
+    return steps
 
-    def rasters_of(day: dt.date) -> Mapping[str, str]:
-        if day != here and not passing:
-            return {}
-        what = identity(day)
-        return {name: offer(f"{what}|{name}", _maker(make, day, name)) for name in names}
 
-    return [Day(day.isoformat(), label(day), rasters_of(day)) for day in window(dates, here)]
+def _offers(
+    shown: Sequence[dt.date],
+    here: dt.date,
+    names: Sequence[str],
+    label: Callable[[dt.date], str],
+    identity: Callable[[dt.date], str],
+    make: Callable[[dt.date], xr.Dataset],
+    passing: bool,
+) -> tuple[list[Day], list[Promise]]:
+    """The steps of time, and what was promised to be made for them."""
+    steps, promises = [], []
+    for day in shown:
+        rasters: dict[str, str] = {}
+        if day == here or passing:
+            what = identity(day)
+            for name in names:
+                found = promise(f"{what}|{name}", _maker(make, day, name))
+                promises.append(found)
+                rasters[name] = found.url
+        steps.append(Day(day.isoformat(), label(day), rasters))
+    return steps, promises
 
 
 def window(dates: Sequence[dt.date], here: dt.date) -> list[dt.date]:

@@ -22,6 +22,7 @@ MODULES = (
     "memory",
     "library",
     "legend",
+    "symbols",
     "overlay",
     "scene",
     "points",

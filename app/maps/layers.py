@@ -22,7 +22,6 @@ ROLES = ("used", "withheld")
 PANES = ("p0", "p1", "p2")
 OUTLINES = ("coast", "provinces", "lakes")
 NEAREST_ZOOM, FARTHEST_ZOOM = 13.0, 2.0
-SYMBOL_M = 7000  # of a symbol on the ground; at a zoom of about 7 it has its full size
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ def deck_spec(
     """The deck.gl specification, written by pydeck.
 
     Layer ids say what the browser does with them: `raster:NAME` gets the picture of a day and
-    shows in the panes that chose it; `lines:…` and `points:…` show in every pane.
+    shows in the panes that chose it; `lines:…` show in every pane.
 
     Args:
         rasters: Name and west, south, east, north of each.
@@ -206,7 +205,6 @@ def deck_spec(
     """
     layers = [_raster(name, bounds) for name, bounds in rasters]
     layers += [_lines(name, url) for name, url in outlines]
-    layers += [_points("tracks", (8, 11)), _points("stations", (12, 17))]
     views = [pdk.View("MapView", id=pane, controller=False) for pane in PANES]
     # `map_provider=None` alone means: no base map. With `map_style=None` as well, Streamlit's
     # own chart would ask a tile server; ours would not, but a spec may be reused.
@@ -248,21 +246,6 @@ def _lines(name: str, url: str) -> pdk.Layer:
         stroked=True,
         line_width_units="'pixels'",
         get_line_width=1.2 if name == "coast" else 0.8,
-        pickable=False,
-    )
-
-
-def _points(name: str, pixels: tuple[int, int]) -> pdk.Layer:
-    """Symbols that shrink on a map of a large land, where they would hide it and each other."""
-    least, most = pixels
-    return pdk.Layer(
-        "IconLayer",
-        id=f"points:{name}",
-        data=[],
-        size_units="'meters'",
-        get_size=SYMBOL_M,
-        size_min_pixels=least,
-        size_max_pixels=most,
         pickable=False,
     )
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -62,9 +62,14 @@ class Store:
 
     def offer(self, name: str, make: Callable[[], Blob]) -> None:
         """Promise to make `name` when it is asked for."""
+        self.offer_all([Promise(name, "", make)])
+
+    def offer_all(self, promises: Iterable["Promise"]) -> None:
+        """Promise to make several."""
         with self._lock:
-            self._offers[name] = make
-            self._offers.move_to_end(name)
+            for made in promises:
+                self._offers[made.name] = made.make
+                self._offers.move_to_end(made.name)
             while len(self._offers) > MOST_OFFERS:
                 self._offers.popitem(last=False)
 
@@ -158,9 +163,44 @@ def offer(
             It runs on a thread of the server: it must not use Streamlit.
         per_unit: Integers kept per unit.
     """
+    made = promise(identity, make, per_unit=per_unit)
+    renew([made])
+    return made.url
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A raster that can be made; `renew` puts it where browsers can ask for it.
+
+    Attributes:
+        name: In the store.
+        url: Address.
+        make: Gives the packed bytes.
+    """
+
+    name: str
+    url: str
+    make: Callable[[], Blob]
+
+
+def promise(
+    identity: str,
+    make: Callable[[], NDArray[np.floating]],
+    *,
+    per_unit: float = frames.PER_UNIT,
+) -> Promise:
+    """What `offer` offers, to be kept and renewed: renewing costs a rerun next to nothing."""
     name = digest(f"{identity}|{per_unit}".encode())
-    store().offer(name, lambda: Blob(frames.pack(make(), per_unit=per_unit), BINARY))
-    return f"{base()}/data/{name}"
+    return Promise(
+        name,
+        f"{base()}/data/{name}",
+        lambda: Blob(frames.pack(make(), per_unit=per_unit), BINARY),
+    )
+
+
+def renew(promises: Iterable[Promise]) -> None:
+    """Offer again what may have been dropped."""
+    store().offer_all(promises)
 
 
 def publish_json(content: object) -> str:

@@ -6,7 +6,6 @@ bilinear mean of its corners. A target outside all quadrilaterals is outside the
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from engine.data.placement import Map, Placement, check_degrees, wrap
 from engine.errors import DataError
@@ -106,6 +105,8 @@ def corner_weights(
         Flat source positions (target, 4), weights (target, 4), flat target positions (target,).
     """
     lat, lon = (a.ravel() for a in np.meshgrid(grid.latitude, grid.longitude, indexing="ij"))
+    from scipy.spatial import cKDTree  # 25 MB that pages without an import spare
+
     _, nearest = cKDTree(_on_sphere(latitude.ravel(), longitude.ravel())).query(
         _on_sphere(lat, lon)
     )

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from engine.data import geotiff, netcdf
+from engine.data import netcdf
 from engine.data.calendar import Times, order, period_of, starts
 from engine.data.cleaning import Cleaning
 from engine.data.curvilinear import curvilinear
@@ -161,6 +161,8 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
 
 
 def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _File:
+    from engine.data import geotiff  # brings rasterio, 20 MB that pages without an import spare
+
     plan = geotiff.look(path)
     if plan.key not in places:
         places[plan.key] = geotiff.placement(plan)

@@ -3,6 +3,7 @@ import { rasterNow, json } from './fetching.js';
 import { colouring, paint, stretchedRange } from './colour.js';
 import { loadDeck, release } from './library.js';
 import { drawOver, drawUnder } from './overlay.js';
+import { symbolsFor } from './symbols.js';
 import { camerasOf, convert, layersOf, shows, viewsOf } from './scene.js';
 
 const DENSEST = 2; // device pixels drawn for each on the page
@@ -12,6 +13,7 @@ export class Drawing {
   constructor(map) {
     this.map = map;
     this.images = {}; // layer id → { stamp, picture }
+    this.symbols = [];
   }
 
   async begin() {
@@ -65,15 +67,13 @@ export class Drawing {
     if (!this.deck) return;
     const { map } = this;
     this.paint();
-    const points = {};
-    for (const name of ['stations', 'tracks']) {
-      const data = map.options[name] && map.points[name];
-      const stamp = `${map.painted} ${JSON.stringify(map.options)}`;
-      if (data) points[name] = { data, colours: colours(map, map.data[name].scale), stamp };
-    }
+    this.symbols = ['tracks', 'stations'].flatMap((kind) => {
+      const points = map.options[kind] && map.points[kind];
+      return points ? symbolsFor(kind, points, colours(map, map.data[kind].scale)) : [];
+    });
     const images = Object.fromEntries(Object.entries(this.images).map(([id, i]) => [id, i.picture]));
     const { smooth, outlines } = map.options;
-    const now = { images, smooth, outlines, dark: map.dark, points };
+    const now = { images, smooth, outlines, dark: map.dark };
     this.deck.setProps({ layers: layersOf(this.lib, this.written, now) });
   }
 
@@ -132,6 +132,7 @@ export class Drawing {
       focus: map.root.getRootNode().activeElement === map.stage,
       camera: map.camera,
       bounds: map.data.bounds,
+      symbols: this.symbols,
       // Among stations a dot would be taken for one.
       dots: !(map.options.stations && map.points.stations),
       swiped: map.mode === 'swipe',

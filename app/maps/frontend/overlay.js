@@ -1,7 +1,8 @@
-// What is drawn with a pen: below the rasters the hatching of missing data, above them the names of
-// cities, the crosshair and the scale bar. Two canvases, drawn after every frame of deck.gl, and
+// What is drawn with a pen: below the rasters the hatching of missing data, above them stations, the
+// names of cities, the crosshair and the scale bar. Two canvases, drawn after every frame of deck.gl, and
 // again at another size when a picture is saved.
 import { kmPerPixel } from './geometry.js';
+import { drawSymbols } from './symbols.js';
 
 const HATCH = 7; // pixels between the lines that say: no data
 const LABEL_AREA = 13000; // square pixels of map for each name of a city
@@ -39,7 +40,7 @@ export function drawUnder(context, viewports, bounds, ink) {
 
 /** Names, crosshair and scale bar. */
 export function drawOver(context, viewports, state) {
-  const { cities, at, swiped, focus } = state;
+  const { cities, at, swiped, focus, symbols, camera } = state;
   const seen = swiped ? [unbroken(viewports)] : viewports;
   for (const viewport of seen) {
     context.save();
@@ -47,6 +48,7 @@ export function drawOver(context, viewports, state) {
     context.rect(viewport.x, viewport.y, viewport.width, viewport.height);
     context.clip();
     context.translate(viewport.x, viewport.y);
+    drawSymbols(context, viewport, symbols, camera);
     if (cities) drawCities(context, viewport, state, viewport === seen[0] ? [plate(viewport)] : []);
     if (at) drawCrosshair(context, viewport, at, focus);
     context.restore();

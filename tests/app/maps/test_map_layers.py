@@ -47,8 +47,6 @@ def test_vectors_travel_by_address_not_in_the_specification():
     assert [layer["id"] for layer in lines] == ["lines:coast", "lines:provinces", "lines:lakes"]
     for layer in lines:
         assert json.loads(gzip.decompress(read(layer["data"])))["type"] == "FeatureCollection"
-    points = [layer for layer in spec["layers"] if layer["id"].startswith("points:")]
-    assert all(layer["data"] == [] for layer in points)
 
 
 def test_no_base_map_is_asked_for():

@@ -105,7 +105,7 @@ def test_only_our_own_files_are_served():
 
 def test_the_bundle_of_pydeck_has_what_the_map_needs():
     text = gzip.decompress(get(store.asset_url("deck.js")).body).decode()
-    for name in ("JSONConverter", "BitmapLayer", "IconLayer", "GeoJsonLayer", "MapView"):
+    for name in ("JSONConverter", "BitmapLayer", "GeoJsonLayer", "MapView"):
         assert name in text
 
 

@@ -1,0 +1,60 @@
+// Stations and mobile samples, drawn with a pen: circle = used, square = withheld, hollow = no valid
+// value; the colour is that of the value, the size says nothing. By deck.gl they would cost a browser
+// without a graphics card more than the whole rest of the map.
+import { colourOf } from './colour.js';
+import { kmPerPixel } from './geometry.js';
+
+const EDGE = '#16232a'; // holds against the lightest and, with the rim, the darkest of a map
+const RIM = '#fff';
+const GROUND_KM = 7; // of a symbol, between the smallest and the largest in pixels
+const PIXELS = { stations: [12, 17], tracks: [7, 11] };
+
+/** What is to be drawn: [{ kind, lon, lat, withheld, fill }], fill null where there is no value. */
+export function symbolsFor(kind, points, colours) {
+  return points.map(({ lon, lat, withheld, value }) => {
+    const fill = value === null ? null : `rgb(${colourOf(value, colours).join()})`;
+    return { kind, lon, lat, withheld, fill };
+  });
+}
+
+/** Draw symbols into one viewport, whose corner is the origin of the pen. */
+export function drawSymbols(pen, viewport, symbols, camera) {
+  const natural = GROUND_KM / kmPerPixel(camera);
+  for (const { kind, lon, lat, withheld, fill } of symbols) {
+    const [least, most] = PIXELS[kind];
+    const radius = Math.max(least, Math.min(most, natural)) / 2;
+    const [x, y] = viewport.project([lon, lat]);
+    if (x < -radius || y < -radius || x > viewport.width + radius || y > viewport.height + radius) continue;
+    const shape = withheld ? square : disc;
+    if (fill === null) hollow(pen, shape, x, y, radius);
+    else filled(pen, shape, x, y, radius, fill);
+  }
+}
+
+function filled(pen, shape, x, y, radius, fill) {
+  for (const [colour, size] of [[EDGE, radius], [RIM, radius - 1.5], [fill, radius - 2.6]]) {
+    pen.fillStyle = colour;
+    pen.beginPath();
+    shape(pen, x, y, size);
+    pen.fill();
+  }
+}
+
+function hollow(pen, shape, x, y, radius) {
+  for (const [colour, width] of [[RIM, 4], [EDGE, 2]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    shape(pen, x, y, radius - 2);
+    pen.stroke();
+  }
+}
+
+function disc(pen, x, y, radius) {
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+}
+
+function square(pen, x, y, radius) {
+  const half = 0.92 * radius; // as large to the eye as the disc
+  pen.rect(x - half, y - half, 2 * half, 2 * half);
+}
