@@ -174,7 +174,7 @@ def test_a_dataset_added_while_the_server_runs_appears(opened, dashboard, tmp_pa
     table.write_text("date,station,latitude,longitude,pm2p5\n" + "\n".join(rows))
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("radio", name="Stations").click()
-    dialog.locator("input[type=file]").set_input_files(table)
+    dialog.locator("input[type=file]").first.set_input_files(table)
     dialog.get_by_role("textbox", name="Name in the library").fill("mine")
     dialog.get_by_role("button", name="Import").click()
     expect(dialog).to_be_hidden(timeout=30_000)
@@ -188,7 +188,7 @@ def test_a_file_that_is_none_gets_one_plain_sentence(opened, tmp_path):
     broken = tmp_path / "maps.nc"
     broken.write_bytes(b"CDF\x01 cut short")
     dialog = page.get_by_role("dialog")
-    dialog.locator("input[type=file]").set_input_files(broken)
+    dialog.locator("input[type=file]").first.set_input_files(broken)
     dialog.get_by_role("textbox", name="Name in the library").fill("broken")
     dialog.get_by_role("button", name="Import").click()
     alert = dialog.get_by_role("alert")
