@@ -178,8 +178,8 @@ def test_a_dataset_added_while_the_server_runs_appears(opened, dashboard, tmp_pa
     dialog.get_by_role("textbox", name="Name in the library").fill("mine")
     dialog.get_by_role("button", name="Import").click()
     expect(dialog).to_be_hidden(timeout=30_000)
-    settled(page)
-    assert query(page)["dataset"] == "mine"
+    expect(page).to_have_url(re.compile("dataset=mine"))
+    expect(page.get_by_text("is in the library now")).to_be_visible()
 
 
 def test_a_file_that_is_none_gets_one_plain_sentence(opened, tmp_path):
@@ -208,7 +208,7 @@ def test_a_click_on_the_map_opens_the_series(opened):
 
 
 def test_a_download_is_what_it_says(opened, tmp_path):
-    page = opened(date="2015-01-03")
+    page = opened(date="2015-01-03", model="bicubic")
     page.get_by_role("button", name="Download").first.click()
     row = page.locator("[data-testid=stPopoverBody]")
     expect(row).to_contain_text("EPSG:4326")
