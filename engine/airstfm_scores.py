@@ -53,6 +53,7 @@ class Question:
         main: Region of the scores by season and by wavelength.
         also: Further regions, for the whole time only.
         train_end: Last date that models learn from which learn here; None: the dataset's own.
+        every: One date of so many is scored.
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class Question:
     main: str
     also: tuple[str, ...] = ()
     train_end: dt.date | None = None
+    every: int = 1
 
 
 @dataclass
@@ -101,6 +103,7 @@ def ask(question: Question, progress: Progress | None = None) -> dict[str, Answe
     }
     cell = cell_km(grid.crop(*cuts[question.main]))
     dates = days.between(dataset, question.start, question.end, name=question.dataset)
+    dates = dates[:: question.every]
     found = {}
     for i, name in enumerate(question.models):
         run, tally = _run(question, name), Tally()
