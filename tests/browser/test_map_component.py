@@ -170,7 +170,7 @@ def test_missing_values_are_said_to_be_missing(on_page):
 
 
 def test_the_station_near_by_is_named(on_page):
-    here = on_page("at=117.4,32.3,8&view=single")
+    here = on_page("at=117.4,32.1,8&view=single")
     here.point(117.29, 31.87)
     assert re.search(r"Hefei, 1\.\d km: [\d.]+ µg/m³ \(Station, withheld\)", here.reading())
     here.js("map.look({ longitude: 117.4, latitude: 32.9, zoom: 8 })")
@@ -558,7 +558,7 @@ def test_stations_have_the_shape_of_their_role(on_page):
 
 
 def test_a_station_without_a_value_is_hollow(on_page):
-    here = on_page("view=single&show=error&at=117.4,32.5,8")
+    here = on_page("view=single&show=error&at=117.4,32.4,7.3")
     picture, box = here.picture(), here.stage.bounding_box()
 
     def middle(lon, lat):
@@ -573,28 +573,31 @@ def test_a_station_without_a_value_is_hollow(on_page):
 
 
 def test_mobile_samples_have_shape_and_colour_of_stations(on_page):
-    here = on_page("tracks&view=single&show=error&at=118.4,30.8,9")
-    here.option("cities", False)
-    here.option("outlines", False)
-    here.root.locator(".options summary").click()
-    picture, box = here.picture(), here.stage.bounding_box()
+    from app import palette
 
-    def around(sample):
-        lon, lat = 118.0 + 0.03 * sample, 30.5 + 0.02 * sample
-        x, y = here.pixel(lon, lat)
+    here = on_page("tracks&view=single&show=fine&at=118.4,30.8,9")
+    here.option("cities", False)
+    here.option("stations", False)
+    here.option("tracks", False)
+    bare, box = here.picture(), here.stage.bounding_box()
+    here.option("tracks", True)
+    shown = here.picture()
+    changed = np.abs(shown - bare).max(axis=2)
+
+    def around(picture, sample):
+        x, y = here.pixel(118.0 + 0.03 * sample, 30.5 + 0.02 * sample)
         column, row = round(x - box["x"]), round(y - box["y"])
         return picture[row - 5 : row + 6, column - 5 : column + 6]
 
-    used, withheld, hollow = (around(i) for i in known.SAMPLES)
-    for filled in (used, withheld):
-        assert filled[5, 5, 0] - filled[5, 5, 2] > 100  # the colour of its value
-    assert hollow[5, 5, 0] - hollow[5, 5, 2] < 60  # what is below
-    # Near its corner a square is still dark, where a disc has ended.
-    corner = np.s_[0:3, 0:3]
-    assert withheld[corner].sum(axis=2).min() < 300 < used[corner].sum(axis=2).min()
-    here.option("tracks", False)
-    gone = here.picture()
-    assert np.abs(gone - picture).max(axis=2).sum() > 1000
+    used, withheld, hollow = known.SAMPLES
+    scale = palette.concentration("day")
+    for sample in (used, withheld):
+        level = int(palette.index(np.array([60 + 1.5 * sample]), scale)[0]) - 1
+        wanted = palette.colours(scale)[level].astype(int)
+        assert np.abs(around(shown, sample)[5, 5] - wanted).max() <= 3
+    assert around(changed, hollow)[5, 5] <= 3 < 100 < around(changed, hollow).max()
+    # Near the corner a square is dark, where a disc has ended.
+    assert around(changed, used)[0, 0] < 60 < 100 < around(changed, withheld)[:2, :2].max()
 
 
 def test_colours_are_those_of_the_server(on_page):
