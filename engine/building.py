@@ -303,7 +303,8 @@ def aqnet(setting: Setting) -> Model:
         AQNetMap(_grid(setting), shape.lags, shape.others, about.factor, about.day_factor),
         network,
         about.sha256,
-        dt.date.fromisoformat(about.train_end),
+        # Of other places it learned nothing, whatever the date.
+        dt.date.fromisoformat(about.train_end) if about.trained_on == data.source else None,
         f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}.",
     )
 

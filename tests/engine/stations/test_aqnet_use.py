@@ -94,10 +94,12 @@ def test_leave_one_out_does_not_know_the_station(own):
 
 def test_another_network_will_do_without_weather_and_with_other_places(own):
     other = world(60, 25, seed=5, corner=(30.0, 120.0), extra=False)
+    other = other.assign_attrs(source="elsewhere")
     library.store(other, "other")
     weights_as(own, "other")
     result = predict(Request("other", dt.date(2015, 1, 11), model="aqnet", hour=1))
     assert np.isfinite(result["pm2p5"].values).all()
+    assert result.attrs["in_training_period"] == 0
     error = result["leave_one_out"] - result["observed"]
     plain = predict(Request("other", dt.date(2015, 1, 11), model="idw", hour=1))
     worse = plain["leave_one_out"] - plain["observed"]
