@@ -56,7 +56,10 @@ def done(words: Words) -> None:
     about: library.DatasetInfo | None = st.session_state.pop("added", None)
     if about is not None:
         notes = "".join(f"  \n{note}" for note in about.notes)
-        st.success(words("adding.done", name=about.name) + notes, icon=":material/check:")
+        # A toast outlives the reruns that follow.
+        st.toast(
+            words("adding.done", name=about.name) + notes, icon=":material/check:", duration="long"
+        )
 
 
 def commands(words: Words) -> None:

@@ -5,6 +5,7 @@ truth of their own. So a link, a widget and another page's choice go through the
 """
 
 import datetime as dt
+import time
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -15,6 +16,7 @@ from app.i18n import Words
 from app.request import Note, Selection, read, settle, step, write
 from engine.regions import REGIONS, WHOLE
 
+STALE_SECONDS = 1.5  # that an address on its way may be the one before
 REMEMBERED = 12  # selections of this session, for pages of another kind
 
 
@@ -22,7 +24,12 @@ def choose(choices: PageChoices) -> tuple[Selection, list[Note]]:
     """What is asked for now, from the link, the widgets and what was chosen before."""
     state = st.session_state
     written = state.get("written", {})
-    link = {k: v for k, v in read(st.query_params).items() if v != written.get(k)}
+    # What the browser says just after we wrote may have left it before our writing arrived.
+    fresh = time.monotonic() - state.get("written_at", -STALE_SECONDS) < STALE_SECONDS
+    before = state.get("written_before", {}) if fresh else {}
+    link = {
+        k: v for k, v in read(st.query_params).items() if v != written.get(k) and v != before.get(k)
+    }
     wish = state.pop("wish", {})
     recent: list[Selection] = state.get("recent", [])
     selection, notes = settle(link | wish, recent, choices)
@@ -107,7 +114,10 @@ def _write_link(selection: Selection) -> None:
     wanted = write(selection) | {"lang": i18n.current().language}
     if any(st.query_params.get(key) != value for key, value in wanted.items()):
         st.query_params.update(wanted)
-    st.session_state["written"] = wanted
+    state = st.session_state
+    if state.get("written", {}) != wanted:
+        state["written_before"], state["written_at"] = state.get("written", {}), time.monotonic()
+    state["written"] = wanted
 
 
 def _select(

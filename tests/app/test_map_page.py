@@ -1,5 +1,6 @@
 """The page of the map on a small library, from what it was asked to what it says."""
 
+import datetime as dt
 import json
 import re
 import time
@@ -181,3 +182,13 @@ def test_a_model_for_stations_draws_their_map():
     at = opened(dataset="tiny-stations", model="idw", date="2015-01-03")
     assert not at.exception
     assert the_map(at)["layers"][0]["title"] == "Map from stations"
+
+
+def test_an_address_that_was_on_its_way_does_not_take_a_choice_back():
+    at = opened(model="bicubic")
+    choose(at, "date", dt.date(2015, 1, 3))
+    at.query_params["date"] = "2015-01-10"  # sent by the browser before ours had arrived
+    assert finished(at.run()).title[0].value == "tiny, 3 January 2015"
+    at.session_state["written_at"] -= 60
+    at.query_params["date"] = "2015-01-10"  # now it is the reader who goes back
+    assert finished(at.run()).title[0].value == "tiny, 10 January 2015"
