@@ -15,7 +15,7 @@ from typing import get_args
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app import trouble
+from app import cache, trouble
 from app.i18n import Words
 from app.sidebar import wish
 from engine import library
@@ -47,8 +47,20 @@ class Form:
 
 def button(words: Words) -> None:
     """Opens the dialog; belongs at the foot of the sidebar."""
-    if st.sidebar.button(words("adding.add"), icon=":material/add:", width="stretch", key="add"):
-        st.dialog(words("adding.title"), width="medium")(_dialog)(words)
+    st.sidebar.button(
+        words("adding.add"), icon=":material/add:", width="stretch", key="add", on_click=_open
+    )
+    # A rerun, as when a model has finished, would close a dialog that it does not draw again.
+    if st.session_state.get("adding_open"):
+        st.dialog(words("adding.title"), width="medium", on_dismiss=_close)(_dialog)(words)
+
+
+def _open() -> None:
+    st.session_state["adding_open"] = True
+
+
+def _close() -> None:
+    st.session_state["adding_open"] = False
 
 
 def done(words: Words) -> None:
@@ -83,6 +95,8 @@ def _dialog(words: Words) -> None:
         # The page behind the dialog goes to the new dataset.
         wish(dataset=about.name, region="all")
         st.session_state["added"] = about
+        _close()
+        cache.look_again()
         st.rerun()
 
 

@@ -49,6 +49,11 @@ def _shelf() -> tuple[dict[str, library.DatasetInfo], tuple[EngineError, ...]]:
     return found, tuple(damaged)
 
 
+def look_again() -> None:
+    """Forgets what the library held: something was just brought in."""
+    _shelf.clear()
+
+
 def datasets() -> tuple[library.DatasetInfo, ...]:
     """What the library holds. An import shows by itself."""
     return tuple(_shelf()[0].values())
