@@ -29,7 +29,10 @@ def test_help_names_what_it_takes_and_leaves(capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("airstm", "--data", "x"), "'airstm' is not trained by this command. Choose airstfm, urbanfm"),
+        (
+            ("airstm", "--data", "x"),
+            "'airstm' is not trained by this command. Choose airstfm, urbanfm",
+        ),
         (("airstfm", "--data", "x", "--preset", "big"), "no preset 'big'. Choose small, paper."),
         (("airstfm", "--data", "x"), "'x'"),
         (("airstfm", "--data", "daily", "--train-end", "soon"), "'soon' is no date"),
