@@ -34,8 +34,8 @@ WUSTL = ROOT.parent / "shared" / "data" / "wustl" / "V5GL04_PM25_eastasia_monthl
 CONFIG = TrainingConfig(
     steps=160,
     pretext_steps=40,
-    batch=4,
-    crop=12,
+    batch=3,
+    crop=16,
     learning_rate=1e-3,
     warm_up=20,
     flow_frozen=40,
@@ -82,6 +82,22 @@ ROWS = (
     Row("ours, without the error's scale", past=True, network=OURS),
     Row("ours, block means free", past=True, gaussian=True, network=OURS | {"conserve": False}),
     *(_modules(name) for name in ("A+F", "A+S", "F+S", "A", "F", "S")),
+    # The paper's Tables 5 to 10; blocks and channels in its proportions to its own choice.
+    Row("fusion add, after", network={"fusion_place": "after"}),
+    Row("fusion concat, before", network={"fusion": "concat"}),
+    Row("fusion concat, after", network={"fusion": "concat", "fusion_place": "after"}),
+    Row("extraction blocks 2", network={"extraction_blocks": 2}),
+    Row("extraction blocks 6", network={"extraction_blocks": 6}),
+    Row("reconstruction blocks 3", network={"reconstruction_blocks": 3}),
+    Row("reconstruction blocks 13", network={"reconstruction_blocks": 13}),
+    Row("frames 3", network={"frames": 3}),
+    Row("frames 7", network={"frames": 7}),
+    Row("channels 8", network={"channels": 8}),
+    Row("channels 32", network={"channels": 32}),
+    Row("overlap 70 %", network={"stride": 3}),
+    Row("overlap 50 %", network={"stride": 5}),
+    Row("overlap 0 %", network={"stride": 10}),
+    replace(_modules("A+F+S"), name="modules A+F+S, a third seed", seed=2),
 )
 
 
@@ -144,7 +160,7 @@ def _train(
     )
     with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
         told = train(
-            way, network, preset("small").frames, training, validation, Path(folder),
+            way, network, network.config.frames, training, validation, Path(folder),
             progress=progress,
         )  # fmt: skip
     return {

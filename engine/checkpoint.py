@@ -1,43 +1,35 @@
-"""Weights on disk: a folder of files, none of which can run code when it is read.
+"""Weights of the super-resolution networks on disk, as `engine.weightfiles` keeps them.
 
-`weights.safetensors` holds the network, `config.json` what is needed to build and use it, `card.md`
-what a person should know. `past.safetensors`, where there is one, holds what was learned of the
-past of one place, and the grid it belongs to.
+`past.safetensors`, where there is one, holds what was learned of the past of one place, and the
+grid it belongs to.
 """
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.errors import DataError, NotFoundError, StorageError
+from engine.errors import DataError
 from engine.grid import Grid
 from engine.models.airstfm import AirSTFM, AirSTFMConfig
 from engine.models.layers import SCALE
 from engine.models.networks import from_fields
 from engine.models.regression import Past
 from engine.models.video import VideoConfig
+from engine.weightfiles import Beside, Described, checked, described, filled, publish
 
-WEIGHTS, CONFIG, CARD, PAST = (
-    "weights.safetensors",
-    "config.json",
-    "card.md",
-    "past.safetensors",
-)
+PAST = "past.safetensors"
 Base = Literal["bilinear", "regression"]
 Fields = dict[str, bool | int | float | str | tuple[int, ...] | None]
 
 
-class Checkpoint(BaseModel):
+class Checkpoint(Described):
     """What is needed to use a network, beside its weights.
 
     Attributes:
@@ -58,11 +50,8 @@ class Checkpoint(BaseModel):
         validate_end: Last local date that decided anything.
         licence: Of the training data.
         seed: Of the run that is kept.
-        sha256: Of weights.safetensors.
         past_sha256: Of past.safetensors; empty where there is none.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     network: Fields
@@ -79,7 +68,6 @@ class Checkpoint(BaseModel):
     validate_end: str
     licence: str
     seed: int
-    sha256: str = ""
     past_sha256: str = ""
 
 
@@ -90,35 +78,13 @@ def save(
     card: str,
     past: tuple[Past, Grid] | None = None,
 ) -> None:
-    """Publish a checkpoint: each file whole, the configuration, which names the rest, last.
+    """Publish a checkpoint, with what was learned of the past of one place if that is given.
 
     Raises:
         StorageError: If it cannot be written.
     """
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            part = Path(scratch)
-            save_file(tensors, part / WEIGHTS)
-            named = about
-            if past is not None:
-                tensors, place = _pack(*past)
-                save_file(tensors, part / PAST, metadata=place)
-                named = named.model_copy(update={"past_sha256": digest(part / PAST)})
-            (part / CARD).write_text(card, encoding="utf-8")
-            named = named.model_copy(update={"sha256": digest(part / WEIGHTS)})
-            (part / CONFIG).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            for name in (PAST, CARD, WEIGHTS, CONFIG):
-                if (part / name).exists():
-                    os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
-    except (OSError, SafetensorError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise StorageError(
-            f"the weights cannot be written ({reason})",
-            where=str(folder),
-            remedy="Make room there, or give another --out",
-        ) from problem
+    beside = None if past is None else Beside(PAST, "past_sha256", *_pack(*past))
+    publish(folder, about, network, card, beside)
 
 
 def load(folder: Path) -> tuple[Checkpoint, AirSTFM]:
@@ -146,23 +112,7 @@ def load_network(folder: Path) -> tuple[Checkpoint, nn.Module]:
         DataError: If a file is damaged, or does not fit the others.
     """
     about = describe(folder)
-    weights = folder / WEIGHTS
-    if not weights.is_file() or digest(weights) != about.sha256:
-        raise DataError(
-            "the weights are missing or not those the configuration names",
-            where=str(weights),
-            remedy="Take the folder again from where it came",
-        )
-    try:
-        network = from_fields(about.model, about.network)
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError, TypeError, ValueError) as problem:
-        raise DataError(
-            "the weights do not fit the network that the configuration describes",
-            where=str(folder),
-            remedy="Take the folder again from where it came",
-        ) from problem
-    return about, network.eval()
+    return about, filled(folder, about, lambda: from_fields(about.model, about.network))
 
 
 def describe(folder: Path) -> Checkpoint:
@@ -172,19 +122,7 @@ def describe(folder: Path) -> Checkpoint:
         NotFoundError: If it holds no checkpoint.
         DataError: If its configuration is damaged.
     """
-    path = folder / CONFIG
-    if not path.is_file():
-        raise NotFoundError(
-            "there are no weights", where=str(folder), remedy="Train some: airlens train airstfm"
-        )
-    try:
-        return Checkpoint.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError, OSError) as problem:
-        raise DataError(
-            "the configuration of the weights cannot be read",
-            where=str(path),
-            remedy="Take the folder again from where it came",
-        ) from problem
+    return described(Checkpoint, folder, "airstfm")
 
 
 def past_of(folder: Path, about: Checkpoint, grid: Grid) -> Past | None:
@@ -195,13 +133,8 @@ def past_of(folder: Path, about: Checkpoint, grid: Grid) -> Past | None:
     """
     if not about.past_sha256:
         return None
-    path = folder / PAST
-    if not path.is_file() or digest(path) != about.past_sha256:
-        raise DataError(
-            "what was learned of the past is missing or not what the configuration names",
-            where=str(path),
-            remedy="Take the folder again from where it came",
-        )
+    missing = "what was learned of the past is missing or not what"
+    path = checked(folder / PAST, about.past_sha256, missing)
     with safe_open(path, "pt") as file:
         whole = Grid(**json.loads(file.metadata()["grid"]))
     place = _place(whole, grid)
@@ -267,11 +200,6 @@ def _once(months: Tensor) -> Tensor:
 def network_fields(config: AirSTFMConfig | VideoConfig) -> Fields:
     """A network's configuration as a checkpoint keeps it."""
     return asdict(config)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def identity(*tensors: torch.Tensor) -> str:

@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine import checkpoint, lessons, library
+from engine import checkpoint, lessons
 from engine.card import History, card
 from engine.checkpoint import Checkpoint
-from engine.errors import RequestError
 from engine.lessons import Lessons
 from engine.models.networks import NETWORKS, from_preset
 from engine.progress import Progress, Stop, part
@@ -67,15 +66,9 @@ def train_network(
     Raises:
         EngineError: If the dataset cannot be learned from, or the folder not written.
     """
-    about = library.info(name)
-    if about.kind != "grid":
-        raise RequestError(
-            f"{NETWORKS[model].title} learns from grids and {name!r} holds {about.kind}",
-            remedy="Choose a gridded dataset; airlens datasets lists them",
-        )
-    known = lessons.prepare(
-        library.open_dataset(name),
-        about,
+    known = lessons.from_library(
+        name,
+        NETWORKS[model].title,
         train_end=train_end,
         validate_end=validate_end,
         phases=phases,

@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from engine import library
 from engine.checkpoint import Base, identity
 from engine.data import days
 from engine.errors import RequestError
@@ -183,6 +184,51 @@ def prepare(
         dates[first[0]].item(),
         dates[first[-1]].item(),
         dates[second[-1]].item(),
+    )
+
+
+def from_library(
+    name: str,
+    title: str,
+    *,
+    train_end: dt.date | None = None,
+    validate_end: dt.date | None = None,
+    phases: int = 1,
+    regress: bool = True,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> Lessons:
+    """`prepare` for a dataset of the library.
+
+    Args:
+        name: Of the dataset.
+        title: Of the network that is to learn, for the reader.
+        train_end: As for `prepare`, like all that follow.
+        validate_end: Last local date to validate on.
+        phases: How many corners to count blocks from.
+        regress: Whether to learn the regression.
+        progress: Told while preparing.
+        cancelled: Looked at while preparing.
+
+    Raises:
+        EngineError: If there is no such dataset, or it cannot be learned from.
+        Cancelled: If it was.
+    """
+    about = library.info(name)
+    if about.kind != "grid":
+        raise RequestError(
+            f"{title} learns from grids and {name!r} holds {about.kind}",
+            remedy="Choose a gridded dataset; airlens datasets lists them",
+        )
+    return prepare(
+        library.open_dataset(name),
+        about,
+        train_end=train_end,
+        validate_end=validate_end,
+        phases=phases,
+        regress=regress,
+        progress=progress,
+        cancelled=cancelled,
     )
 
 

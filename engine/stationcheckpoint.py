@@ -1,24 +1,18 @@
-"""Weights of the reanalysis network on disk: as `engine.checkpoint`, for stations."""
+"""Weights of the reanalysis network on disk: as `engine.weightfiles` keeps them."""
 
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from engine.checkpoint import CARD, CONFIG, WEIGHTS, digest
-from engine.errors import DataError, NotFoundError, StorageError
+from engine.errors import NotFoundError
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig
 from engine.paths import ASSETS, home, inside
+from engine.weightfiles import CONFIG, Described, described, filled, publish
 
 Fields = dict[str, int | float | str | tuple[int, ...] | tuple[str, ...]]
-AGAIN = "Take the folder again from where it came"
 
 
-class StationCheckpoint(BaseModel):
+class StationCheckpoint(Described):
     """What is needed to use a reanalysis network, beside its weights.
 
     Attributes:
@@ -38,10 +32,7 @@ class StationCheckpoint(BaseModel):
         licence: Of the training data.
         seed: Of the run.
         steps: Of the optimiser.
-        sha256: Of weights.safetensors.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Fields
     period: str
@@ -58,7 +49,6 @@ class StationCheckpoint(BaseModel):
     licence: str
     seed: int
     steps: int
-    sha256: str = ""
 
 
 def fields(shape: ReanalysisConfig) -> Fields:
@@ -72,24 +62,7 @@ def save(folder: Path, about: StationCheckpoint, network: Reanalysis, card: str)
     Raises:
         StorageError: If it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            part = Path(scratch)
-            tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-            save_file(tensors, part / WEIGHTS)
-            (part / CARD).write_text(card, encoding="utf-8")
-            named = about.model_copy(update={"sha256": digest(part / WEIGHTS)})
-            (part / CONFIG).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            for name in (CARD, WEIGHTS, CONFIG):
-                os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
-    except (OSError, SafetensorError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise StorageError(
-            f"the weights cannot be written ({reason})",
-            where=str(folder),
-            remedy="Make room there, or give another --out",
-        ) from problem
+    publish(folder, about, network, card)
 
 
 def load(folder: Path) -> tuple[StationCheckpoint, Reanalysis]:
@@ -99,33 +72,9 @@ def load(folder: Path) -> tuple[StationCheckpoint, Reanalysis]:
         NotFoundError: If there is none in the folder.
         DataError: If a file is damaged, or does not fit the others.
     """
-    path, weights = folder / CONFIG, folder / WEIGHTS
-    if not path.is_file():
-        raise NotFoundError(
-            "there are no weights", where=str(folder), remedy="Train some: airlens train aqnet"
-        )
-    try:
-        about = StationCheckpoint.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError, OSError) as problem:
-        raise DataError(
-            "the configuration of the weights cannot be read", where=str(path), remedy=AGAIN
-        ) from problem
-    if not weights.is_file() or digest(weights) != about.sha256:
-        raise DataError(
-            "the weights are missing or not those the configuration names",
-            where=str(weights),
-            remedy=AGAIN,
-        )
-    try:
-        network = Reanalysis(ReanalysisConfig(**about.network))  # type: ignore[arg-type]
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError, TypeError, ValueError) as problem:
-        raise DataError(
-            "the weights do not fit the network that the configuration describes",
-            where=str(folder),
-            remedy=AGAIN,
-        ) from problem
-    return about, network.eval()
+    about = described(StationCheckpoint, folder, "aqnet")
+    shape: dict[str, Any] = dict(about.network)
+    return about, filled(folder, about, lambda: Reanalysis(ReanalysisConfig(**shape)))
 
 
 def weights_for(name: str, period: str) -> Path:

@@ -11,10 +11,9 @@ from typing import Literal
 
 import torch
 
-from engine import checkpoint, lessons, library
+from engine import checkpoint, lessons
 from engine.card import History, card
 from engine.checkpoint import Checkpoint
-from engine.errors import RequestError
 from engine.lessons import Lessons
 from engine.models.airstfm import PRESETS, AirSTFM, preset
 from engine.progress import Progress, Stop, part
@@ -95,15 +94,9 @@ def train_airstfm(
     Raises:
         EngineError: If the dataset cannot be learned from, or the folder not written.
     """
-    about = library.info(name)
-    if about.kind != "grid":
-        raise RequestError(
-            f"AirSTFM learns from grids and {name!r} holds {about.kind}",
-            remedy="Choose a gridded dataset; airlens datasets lists them",
-        )
-    known = lessons.prepare(
-        library.open_dataset(name),
-        about,
+    known = lessons.from_library(
+        name,
+        "AirSTFM",
         train_end=train_end,
         validate_end=validate_end,
         phases=phases,

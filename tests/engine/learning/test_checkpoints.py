@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from engine import checkpoint
+from engine import checkpoint, weightfiles
 from engine.checkpoint import Checkpoint, network_fields
 from engine.errors import DataError, NotFoundError, StorageError
 from engine.grid import Grid
@@ -61,8 +61,8 @@ def test_what_is_saved_gives_the_same_map(tmp_path):
     assert torch.equal(one.log_scale, other.log_scale)
     assert loaded.config == made.config
     assert not loaded.training
-    assert told.sha256 == checkpoint.digest(tmp_path / checkpoint.WEIGHTS)
-    assert (tmp_path / checkpoint.CARD).read_text() == "A card."
+    assert told.sha256 == weightfiles.digest(tmp_path / weightfiles.WEIGHTS)
+    assert (tmp_path / weightfiles.CARD).read_text() == "A card."
 
 
 def test_a_folder_without_weights(tmp_path):
@@ -90,7 +90,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 def test_a_configuration_that_asks_for_nonsense_is_refused(tmp_path):
     made = network()
     checkpoint.save(tmp_path, about(made.config), made, "")
-    path = tmp_path / checkpoint.CONFIG
+    path = tmp_path / weightfiles.CONFIG
     told = json.loads(path.read_text())
     told["network"]["stride"] = 0
     path.write_text(json.dumps(told))
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(weightfiles, "save_file", full)
     with pytest.raises(StorageError, match="No space left"):
         checkpoint.save(tmp_path, about(made.config), made, "second")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import checkpoint, trainer, worlds
+from engine import checkpoint, trainer, weightfiles, worlds
 from engine.grid import Grid
 from engine.models.masking import masked_block_mean
 from engine.models.regression import valid_blocks
@@ -53,7 +53,7 @@ def test_the_shipped_weights_say_what_they_learned_from():
     told = checkpoint.describe(folder)
     assert "7001 to 7008" in told.trained_on
     assert "SYNTHETIC" in (folder / "card.md").read_text(encoding="utf-8")
-    assert told.past_sha256 == checkpoint.digest(folder / checkpoint.PAST)
+    assert told.past_sha256 == weightfiles.digest(folder / checkpoint.PAST)
 
 
 def test_lessons_of_worlds(small_worlds):
