@@ -24,6 +24,7 @@ MODULES = (
     "legend",
     "symbols",
     "overlay",
+    "sketch",
     "scene",
     "points",
     "panes",

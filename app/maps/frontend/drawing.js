@@ -1,24 +1,37 @@
-// From state to screen: deck.gl's canvas between two drawn with a pen.
+// From state to screen: deck.gl's canvas between two drawn with a pen. Until deck.gl is there and has
+// drawn, the pen draws the rasters as well: a reader sees the map a second or two sooner.
 import { rasterNow, json } from './fetching.js';
+import { viewportOf } from './geometry.js';
 import { colouring, paint, stretchedRange } from './colour.js';
 import { loadDeck, release } from './library.js';
 import { drawOver, drawUnder } from './overlay.js';
+import { sketch } from './sketch.js';
 import { symbolsFor } from './symbols.js';
 import { camerasOf, convert, layersOf, shows, viewsOf } from './scene.js';
 
 const DENSEST = 2; // device pixels drawn for each on the page
 
-/** Draws a map with deck.gl. */
+/** Draws a map: with a pen from the beginning, with deck.gl once it is there. */
 export class Drawing {
   constructor(map) {
     this.map = map;
     this.images = {}; // layer id → { stamp, picture }
     this.symbols = [];
+    this.drawn = false; // whether deck.gl has
+    if (map.data.cities) {
+      json(map.data.cities).then((cities) => {
+        this.cities = cities;
+        this.pens();
+      }, () => {});
+    }
   }
 
+  /** Fetch deck.gl and let it take over. */
   async begin() {
     const { map } = this;
-    this.lib = await loadDeck(map.data.deck);
+    const lib = await loadDeck(map.data.deck);
+    if (map.closed) return;
+    this.lib = lib;
     this.take();
     this.deck = new this.lib.Deck({
       parent: map.root.querySelector('.gl'),
@@ -32,16 +45,12 @@ export class Drawing {
       onError: (error) => this.failed(error),
       getCursor: ({ isDragging }) => (isDragging ? 'grabbing' : 'crosshair'),
     });
-    if (map.data.cities) {
-      json(map.data.cities).then((cities) => {
-        this.cities = cities;
-        this.pens();
-      }, () => {});
-    }
+    if (map.painted !== null) this.show();
   }
 
   /** Take over the specification that the page sends. */
   take() {
+    if (!this.lib) return;
     const { spec } = this.map.data;
     if (spec !== this.spec) this.written = convert(this.lib, spec).layers;
     this.spec = spec;
@@ -54,23 +63,24 @@ export class Drawing {
 
   /** Panes or camera have changed. */
   layout() {
-    if (!this.deck) return;
+    if (!this.deck) return this.sketch();
     this.deck.setProps({ views: viewsOf(this.lib, this.map.panes()), viewState: this.cameras() });
   }
 
   look() {
-    this.deck?.setProps({ viewState: this.cameras() });
+    if (!this.deck) return this.sketch();
+    this.deck.setProps({ viewState: this.cameras() });
   }
 
   /** Pictures, points or options have changed. */
   show() {
-    if (!this.deck) return;
     const { map } = this;
     this.paint();
     this.symbols = ['tracks', 'stations'].flatMap((kind) => {
       const points = map.options[kind] && map.points[kind];
       return points ? symbolsFor(kind, points, colours(map, map.data[kind].scale)) : [];
     });
+    if (!this.deck) return this.sketch();
     const images = Object.fromEntries(Object.entries(this.images).map(([id, i]) => [id, i.picture]));
     const { smooth, outlines } = map.options;
     const now = { images, smooth, outlines, dark: map.dark };
@@ -94,8 +104,24 @@ export class Drawing {
   rendered() {
     // The stage has the focus and the keys; a second stop for the Tab key would do nothing.
     this.canvas().removeAttribute('tabindex');
+    this.drawn ||= this.complete();
+    if (this.drawn) this.map.root.dataset.drawn ??= (performance.now() - this.map.began).toFixed(0);
     this.pens();
     this.map.onFrame();
+  }
+
+  // deck.gl's first frames lack layers, or are of another size than the stage.
+  complete() {
+    const { layers } = this.deck.props;
+    const fits = Math.abs(this.deck.width - this.map.size().width) < 1; // the page rounds
+    return fits && layers.length > 0 && layers.every((layer) => layer.isLoaded);
+  }
+
+  // All with the pen, on the screen with the next frame.
+  sketch() {
+    if (this.closed || this.map.painted === null) return;
+    this.pens();
+    seen().then(() => this.map.onFrame());
   }
 
   failed(error) {
@@ -104,10 +130,13 @@ export class Drawing {
 
   /** What is drawn with a pen, on the canvases below and above. */
   pens() {
-    if (!this.deck?.isInitialized) return;
     const { map } = this;
-    const viewports = this.deck.getViewports();
-    this.pen('under', (pen) => drawUnder(pen, viewports, map.data.bounds, map.ink));
+    if (this.closed || map.painted === null) return;
+    const viewports = this.viewports();
+    this.pen('under', (pen) => {
+      drawUnder(pen, viewports, map.data.bounds, map.ink);
+      if (!this.drawn) this.rasters(pen, viewports);
+    });
     this.pen('over', (pen) => drawOver(pen, viewports, this.penState()));
   }
 
@@ -121,6 +150,24 @@ export class Drawing {
     pen.setTransform(density, 0, 0, density, 0, 0);
     pen.clearRect(0, 0, width, height);
     draw(pen);
+  }
+
+  /** The planes of the panes, left to right. */
+  viewports() {
+    const { map } = this;
+    const { width, height } = map.size();
+    return map.panes().map((pane) => viewportOf(map.camera, pane, map.mode, width, height));
+  }
+
+  /** What deck.gl would draw, with a pen; all but the outlines. */
+  rasters(pen, viewports) {
+    const { map } = this;
+    const chosen = map.chosen();
+    for (const viewport of viewports) {
+      const id = chosen[viewport.id];
+      const image = this.images[id];
+      if (image) sketch(pen, viewport, image.picture, map.layer(id).bounds, map.options.smooth);
+    }
   }
 
   penState() {
@@ -144,13 +191,13 @@ export class Drawing {
 
   /** Place under a pixel of the stage: [lon, lat], or null between panes. */
   placeAt(x, y) {
-    const viewport = this.deck?.getViewports().find((v) => x >= v.x && x < v.x + v.width);
+    const viewport = this.viewports().find((v) => x >= v.x && x < v.x + v.width);
     return viewport ? viewport.unproject([x - viewport.x, y - viewport.y]) : null;
   }
 
   /** Pixel of the stage where the pane under another pixel shows a place. */
   pixelOf(place, x) {
-    const viewport = this.deck.getViewports().find((v) => x >= v.x && x < v.x + v.width);
+    const viewport = this.viewports().find((v) => x >= v.x && x < v.x + v.width);
     const [px, py] = viewport.project(place);
     return [px + viewport.x, py];
   }
@@ -160,6 +207,7 @@ export class Drawing {
   }
 
   close() {
+    this.closed = true;
     if (this.deck) release(this.deck);
     this.deck = null;
   }
@@ -168,6 +216,11 @@ export class Drawing {
 // deck.gl also speaks when it has merely adopted a camera.
 function isMotion({ interactionState: now }) {
   return now.isDragging || now.isPanning || now.isZooming || now.inTransition;
+}
+
+/** Resolves once what was drawn has been handed to the screen. */
+export function seen() {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 }
 
 /** Colours of a scale as the reader wants them now. */

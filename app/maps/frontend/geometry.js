@@ -28,6 +28,30 @@ export function paneCamera(camera, pane, mode, width, sign = 1) {
   return { ...camera, longitude: camera.longitude + (sign * aside * 360) / (TILE * 2 ** camera.zoom) };
 }
 
+/** A pane as a plane: pixels of the pane ⇄ [longitude, latitude], as deck.gl's MapView has them. */
+export function viewportOf(camera, pane, mode, width, height) {
+  const { longitude, latitude, zoom } = paneCamera(camera, pane, mode, width);
+  const world = TILE * 2 ** zoom;
+  const across = world / 360;
+  const down = world / (2 * Math.PI);
+  const middle = mercator(latitude);
+  return {
+    id: pane.id,
+    x: pane.x,
+    y: 0,
+    width: pane.width,
+    height,
+    project: ([lon, lat]) => [
+      pane.width / 2 + (lon - longitude) * across,
+      height / 2 - (mercator(lat) - middle) * down,
+    ],
+    unproject: ([x, y]) => [
+      longitude + (x - pane.width / 2) / across,
+      latitudeAt(middle - (y - height / 2) / down),
+    ],
+  };
+}
+
 /** The camera that shows a box [w, s, e, n] in a pane of some pixels. */
 export function fit([west, south, east, north], width, height, padding = 0.04) {
   const zoomX = Math.log2((width * (1 - 2 * padding) * 360) / (TILE * (east - west)));
@@ -36,7 +60,7 @@ export function fit([west, south, east, north], width, height, padding = 0.04) {
   const middle = (mercator(north) + mercator(south)) / 2;
   return {
     longitude: (west + east) / 2,
-    latitude: (2 * Math.atan(Math.exp(middle)) - Math.PI / 2) / RAD,
+    latitude: latitudeAt(middle),
     zoom: Math.min(zoomX, zoomY, 13),
   };
 }
@@ -48,7 +72,7 @@ export function moved(camera, dx, dy) {
   return {
     ...camera,
     longitude: camera.longitude + (dx * 360) / world,
-    latitude: (2 * Math.atan(Math.exp(y)) - Math.PI / 2) / RAD,
+    latitude: latitudeAt(y),
   };
 }
 
@@ -84,6 +108,10 @@ export function nearestPlace(places, longitude, latitude) {
 /** Kilometres that a pixel is wide at the camera's latitude. */
 export function kmPerPixel(camera) {
   return (2 * Math.PI * RADIUS_KM * Math.cos(camera.latitude * RAD)) / (TILE * 2 ** camera.zoom);
+}
+
+function latitudeAt(mercatorY) {
+  return (2 * Math.atan(Math.exp(mercatorY)) - Math.PI / 2) / RAD;
 }
 
 function mercator(latitude) {

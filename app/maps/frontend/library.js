@@ -14,13 +14,19 @@ export function hasWebGL() {
   }
 }
 
-/** deck.gl; loaded once a page. */
+/** deck.gl as text, once a page; the first rasters need not wait in line behind it. */
+export function fetchDeck(url) {
+  globalThis.__airlensDeckText ??= fetch(url, { priority: 'low' }).then((response) => {
+    if (!response.ok) throw new Error(`${response.status} ${url}`);
+    return response.text();
+  });
+  globalThis.__airlensDeckText.catch(() => (globalThis.__airlensDeckText = undefined));
+  return globalThis.__airlensDeckText;
+}
+
+/** deck.gl; started once a page, which holds the page up for a second. */
 export function loadDeck(url) {
-  globalThis.__airlensDeck ??= fetch(url)
-    .then((response) => {
-      if (!response.ok) throw new Error(`${response.status} ${url}`);
-      return response.text();
-    })
+  globalThis.__airlensDeck ??= fetchDeck(url)
     .then(evaluate)
     .catch((error) => {
       globalThis.__airlensDeck = undefined;

@@ -2,8 +2,8 @@
 import { CHOICES, distanceKm, fit, paneCamera, panesOf } from './geometry.js';
 import { Address } from './address.js';
 import { asked, keep, recall } from './memory.js';
-import { hasWebGL } from './library.js';
-import { Drawing, colours } from './drawing.js';
+import { fetchDeck, hasWebGL } from './library.js';
+import { Drawing, colours, seen } from './drawing.js';
 import { StandIn } from './leaflet.js';
 import { Clock } from './clock.js';
 import { sentence, stationNear, valuesAt } from './reading.js';
@@ -50,29 +50,31 @@ class LinkedMaps {
     this.relabel();
     this.note(data.labels.loading);
     listen(this);
-    await this.beginDrawing();
-    if (this.closed) return this.close();
+    this.drawing = new Drawing(this);
     this.ready = true;
-    if (this.data !== data) return this.follow(data);
-    return this.clock.go(this.day);
+    fetchDeck(data.deck).catch(() => {}); // who waits for it hears of it
+    await this.clock.go(this.day);
+    await seen(); // starting deck.gl holds the page up: what is there is shown before
+    await this.beginDrawing();
   }
 
   async beginDrawing() {
-    if (hasWebGL()) {
-      const drawing = new Drawing(this);
-      try {
-        await drawing.begin();
-        this.drawing = drawing;
-        return;
-      } catch (error) {
-        drawing.close(); // the bundle was refused, or too little is left to draw with
-        this.root.dataset.refused = String(error).slice(0, 200);
-      }
+    if (this.closed) return;
+    try {
+      if (!hasWebGL()) throw new Error('no WebGL');
+      await this.drawing.begin();
+      return;
+    } catch (error) {
+      if (this.closed) return;
+      this.root.dataset.refused = String(error).slice(0, 200); // or too little is left to draw with
     }
+    this.drawing.close();
+    this.drawing = null;
     this.standIn = new StandIn(this, this.stage);
     this.root.dataset.standin = 'leaflet';
     this.root.querySelector('.plain').hidden = false;
     this.root.querySelector('[data-do="save_png"]').hidden = true;
+    if (this.painted !== null) this.shownAnew();
   }
 
   follow(before) {

@@ -12,8 +12,8 @@ const INK = '#16232a';
 // PNG of the map as it looks now, on white in both themes.
 async function pictureOf(map) {
   const { width, height } = map.size();
-  const { deck } = map.drawing;
-  const viewports = deck.getViewports();
+  const { deck, drawn } = map.drawing;
+  const viewports = map.drawing.viewports();
   const heads = 26;
   const top = MARGIN + 26;
   const legendTop = top + heads + height + 10;
@@ -35,9 +35,13 @@ async function pictureOf(map) {
   pen.rect(0, 0, width, height);
   pen.clip();
   drawUnder(pen, viewports, map.data.bounds, INK);
-  // The drawing buffer is cleared once the page has been shown: draw and read in one go.
-  deck.redraw('picture');
-  pen.drawImage(map.drawing.canvas(), 0, 0, width, height);
+  if (drawn) {
+    // The drawing buffer is cleared once the page has been shown: draw and read in one go.
+    deck.redraw('picture');
+    pen.drawImage(map.drawing.canvas(), 0, 0, width, height);
+  } else {
+    map.drawing.rasters(pen, viewports);
+  }
   drawOver(pen, viewports, { ...map.drawing.penState(), at: null, ink: INK, ground: PAPER });
   pen.restore();
   if (map.data.synthetic) for (const pane of map.panes()) badge(pen, MARGIN + pane.x + 10, top + heads + 10, map, pane.width);
