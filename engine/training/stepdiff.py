@@ -1,0 +1,423 @@
+"""How STeP-Diff is trained: noise on patches of a city, DeepONet beside it, physics to hold it.
+
+Source: Zhou et al. 2025, arXiv:2512.04385; CSDI, arXiv:2107.03502, for the noise loss. The physics
+term is our reconstruction: the squared convection-diffusion residual of the clean estimate, weighed
+by how much of it is signal. Needs torch and safetensors alone.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from engine.models.advection import mean_square, residual
+from engine.models.diffusion import Multistep
+from engine.models.stepdiff import StepDiff, Window, cells_of
+from engine.training import state
+from engine.training.state import Counters
+
+LIMIT = 8.0  # departures beyond this many of their usual size are not believed
+
+
+@dataclass(frozen=True)
+class StepTraining:
+    """Choices of one run.
+
+    Attributes:
+        steps: Of the optimiser.
+        batch: Windows in a step.
+        patch: Rows and columns of the part of the grid that a step looks at.
+        learning_rate: Highest; a rise, then a cosine.
+        weight_decay: As AdamW has it.
+        clip: Largest norm of the gradient.
+        physics: Weight of the convection-diffusion residual; 0 leaves it out.
+        operator: Weight of DeepONet's own error.
+        transport: Learning rate of wind, diffusivity and sources, as a share.
+        source_penalty: On squared sources.
+        hide: Up to this share of the history is hidden, so that thin hours are no surprise.
+        flip: Share of the examples whose departures are turned upside down.
+        average: Decay of the running average of the weights, which is what is kept.
+        check_every: Steps between validations; a state is written at each.
+        patience: Validations without a gain before training stops early.
+        members: Drawn in a validation.
+        seed: Of whatever is drawn.
+    """
+
+    steps: int = 3000
+    batch: int = 8
+    patch: int = 7
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    physics: float = 1.0
+    operator: float = 0.1
+    transport: float = 0.1
+    source_penalty: float = 1e-3
+    hide: float = 0.5
+    flip: float = 0.0
+    average: float = 0.995
+    check_every: int = 250
+    patience: int = 6
+    members: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ValueError: With the value and what to choose instead.
+        """
+        for name in ("steps", "batch", "check_every", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
+        if self.patch < 3:
+            raise ValueError(f"a patch of {self.patch} cells has no inner cell; choose at least 3")
+        if self.members < 2:
+            raise ValueError(f"{self.members} members have no spread; choose at least 2")
+
+    def text(self) -> str:
+        """The same text for the same choices."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The parts of a step's loss, each a mean."""
+
+    noise: Tensor
+    physics: Tensor
+    operator: Tensor
+
+    def total(self, config: StepTraining) -> Tensor:
+        """Their weighted sum."""
+        return self.noise + config.physics * self.physics + config.operator * self.operator
+
+
+def filled(window: Window, history: int) -> Float[Tensor, "b cell time"]:
+    """Departures of whole fields: where a lead hour has no reading, that hour's mean.
+
+    Hours without any take the mean of the hours beside them, or what was last known.
+    """
+    known = window.known.to(window.values)
+    count = known.sum(1)  # (b, time)
+    mean = (window.values * known).sum(1) / count.clamp(min=1)
+    heard = count > 0
+    time_axis = torch.arange(mean.shape[1], device=mean.device)
+    before = torch.where(heard, time_axis, -1).cummax(1).values
+    after = torch.where(heard, time_axis, mean.shape[1]).flip(1).cummin(1).values.flip(1)
+    early = mean.gather(1, before.clamp(min=0)).masked_fill(before < 0, 0)
+    late = mean.gather(1, after.clamp(max=mean.shape[1] - 1))
+    late = torch.where(after >= mean.shape[1], early, late)
+    early = torch.where(before < 0, late, early)
+    gap = (after - before).clamp(min=1)
+    part = ((time_axis - before) / gap).clamp(0, 1)
+    level = torch.where(before == after, mean, early + part * (late - early))
+    whole = torch.where(window.known, window.values, level[:, None].expand_as(window.values))
+    # History that was not measured stays at the first guess, as it does at work.
+    past = torch.arange(mean.shape[1], device=mean.device) < history
+    return torch.where(past & ~window.known, 0, whole)
+
+
+def losses(
+    network: StepDiff,
+    config: StepTraining,
+    window: Window,
+    grid: tuple[int, int],
+    change: float,
+    generator: torch.Generator,
+) -> Loss:
+    """The loss of a batch of windows on one patch.
+
+    Args:
+        network: In training mode.
+        config: How.
+        window: Of whole grids, with what came true.
+        grid: Rows and columns.
+        change: Usual change from hour to hour, ug m-3: the unit of the physics residual.
+        generator: Of patch, noise and what is hidden.
+    """
+    shape = network.config
+    operator = network.operator(window, grid) if shape.deeponet else None
+    off = window.values.new_zeros(())
+    if operator is not None:
+        target = window.known[..., shape.history :]
+        off = ((operator - window.values[..., shape.history :]) ** 2)[target].mean()
+    rows, columns = patch(window, grid, config.patch, shape.history, generator)
+    some = _numbers(rows, columns, grid[1]).to(window.values.device)
+    part = cells_of(window, some)
+    clean = filled(part, shape.history)
+    count = len(part)
+    step = torch.randint(shape.noise_steps, (count,), generator=generator)
+    noise = torch.randn(clean.shape, generator=generator)
+    noisy = network.schedule.noisy(clean, noise, step)
+    mask = network.condition(part)
+    planes = network.planes(part, None if operator is None else operator.detach()[:, some])
+    told, guessed = network.noise(part, mask, noisy, step, network.places(grid)[some], planes)
+    kept = network.kept[step][:, None, None]
+    wanted = noise if shape.predicts == "noise" else kept.sqrt() * noise - (1 - kept).sqrt() * clean
+    asked = part.known & (mask == 0)
+    first = ((told - wanted) ** 2)[asked].mean() if bool(asked.any()) else told.sum() * 0
+    if shape.noise_against_data:
+        return Loss(first, ((guessed - part.values) ** 2).mean(), off)
+    physics = off * 0
+    if config.physics:
+        estimate = ((noisy - (1 - kept).sqrt() * guessed) / kept.sqrt()).clamp(-LIMIT, LIMIT)
+        estimate = torch.where(mask.bool(), part.values, estimate)
+        physics = _physics(network, part, estimate, (rows, columns), change, kept)
+        physics = physics + config.source_penalty * (network.transport.sources**2).mean()
+    return Loss(first, physics, off)
+
+
+def fields_of(window: Window, departures: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Departures (b, cell, time) as fields in ug m-3, (b, time, row, column)."""
+    field = window.guess + window.scale * departures
+    return field.transpose(1, 2).reshape(len(field), field.shape[2], *grid)
+
+
+def _physics(
+    network: StepDiff,
+    part: Window,
+    estimate: Tensor,
+    cut: tuple[slice, slice],
+    change: float,
+    kept: Tensor,
+) -> Tensor:
+    """Mean squared residual from the last known hour on, in units of usual change, by signal."""
+    size = (cut[0].stop - cut[0].start, cut[1].stop - cut[1].start)
+    first = network.config.history - 1
+    field = fields_of(part, estimate, size)[:, first:]
+    hour = part.hour[:, first:-1]
+    wind = None if part.wind is None else part.wind[..., first:-1]
+    left = residual(field, network.transport(hour, wind, cut))
+    everywhere = torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    return (kept[:, 0, 0] * mean_square(left, everywhere)).mean() / change**2
+
+
+def patch(
+    window: Window, grid: tuple[int, int], side: int, history: int, generator: torch.Generator
+) -> tuple[slice, slice]:
+    """Rows and columns of a patch around a cell that was measured at a lead time, at random."""
+    ahead = window.known[..., history:].any(2).any(0).nonzero()[:, 0]
+    cell = int(ahead[torch.randint(len(ahead), (), generator=generator)]) if len(ahead) else 0
+    middle = divmod(cell, grid[1])
+    shift = torch.randint(-(side // 3), side // 3 + 1, (2,), generator=generator).tolist()
+    cuts = []
+    for at, move, count in zip(middle, shift, grid, strict=True):
+        length = min(side, count)
+        first = min(max(at + move - length // 2, 0), count - length)
+        cuts.append(slice(first, first + length))
+    return cuts[0], cuts[1]
+
+
+def _numbers(rows: slice, columns: slice, width: int) -> Tensor:
+    down, across = torch.arange(rows.start, rows.stop), torch.arange(columns.start, columns.stop)
+    return (down[:, None] * width + across).flatten()
+
+
+def crps(members: Float[Tensor, "member n"], target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Continuous ranked probability score of an ensemble, fair to its size.
+
+    Source: Ferro 2014, doi:10.1002/qj.2270, equation 4.
+    """
+    count = len(members)
+    ordered = members.sort(0).values
+    rank = torch.arange(1, count + 1, device=members.device).to(members)[:, None]
+    apart = (ordered * (2 * rank - count - 1)).sum(0) / (count * (count - 1))
+    return (members - target).abs().mean(0) - apart
+
+
+def validate(
+    network: StepDiff, window: Window, grid: tuple[int, int], members: int, seed: int = 0
+) -> tuple[float, float]:
+    """CRPS and mean absolute error of the mean over what came true, in the window's unit."""
+    was_training = network.training
+    network.eval()
+    history = network.config.history
+    seen = window.known.any(2).any(0).nonzero()[:, 0]
+    generator = torch.Generator().manual_seed(seed)
+    scores, errors, count = 0.0, 0.0, 0
+    for first in range(0, len(window), 8):
+        some = window.at(slice(first, first + 8))
+        hidden = replace(
+            some,
+            known=some.known & (torch.arange(some.known.shape[2]) < history),
+            values=_history_only(some.values, history),
+        )
+        drawn = torch.cat(
+            list(network.draw(hidden, grid, Multistep(6, LIMIT), members, generator, seen)), 1
+        )
+        known = some.known[:, seen, history:]
+        target = some.values[:, seen, history:][known]
+        told = drawn.transpose(0, 1)[..., history:][:, known]
+        scores += float(crps(told, target).sum())
+        errors += float((told.mean(0) - target).abs().sum())
+        count += target.numel()
+    network.train(was_training)
+    return scores / max(count, 1), errors / max(count, 1)
+
+
+def _history_only(values: Tensor, history: int) -> Tensor:
+    kept = values.clone()
+    kept[..., history:] = 0
+    return kept
+
+
+def train(
+    config: StepTraining,
+    network: StepDiff,
+    training: Window,
+    validation: Window,
+    grid: tuple[int, int],
+    change: float,
+    folder: Path,
+    *,
+    identity: str = "",
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Counters:
+    """Train, or go on training, in `folder`; the network ends with the best averaged weights.
+
+    Stopped at any moment and called again with the same arguments it ends with the same weights as
+    if it had never been stopped (same number of threads).
+
+    Args:
+        config: How.
+        network: What; initialised by the caller, from the same seed each time.
+        training: Windows to learn from.
+        validation: Windows to stop by, later ones.
+        grid: Rows and columns.
+        change: Usual change from hour to hour, ug m-3.
+        folder: Holds the state.
+        identity: Text that names data and network; the state of another is refused.
+        progress: Told the share of the steps done.
+        cancelled: Looked at before each step.
+
+    Raises:
+        StorageError: If the state cannot be written, or belongs to another run.
+    """
+    network.train()
+    slow = set(network.transport.parameters())
+    fast = [p for p in network.parameters() if p not in slow]
+    optimiser = torch.optim.AdamW(
+        [{"params": fast, "share": 1.0}, {"params": list(slow), "share": config.transport}],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+    whole = f"{identity} {config.text()}"
+    found = state.read(folder, network, optimiser, whole)
+    counters, average, best = found or (Counters("whole"), {}, {})
+    average = average or _copy(network)
+    started, before = time.monotonic(), counters.seconds
+    while counters.step < config.steps and not counters.over:
+        if cancelled is not None and cancelled():
+            return counters
+        value = _step(config, network, optimiser, training, grid, change, counters.step)
+        _follow(config, network, average, counters.step)
+        counters.step += 1
+        if counters.step % config.check_every == 0 or counters.step == config.steps:
+            counters.seconds = before + time.monotonic() - started
+            best = _check(config, network, average, best, validation, grid, counters, value)
+            state.write(folder, counters, network, average, best, optimiser, whole)
+        if progress is not None:
+            progress(counters.step / config.steps, f"step {counters.step}, loss {value[0]:.4f}")
+    if best:
+        network.load_state_dict(best)
+    return counters
+
+
+def _step(
+    config: StepTraining,
+    network: StepDiff,
+    optimiser: torch.optim.AdamW,
+    training: Window,
+    grid: tuple[int, int],
+    change: float,
+    step: int,
+) -> tuple[float, float, float, float]:
+    rise = min(1.0, (step + 1) / max(config.steps // 20, 1))
+    fall = (1 + math.cos(math.pi * step / config.steps)) / 2
+    for group in optimiser.param_groups:
+        group["lr"] = config.learning_rate * rise * max(fall, 0.02) * group["share"]
+    generator = torch.Generator().manual_seed(config.seed * 10_000_019 + step)
+    which = torch.randint(len(training), (config.batch,), generator=generator)
+    batch = spoiled(training.at(which), config, network.config.history, generator)
+    # Dropout draws from torch's own generator: seeded by the step, so that a run can go on.
+    torch.manual_seed(config.seed * 10_000_019 + step)
+    parts = losses(network, config, batch, grid, change, generator)
+    value = parts.total(config)
+    optimiser.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]  # torch's own
+    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+    optimiser.step()
+    told = (value, parts.noise, parts.physics, parts.operator)
+    first, second, third, fourth = (float(t.detach()) for t in told)
+    return first, second, third, fourth
+
+
+def spoiled(
+    window: Window, config: StepTraining, history: int, generator: torch.Generator
+) -> Window:
+    """Windows of which some of the history is hidden, and some are turned upside down."""
+    count, cells, time_ = window.known.shape
+    share = config.hide * torch.rand(count, 1, 1, generator=generator)
+    hidden = torch.rand(count, cells, 1, generator=generator) < share
+    past = torch.arange(time_) < history
+    known = window.known & ~(hidden & past)
+    sign = torch.where(torch.rand(count, 1, 1, generator=generator) < config.flip, -1.0, 1.0)
+    values = torch.where(known, window.values * sign, 0)
+    stations = None if window.stations is None else window.stations * sign
+    return replace(window, known=known, values=values, stations=stations)
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+
+def _follow(
+    config: StepTraining, network: nn.Module, average: dict[str, Tensor], step: int
+) -> None:
+    decay = min(config.average, (step + 1) / (step + 10))
+    for name, value in network.state_dict().items():
+        average[name].lerp_(value, 1 - decay)
+
+
+def _check(
+    config: StepTraining,
+    network: StepDiff,
+    average: dict[str, Tensor],
+    best: dict[str, Tensor],
+    validation: Window,
+    grid: tuple[int, int],
+    counters: Counters,
+    value: tuple[float, float, float, float],
+) -> dict[str, Tensor]:
+    """Score the averaged weights; keep them if they are the best so far."""
+    current = _copy(network)
+    network.load_state_dict(average)
+    score, mae = validate(network, validation, grid, config.members)
+    network.load_state_dict(current)
+    counters.curve.append(
+        {
+            "stage": "whole",
+            "step": counters.step,
+            "training_loss": value[0],
+            "noise": value[1],
+            "physics": value[2],
+            "operator": value[3],
+            "validation_crps": score,
+            "validation_mae": mae,
+        }
+    )
+    if score < counters.best:
+        counters.best, counters.best_step, counters.waited = score, counters.step, 0
+        best = {k: v.clone() for k, v in average.items()}
+    else:
+        counters.waited += 1
+    counters.over = counters.waited >= config.patience or counters.step == config.steps
+    return best
