@@ -33,6 +33,7 @@ from engine.stationbaselines import (
     fit_covariance,
     inverse_distance,
     kriging,
+    scores,
 )
 from engine.stationcheckpoint import StationCheckpoint
 from engine.stationfolds import Hidden, Parts, network_of, run_fold
@@ -175,18 +176,6 @@ def _baselines(known: Setup, names: Sequence[str]) -> dict[str, Values]:
     }
     told["boosted trees"] = boosted_trees(known.plain, hidden, known.parts.train)
     return told
-
-
-def scores(target: Values, told: Values) -> dict[str, float]:
-    """RMSE and MAE in ug m-3, R², and the number of pairs, over what both have."""
-    both = np.isfinite(target) & np.isfinite(told)
-    error, known = (told - target)[both], target[both]
-    return {
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "mae": float(np.abs(error).mean()),
-        "r2": float(1 - (error**2).sum() / ((known - known.mean()) ** 2).sum()),
-        "n": int(both.sum()),
-    }
 
 
 def coverage(known: Setup, answers: Sequence[Hidden]) -> dict[str, float]:

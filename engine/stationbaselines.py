@@ -247,3 +247,15 @@ def boosted_trees(
         features = tree_features(network, station, [s for s in everyone if s != station])
         answers.append((features[:, 0] + model.predict(features)).clip(0))
     return np.stack(answers, 1)
+
+
+def scores(target: NDArray[np.floating], told: NDArray[np.floating]) -> dict[str, float]:
+    """RMSE and MAE in ug m-3, R², and the number of pairs, over what both have."""
+    both = np.isfinite(target) & np.isfinite(told)
+    error, known = (told - target)[both], target[both]
+    return {
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "mae": float(np.abs(error).mean()),
+        "r2": float(1 - (error**2).sum() / ((known - known.mean()) ** 2).sum()),
+        "n": int(both.sum()),
+    }

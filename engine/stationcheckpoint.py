@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import NotFoundError
+from engine.models.averaged import Averaged
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig
 from engine.paths import ASSETS, home, inside
 from engine.weightfiles import CONFIG, Described, described, filled, publish
@@ -32,6 +33,7 @@ class StationCheckpoint(Described):
         licence: Of the training data.
         seed: Of the run.
         steps: Of the optimiser.
+        members: Networks whose mean is told.
     """
 
     network: Fields
@@ -49,6 +51,7 @@ class StationCheckpoint(Described):
     licence: str
     seed: int
     steps: int
+    members: int = 1
 
 
 def fields(shape: ReanalysisConfig) -> Fields:
@@ -74,7 +77,13 @@ def load(folder: Path) -> tuple[StationCheckpoint, Reanalysis]:
     """
     about = described(StationCheckpoint, folder, "aqnet")
     shape: dict[str, Any] = dict(about.network)
-    return about, filled(folder, about, lambda: Reanalysis(ReanalysisConfig(**shape)))
+
+    def build() -> Reanalysis:
+        if about.members == 1:
+            return Reanalysis(ReanalysisConfig(**shape))
+        return Averaged([Reanalysis(ReanalysisConfig(**shape)) for _ in range(about.members)])
+
+    return about, filled(folder, about, build)
 
 
 def weights_for(name: str, period: str) -> Path:

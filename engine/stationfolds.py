@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from engine.checkpoint import identity
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
 from engine.recipes.stationrecord import estimate, stations_of
-from engine.training.reanalysis import StationTraining, train
+from engine.training.reanalysis import StationTraining, train_all
 
 Told = Callable[[float, str], None]
 
@@ -70,12 +70,10 @@ def network_of(
 ) -> Reanalysis:
     """The network of a fold, trained now if it is not yet, in evaluation mode."""
     name, digest = _name(record, hidden, parts, shape, training)
-    torch.manual_seed(training.seed)
-    network = Reanalysis(shape)
     known = torch.tensor([s for s in range(record.readings.shape[1]) if s not in hidden])
-    train(
+    network, _ = train_all(
         training,
-        network,
+        shape,
         stations_of(record, known),
         0,
         parts.train,
@@ -83,7 +81,9 @@ def network_of(
         identity=name,
         progress=progress,
     )
-    return network.eval()
+    if network is None:
+        raise RuntimeError("nothing stops a fold but an error")
+    return network
 
 
 def run_fold(

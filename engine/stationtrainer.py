@@ -20,9 +20,9 @@ from engine.progress import Progress, Stop
 from engine.recipes.stationrecord import OTHERS, estimate, record_of, whole_axis
 from engine.stationbaselines import Network, fit_covariance
 from engine.stationcheckpoint import StationCheckpoint
-from engine.training.reanalysis import StationTraining, train
+from engine.training.reanalysis import StationTraining, train_all
 
-LAGS = {"hour": (-6, -3, -2, -1, 0, 1, 2, 3, 6), "day": (-2, -1, 0, 1, 2)}
+LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 2)}
 # Between parts, more steps than any lag: no reading is seen from both sides.
 GAP_STEPS = {"hour": 72, "day": 7}
 OUTER, INNER = 1.6449, 0.6745  # half-widths of a normal's central 90 and 50 %
@@ -84,6 +84,7 @@ def shape_for(record: Record, period: str, end: int) -> ReanalysisConfig:
         nugget=round(covariance.nugget, 4),
         spacing=round(spacing_km(record), 1),
         clock=steps,
+        dropout=0.2,
     )
 
 
@@ -143,11 +144,9 @@ def train_aqnet(
     record = record_of(dataset, OTHERS)
     shape = shape_for(record, about.period, learn)
     record = record_of(dataset, shape.others)
-    torch.manual_seed(config.seed)
-    network = Reanalysis(shape)
-    counters = train(
+    network, steps = train_all(
         config,
-        network,
+        shape,
         record,
         0,
         learn,
@@ -156,9 +155,9 @@ def train_aqnet(
         progress=progress,
         cancelled=cancelled,
     )
-    if not counters.over:
-        return TrainedStations(None, counters.step)
-    found = calibrate(network.eval(), record, later, hourly=about.period == "hour")
+    if network is None:
+        return TrainedStations(None, steps)
+    found = calibrate(network, record, later, hourly=about.period == "hour")
     described = StationCheckpoint(
         network=stationcheckpoint.fields(shape),
         period=about.period,
@@ -174,10 +173,11 @@ def train_aqnet(
         licence=about.licence,
         seed=config.seed,
         steps=config.steps,
+        members=config.members,
     )
     text = card(described, about, network, config, found)
     stationcheckpoint.save(folder, described, network, text)
-    return TrainedStations(folder, counters.step, found.coverage, found.rmse)
+    return TrainedStations(folder, steps, found.coverage, found.rmse)
 
 
 def calibrate(
@@ -292,7 +292,8 @@ def card(
         f"nugget {shape.nugget:g}"
         if shape.base == "kriging"
         else f"inverse distance, exponent {shape.exponent:g} to begin with",
-        "network": f"{sum(p.numel() for p in network.parameters()):,} parameters",
+        "network": f"{sum(p.numel() for p in network.parameters()):,} parameters"
+        + (f" in {config.members} networks, whose mean is told" if config.members > 1 else ""),
         "training": f"{config.steps} steps of {config.batch}, seed {config.seed}",
         "RMSE there": f"{found.rmse:.2f} µg/m³, each of these stations from all others",
         "intervals": f"50 % hold {found.coverage[0]:.0%}, 90 % hold {found.coverage[1]:.0%} there, "

@@ -21,6 +21,8 @@ from engine.models.neuralknn import Neighbours, NeuralKNN, Spatial, in_degrees
 POLLUTANTS = ("co", "no2", "o3", "pm10", "so2")
 CYCLES = (24, 12, 7)  # hours of the day, months of the year, days of the week
 DECAY_HOURS = 50.0  # of the prior on hours that attention adds to its scores
+LEAST = 0.02  # of a linear forecast that is corrected, in the target's units
+SCALE_FLOOR = 0.1  # in the target's units: errors are as large as this and the value, at first / e
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class AQNetConfig:
         oldest_first: Quirk: the prior exp(-j / 50) with j = 0 the *oldest* hour, which favours
             what is stalest. Off: the same prior on the latest hour.
         degrees: Quirk: distances between coordinates in degrees (`idw_prediction` alone).
+        weather: Further variables that are inputs.
+        pool: Hours whose mean is one step of the LSTM; more than 1 saves time. Not published.
+        summary: Values of a linear forecast's input. With it the network corrects that forecast,
+            and is that forecast before it has learned; 0: it tells everything itself, as
+            published.
+        scale: Whether the scale of the error is told as well. Not published.
     """
 
     history: int = 336
@@ -62,6 +70,10 @@ class AQNetConfig:
     flags: bool = True
     oldest_first: bool = False
     degrees: bool = False
+    weather: tuple[str, ...] = ()
+    pool: int = 1
+    summary: int = 0
+    scale: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -73,6 +85,8 @@ class AQNetConfig:
             raise ValueError("history, horizon, width, layers and heads must be 1 or more")
         if self.degrees and self.spatial != "idw_prediction":
             raise ValueError("degrees goes with spatial='idw_prediction' alone")
+        if self.pool < 1 or self.history % self.pool:
+            raise ValueError(f"pool={self.pool} does not divide history={self.history}")
 
     @classmethod
     def as_published(cls) -> "AQNetConfig":
@@ -88,11 +102,11 @@ class AQNetConfig:
     @property
     def measured(self) -> tuple[str, ...]:
         """Variables that are inputs, in order."""
-        return (*POLLUTANTS, *(("pm2p5",) if self.pm_history else ()))
+        return (*POLLUTANTS, *self.weather, *(("pm2p5",) if self.pm_history else ()))
 
     @property
     def inputs(self) -> int:
-        """Values an hour: pollutants, their flags, three cycles, four statistics of distance."""
+        """Values an hour: what is measured, flags, three cycles, four statistics of distance."""
         return len(self.measured) * (1 + self.flags) + 2 * len(CYCLES) + 4
 
 
@@ -104,17 +118,27 @@ class Week:
         stations: (batch, station, horizon).
         points: (batch, point, horizon).
         entropy: Mean entropy of the attention's rows, which training keeps small.
+        station_scale: Scale of the error, as `stations`; None where it is not told.
+        point_scale: As `points`.
     """
 
     stations: Float[Tensor, "batch station horizon"]
     points: Float[Tensor, "batch point horizon"]
     entropy: Float[Tensor, ""]
+    station_scale: Float[Tensor, "batch station horizon"] | None = None
+    point_scale: Float[Tensor, "batch point horizon"] | None = None
 
 
 def cyclic(index: Tensor, period: int) -> Tensor:
     """Sine and cosine of an index with a period, on a new last axis: 23 h lies beside 0 h."""
     angle = 2 * torch.pi * index.float() / period
     return torch.stack((angle.sin(), angle.cos()), -1)
+
+
+def above_zero(value: Tensor) -> Tensor:
+    """What softplus turns into `value`, or into a little where that is lower."""
+    value = value.clamp(min=LEAST)
+    return value + (-torch.expm1(-value)).log()
 
 
 class HourAttention(nn.Module):
@@ -127,6 +151,7 @@ class HourAttention(nn.Module):
     def __init__(self, config: AQNetConfig) -> None:
         super().__init__()
         self.heads, self.oldest_first = config.heads, config.oldest_first
+        self.pool = config.pool
         self.mix = nn.Linear(config.width, 3 * config.heads * config.width, bias=False)
         self.out = nn.Linear(config.heads * config.width, config.width)
 
@@ -138,7 +163,7 @@ class HourAttention(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.mix(x).chunk(3, -1)
         )  # (series, head, time, width)
-        age = torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
+        age = self.pool * torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
         prior = torch.exp(-(age if self.oldest_first else age.flip(0)) / DECAY_HOURS)
         score = query @ key.mT * x.shape[-1] ** -0.5 + prior
         weight = score.softmax(-1)
@@ -161,7 +186,12 @@ class AQNet(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.attention = HourAttention(config)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, config.horizon)
+        self.head = nn.Linear(config.width, config.horizon * (1 + config.scale))
+        self.line: nn.Linear | None = None
+        if config.summary:
+            self.line = nn.Linear(config.summary, config.horizon)
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
         self.spread: NeuralKNN | None = None
         if config.spatial == "neural_feature":
             self.spread = NeuralKNN(config.neighbours, config.spacing)
@@ -171,6 +201,7 @@ class AQNet(nn.Module):
         history: Float[Tensor, "batch station time inputs"],
         stations: Float[Tensor, "station 2"],
         points: Float[Tensor, "point 2"],
+        summary: Float[Tensor, "batch station summary"] | None = None,
     ) -> Week:
         """The week after the history, at the stations and at points.
 
@@ -178,29 +209,60 @@ class AQNet(nn.Module):
             history: As `config.inputs` counts them; a gap is 0 with its flag 1.
             stations: Latitude and longitude, degrees.
             points: The same; may be none.
+            summary: What the linear forecast is made of; needed if `config.summary` is not 0.
         """
         feature, entropy = self.encode(history.flatten(0, 1))
         feature = feature.reshape(*history.shape[:2], -1)  # (batch, station, width)
-        at_stations = self.tell(feature)
+        start = self.begin(summary, feature)
+        at_stations = self.tell(feature, start)
         neighbours = self.neighbours(points, stations)
         if self.config.spatial == "idw_prediction":
             at_points = neighbours.mix(at_stations)
         else:
-            at_points = self.tell(neighbours.mix(feature))
-        return Week(at_stations, at_points, entropy)
+            at_points = self.tell(neighbours.mix(feature), neighbours.mix(start))
+        if not self.config.scale:
+            return Week(at_stations, at_points, entropy)
+        horizon = self.config.horizon
+        return Week(
+            at_stations[..., :horizon],
+            at_points[..., :horizon],
+            entropy,
+            at_stations[..., horizon:],
+            at_points[..., horizon:],
+        )
 
     def encode(
         self, history: Float[Tensor, "series time inputs"]
     ) -> tuple[Float[Tensor, "series width"], Float[Tensor, ""]]:
         """One vector a series, and the entropy of its attention. No residual, as published."""
-        hours, _ = self.lstm(history)
+        series, _, inputs = history.shape
+        steps = history.reshape(series, -1, self.config.pool, inputs).mean(2)
+        hours, _ = self.lstm(steps)
         mixed, entropy = self.attention(self.dropout(hours))
         return self.norm(mixed).mean(1), entropy
 
-    def tell(self, feature: Float[Tensor, "*any width"]) -> Float[Tensor, "*any horizon"]:
-        """Concentrations from vectors, above 0."""
-        told: Tensor = nn.functional.softplus(self.head(feature))
+    def begin(self, summary: Tensor | None, feature: Tensor) -> Float[Tensor, "*any horizon"]:
+        """The linear forecast that is corrected; 0 where there is none."""
+        if self.line is None:
+            return feature.new_zeros(*feature.shape[:-1], self.config.horizon)
+        if summary is None:
+            raise ValueError("this network corrects a linear forecast; give its summary")
+        told: Tensor = self.line(summary)
         return told
+
+    def tell(
+        self, feature: Float[Tensor, "*any width"], start: Float[Tensor, "*any horizon"]
+    ) -> Float[Tensor, "*any told"]:
+        """Concentrations from vectors, above 0; then, if told, the scales of their errors."""
+        told: Tensor = self.head(feature)
+        value, scale = told[..., : self.config.horizon], told[..., self.config.horizon :]
+        if self.line is not None:
+            value = value + above_zero(start)
+        value = nn.functional.softplus(value)
+        if not self.config.scale:
+            return value
+        size = SCALE_FLOOR + value.detach()
+        return torch.cat((value, size * (scale - 1).clamp(-6, 4).exp()), -1)
 
     def neighbours(
         self, points: Float[Tensor, "point 2"], stations: Float[Tensor, "station 2"]

@@ -1,10 +1,9 @@
 """AQ-Net's spatial part for reanalysis: what a place breathed, from stations around it.
 
-A set of stations, each with its readings before, at and after the hour asked for, tells of a
-place that has none. At initialisation the answer is ordinary kriging, or inverse distance, and
-nothing else; what is learned is a correction of its weights and, in log space, of its value, and
-the scale of the error that is left. The set has no order, may have any size, and every gap is a
-flag.
+Stations, each with its readings before, at and after the hour asked for, tell of a place that has
+none. At initialisation the answer is ordinary kriging, or inverse distance; what is learned is a
+correction of its weights and, in log space, of its value, and the scale of the error that is left.
+The set has no order, may have any size, and every gap is a flag.
 
 Readings *after* the hour are used as well as those before it: this fills in the past (reanalysis)
 and is no forecast.
@@ -48,7 +47,8 @@ class ReanalysisConfig:
         nugget: What a station shares with nobody, as a share of the covariance at no distance.
         exponent: Of inverse distance, at initialisation.
         spacing: Unit of distance in km: that of the stations it was trained on.
-        clock: Length of the day in time steps: 24 for hourly data; 0: no time of day.
+        clock: Time steps a day: 24 for hourly data; 0: no time of day.
+        dropout: Of what a block adds, in training.
     """
 
     lags: tuple[int, ...] = (-6, -3, -2, -1, 0, 1, 2, 3, 6)
@@ -63,6 +63,7 @@ class ReanalysisConfig:
     exponent: float = 2.0
     spacing: float = 30.0
     clock: int = 24
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -236,6 +237,7 @@ class Block(nn.Module):
         super().__init__()
         self.before, self.between = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
         self.attention = Attention(config.width, config.heads)
+        self.dropout = nn.Dropout(config.dropout)
         self.forward_ = nn.Sequential(
             nn.Linear(config.width, config.inner),
             nn.GELU(),
@@ -250,8 +252,8 @@ class Block(nn.Module):
     ) -> Float[Tensor, "b q width"]:
         """The set after a look at itself; only its first `asking` members if that is given."""
         normal = self.before(x)
-        x = x[:, :asking] + self.attention(normal[:, :asking], normal, speaks)
-        mixed: Tensor = x + self.forward_(self.between(x))
+        x = x[:, :asking] + self.dropout(self.attention(normal[:, :asking], normal, speaks))
+        mixed: Tensor = x + self.dropout(self.forward_(self.between(x)))
         return mixed
 
 

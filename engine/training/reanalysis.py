@@ -8,20 +8,32 @@ stations, other variables, all hours but one. Needs torch and safetensors alone.
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from engine.models.averaged import Averaged
 from engine.models.knn import chord
-from engine.models.reanalysis import FLOOR, Around, Estimate, Reanalysis, Record, around
+from engine.models.reanalysis import (
+    FLOOR,
+    Around,
+    Estimate,
+    Reanalysis,
+    ReanalysisConfig,
+    Record,
+    around,
+)
 from engine.training import state
 from engine.training.state import Counters
 
 FAR = 10.0  # farther than any chord of the unit sphere
 LEAST_SPREAD = 1e-6  # of a variable that hardly varies
+STRAIGHT = 180.0  # degrees
+SEEDS_APART = 1000
+WIND = ("u10", "v10")  # towards east and north
 
 
 @dataclass(frozen=True)
@@ -40,14 +52,17 @@ class StationTraining:
         most_hidden: Up to this share of the stations is hidden beside the one asked for.
         bare: Share of the examples without any other variable.
         lonely: Share of the examples that see no hour but the one asked for.
+        turn: Each example is turned about the place asked for by up to so many degrees, the wind
+            with it: the few places there are to learn from are not learned by heart.
         keep_every: Steps between states on disk.
+        members: Networks that are trained, from seeds of their own; their mean is what is used.
         seed: Of what is drawn.
     """
 
-    steps: int = 1000
+    steps: int = 400
     batch: int = 512
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-3
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
     clip: float = 1.0
     large_error: float = 60.0
     relative: float = 0.2
@@ -55,7 +70,9 @@ class StationTraining:
     most_hidden: float = 0.4
     bare: float = 0.2
     lonely: float = 0.1
-    keep_every: int = 200
+    turn: float = 40.0
+    keep_every: int = 50
+    members: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,12 +81,15 @@ class StationTraining:
         Raises:
             ValueError: With the value and what to choose instead.
         """
-        for name in ("steps", "batch", "keep_every"):
+        for name in ("steps", "batch", "keep_every", "members"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
         for name in ("most_hidden", "bare", "lonely"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; choose a share below 1")
+
+        if not 0 <= self.turn <= STRAIGHT:
+            raise ValueError(f"turn={self.turn}; choose 0 to {STRAIGHT:g} degrees")
 
     def text(self) -> str:
         """The same text for the same choices."""
@@ -104,6 +124,50 @@ def learn_normal(network: Reanalysis, record: Record, first: int, last: int) -> 
     variance = torch.where(heard, (part - mean) ** 2, 0).sum(0) / count
     network.other_mean.copy_(mean)
     network.other_std.copy_(variance.sqrt().clamp(min=LEAST_SPREAD))
+
+
+def train_all(
+    config: StationTraining,
+    shape: ReanalysisConfig,
+    record: Record,
+    first: int,
+    last: int,
+    folder: Path,
+    *,
+    identity: str = "",
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[Reanalysis | None, int]:
+    """Train all members, or go on; what they are together, and the steps done in all.
+
+    The network is None if the run was stopped before its end. Arguments are those of `train`.
+    """
+    members: list[Reanalysis] = []
+    for i in range(config.members):
+        own = replace(config, seed=config.seed + SEEDS_APART * i)
+        torch.manual_seed(own.seed)
+        network = Reanalysis(shape)
+
+        def told(share: float, doing: str, done: int = i) -> None:
+            if progress is not None:
+                progress((done + share) / config.members, f"network {done + 1}, {doing}")
+
+        counters = train(
+            own,
+            network,
+            record,
+            first,
+            last,
+            folder / str(i),
+            identity=identity,
+            progress=told,
+            cancelled=cancelled,
+        )
+        if not counters.over:
+            return None, i * config.steps + counters.step
+        members.append(network.eval())
+    whole = members[0] if len(members) == 1 else Averaged(members)
+    return whole.eval(), config.members * config.steps
 
 
 def train(
@@ -205,6 +269,36 @@ def examples(
     return known, record.readings[times, asked]
 
 
+def turned(
+    known: Around, degrees: float, others: Sequence[str], generator: torch.Generator
+) -> Around:
+    """Each example turned about the place asked for by a random angle, and its wind with it.
+
+    Args:
+        known: A batch.
+        degrees: Largest angle to either side.
+        others: Names of the further variables.
+        generator: Draws the angles.
+    """
+    draw = 2 * torch.rand(len(known.offset), 1, generator=generator) - 1
+    angle = torch.deg2rad(degrees * draw)
+
+    def turn(east: Tensor, north: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            east * angle.cos() - north * angle.sin(),
+            east * angle.sin() + north * angle.cos(),
+        )
+
+    offset = torch.stack(turn(*known.offset.unbind(-1)), -1)
+    measured = known.others
+    if all(name in others for name in WIND):
+        planes = list(measured.unbind(-1))
+        u, v = (others.index(name) for name in WIND)
+        planes[u], planes[v] = turn(planes[u], planes[v])
+        measured = torch.stack(planes, -1)
+    return replace(known, offset=offset, others=measured)
+
+
 def loss(config: StationTraining, found: Estimate, target: Tensor) -> Tensor:
     """Squared error of concentrations and of logarithms, and the likelihood of the scale.
 
@@ -237,6 +331,9 @@ def _step(
     known, target = examples(
         config, record, pairs, distance, shape.lags, shape.neighbours, generator
     )
+    if config.turn:
+        known = turned(known, config.turn, shape.others, generator)
+    torch.manual_seed(config.seed * 10_000_019 + step)  # of dropout
     value = loss(config, network(known), target)
     optimiser.zero_grad(set_to_none=True)
     value.backward()  # type: ignore[no-untyped-call]  # torch's own

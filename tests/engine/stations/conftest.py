@@ -9,7 +9,7 @@ from engine import library
 from engine.stationtrainer import train_aqnet
 from engine.training.reanalysis import StationTraining
 
-QUICK = StationTraining(steps=80, batch=64, keep_every=40)
+QUICK = StationTraining(steps=80, batch=64, keep_every=40, members=2)
 TRAIN_END = dt.date(2015, 1, 19)
 
 
