@@ -41,6 +41,7 @@ class Setting:
         factor: Fine cells along a coarse cell's side.
         train_end: Last local date to learn from; None: the dataset's own.
         lead_times: Steps ahead, for forecasts.
+        members: Possible courses, for probable forecasts.
         progress: Told while a model is fitted.
         cancelled: Looked at while a model is fitted.
     """
@@ -52,6 +53,7 @@ class Setting:
     factor: int = 8
     train_end: dt.date | None = None
     lead_times: int = 1
+    members: int = 20
     progress: Progress | None = None
     cancelled: Stop | None = None
 
@@ -316,6 +318,41 @@ def persistence(setting: Setting) -> Model:
     from engine.recipes.forecast import Persistence
 
     return Model(Persistence(setting.lead_times), nn.Identity(), "none: persistence learns nothing")
+
+
+def stepdiff(setting: Setting) -> Model:
+    """STeP-Diff with the weights for a mobile dataset; the first guess is made from its own past.
+
+    Raises:
+        RequestError: If there is too little past to make a first guess from.
+    """
+    from engine import stepcheckpoint
+    from engine.recipes.stepdiff import StepDiffForecast, own_guess
+
+    data = setting.about
+    folder = stepcheckpoint.weights_for(data.name, synthetic=data.synthetic)
+    about, network = stepcheckpoint.load(folder)
+    home_grid = about.trained_on == data.source
+    end = setting.train_end or (
+        dt.date.fromisoformat(about.train_end) if home_grid else data.train_end
+    )
+    guess = own_guess(setting.dataset, end, about.covariance, name=data.name)
+    share = 1.0 if home_grid else (guess.variance / about.variance) ** 0.5
+    note = (
+        f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}. "
+        "The physics in training is our reconstruction of what the paper's abstract states."
+    )
+    if not home_grid:
+        note += " This is another place: its own past makes the first guess, not the weights."
+    return Model(
+        StepDiffForecast(
+            guess, about.scale * share, about.spread, setting.lead_times, setting.members
+        ),
+        network,
+        about.sha256,
+        end,
+        note,
+    )
 
 
 def _grid(setting: Setting) -> Grid:

@@ -190,6 +190,15 @@ MODELS: dict[str, Entry] = {
             "What was last measured goes on.",
             building.persistence,
         ),
+        Entry(
+            "stepdiff",
+            "forecast",
+            ("mobile",),
+            "STeP-Diff",
+            "A diffusion network that draws possible fields of a city's next hours from what "
+            "vehicles measured; its physics is our reconstruction.",
+            building.stepdiff,
+        ),
     )
 }
 

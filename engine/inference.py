@@ -44,6 +44,7 @@ class Request:
         train_end: Last local date to learn from; None: the dataset's own.
         resolution: Degrees between cells of a map made from stations; None: by its extent.
         lead_times: Steps ahead (forecast); None: a day of hours, three days, three months.
+        members: Possible courses that a probable forecast draws.
     """
 
     dataset: str
@@ -57,6 +58,7 @@ class Request:
     train_end: dt.date | None = None
     resolution: float | None = None
     lead_times: int | None = None
+    members: int = 20
 
     def __post_init__(self) -> None:
         """Refuse what no dataset could meet.
@@ -74,6 +76,10 @@ class Request:
             raise RequestError(f"factor {self.factor} is not between 2 and 64", remedy="Take 8")
         if self.lead_times is not None and not 1 <= self.lead_times <= 168:
             raise RequestError(f"{self.lead_times} lead times are not between 1 and 168")
+        if not 1 <= self.members <= 100:
+            raise RequestError(
+                f"{self.members} members are not between 1 and 100", remedy="Take 20"
+            )
         if not 0 <= self.seed < 2**63:
             raise RequestError(f"seed {self.seed} is negative or too large", remedy="Take 0")
 
@@ -159,7 +165,8 @@ class Run:
 
     def _forecast(self, date: dt.date) -> xr.Dataset:
         name, leads = self.request.dataset, self.model.recipe.task.lead_times
-        past = inputs.recent(self.dataset, date, self.request.hour, name=name)
+        back = self.model.recipe.task.needs[0].before
+        past = inputs.recent(self.dataset, date, self.request.hour, name=name, back=back)
         result = self._run({self.about.kind: past})
         target = inputs.later(self.dataset, past["valid_time"].values[-1], leads)
         if target is not None:
@@ -271,6 +278,7 @@ def open_run(
         factor=request.factor,
         train_end=request.train_end,
         lead_times=request.lead_times or LEAD_TIMES[about.period],
+        members=request.members,
         progress=progress,
         cancelled=cancelled,
     )

@@ -204,10 +204,13 @@ def as_series(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.Da
     return dataset[["pm2p5"]].isel(latitude=rows, longitude=columns)
 
 
-def recent(series: xr.Dataset, date: dt.date, hour: int | None, *, name: str) -> xr.Dataset:
+def recent(
+    series: xr.Dataset, date: dt.date, hour: int | None, *, name: str, back: int = 0
+) -> xr.Dataset:
     """The recent past of a series, up to the last time step of a date or to an hour of it.
 
-    Of hourly series these are the steps of the last 24 hours, else the one step.
+    Of hourly series these are the steps of the last 24 hours, or of `back` hours if that is more;
+    else the one step.
 
     Raises:
         NotFoundError: If the date or the hour has no data.
@@ -216,7 +219,7 @@ def recent(series: xr.Dataset, date: dt.date, hour: int | None, *, name: str) ->
     if hour is not None and series.attrs["period"] == "hour":
         last = days.at_hour(series, date, hour, name=name)
     times = series["valid_time"].values
-    back = LOOK_BACK_HOURS - 1 if series.attrs["period"] == "hour" else 0
+    back = max(LOOK_BACK_HOURS, back) - 1 if series.attrs["period"] == "hour" else 0
     first = int(np.searchsorted(times, times[last] - np.timedelta64(back, "h")))
     return series.isel(valid_time=slice(first, last + 1)).load()
 

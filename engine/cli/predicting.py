@@ -45,6 +45,9 @@ def predict_command(
         float | None, typer.Option(help="Degrees between cells of a map made from stations.")
     ] = None,
     lead_times: LeadOption = None,
+    members: Annotated[
+        int, typer.Option(help="Possible courses that a probable forecast draws.")
+    ] = 20,
 ) -> None:
     """Compute the map of a date and write it to a file."""
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
@@ -66,6 +69,7 @@ def predict_command(
                 day(train_end, "--train-end") if train_end else None,
                 resolution,
                 lead_times,
+                members,
             ),
             progress=progress,
         )

@@ -16,13 +16,17 @@ SIZES = ("small", "paper")
 # As `engine.catalogue.NETWORKS`, which takes seconds to import; a test compares.
 TRAINABLE = ("airstfm", "urbanfm", "edvr", "basicvsr", "iconvsr", "basicvsrpp", "mana")
 FROM_STATIONS = ("aqnet",)
+FROM_VEHICLES = ("stepdiff",)
 ENDS = ("--train-end", "--validate-end")
 STOPPED = 130
 
 
 def train_command(
     model: Annotated[
-        str, typer.Argument(help=f"What to train: {', '.join((*TRAINABLE, *FROM_STATIONS))}.")
+        str,
+        typer.Argument(
+            help=f"What to train: {', '.join((*TRAINABLE, *FROM_STATIONS, *FROM_VEHICLES))}."
+        ),
     ],
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder for weights, card, curve and state.")],
@@ -44,7 +48,7 @@ def train_command(
 
     Writes weights.safetensors, config.json and card.md, the loss curve as curve.csv and curve.svg.
     """
-    known = (*TRAINABLE, *FROM_STATIONS)
+    known = (*TRAINABLE, *FROM_STATIONS, *FROM_VEHICLES)
     if model not in known:
         raise RequestError(
             f"{model!r} is not trained by this command", remedy=f"Choose {', '.join(known)}"
@@ -54,6 +58,9 @@ def train_command(
     stop = _stop_at_interrupt()
     if model in FROM_STATIONS:
         _train_aqnet(data, out, steps, seed, (train_end, validate_end), stop)
+        return
+    if model in FROM_VEHICLES:
+        _train_stepdiff(data, out, preset, steps, seed, (train_end, validate_end), stop)
         return
     from engine.inference import device_of
     from engine.learner import train_network
@@ -116,6 +123,41 @@ def _train_aqnet(
     typer.echo(
         f"{result.folder}: RMSE {result.rmse:.2f} µg/m³ at each station from the others; "
         f"50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of the calibration part"
+    )
+
+
+def _train_stepdiff(
+    data: str,
+    out: Path,
+    preset: str,
+    steps: int | None,
+    seed: int,
+    ends: tuple[str | None, str | None],
+    stop: "Stopper",
+) -> None:
+    """STeP-Diff learns from mobile samples, on one CPU thread."""
+    from engine.steptrainer import train_stepdiff
+
+    last, until = (
+        None if end is None else day(end, option) for end, option in zip(ends, ENDS, strict=True)
+    )
+    with bar("training") as progress:
+        result = train_stepdiff(
+            data,
+            out,
+            size=preset,
+            steps=steps,
+            seed=seed,
+            train_end=last,
+            validate_end=until,
+            progress=progress,
+            cancelled=stop,
+        )
+    if result.folder is None:
+        _say_stopped(result.step)
+    typer.echo(
+        f"{result.folder}: CRPS {result.crps:.2f}, MAE {result.mae:.2f} µg/m³; 90 % bands hold "
+        f"{result.coverage:.0%} of the validation part"
     )
 
 

@@ -47,14 +47,16 @@ def cells_of(dataset: xr.Dataset, region: Region | None, *, name: str) -> Grid:
 def hourly(dataset: xr.Dataset, region: Region | None = None, *, name: str) -> xr.Dataset:
     """A gridded hourly dataset: `pm2p5(valid_time, latitude, longitude)`, NaN where none drove.
 
-    Every hour from the first to the last is there.
+    Every hour of the local clock from the first to the last is there.
 
     Raises:
         RequestError: As `cells_of`.
     """
     grid = cells_of(dataset, region, name=name)
     inside = _inside(dataset, region) & np.isfinite(dataset["pm2p5"].values)
-    hours = dataset["valid_time"].values[inside].astype("datetime64[h]")
+    # Hours of the local clock: India's begin at half past.
+    ahead = np.timedelta64(round(60 * float(dataset.attrs["utc_offset_hours"])), "m")
+    hours = (dataset["valid_time"].values[inside] + ahead).astype("datetime64[h]")
     first = hours.min()
     step = (hours - first).astype(np.int64)
     row = np.round((grid.north - dataset["latitude"].values[inside]) / RESOLUTION).astype(int)
@@ -73,7 +75,7 @@ def hourly(dataset: xr.Dataset, region: Region | None = None, *, name: str) -> x
             )
         },
         coords={
-            "valid_time": (first + np.arange(shape[0])).astype("datetime64[ns]"),
+            "valid_time": (first + np.arange(shape[0])).astype("datetime64[ns]") - ahead,
             "latitude": grid.latitude,
             "longitude": grid.longitude,
         },

@@ -152,8 +152,8 @@ class Transport(nn.Module):
         left = left + ridge * left.diagonal().mean() * torch.eye(len(left), dtype=left.dtype)
         found = torch.linalg.solve(left, design_.T @ change_)
         self.wind.copy_(found[:10].reshape(2, 5))
-        # A diffusivity cannot be negative, and far above 1 it would smooth a city in an hour.
-        bounded = found[10].clamp(1e-3, 1.0)
+        # Noise of single readings looks like no diffusion at all; above 1 a city is smooth at once.
+        bounded = found[10].clamp(0.05, 1.0)
         self.raw.copy_(torch.log(torch.expm1(bounded)))
         self.strength.zero_()
         rest = (change - (design * found.to(design)).sum(-1)).mean(0)

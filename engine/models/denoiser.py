@@ -79,10 +79,11 @@ class Side:
 
     def through(self, layer: nn.Linear) -> Float[Tensor, "b cell time c"]:
         """The layer of all parts side by side; each part is multiplied once, not for every cell."""
-        parts = [self.hour.shape[1], self.place.shape[1], 1]
-        hour, place, mask = layer.weight.split(parts, 1)
-        told = (self.place @ place.T)[:, None] + (self.hour @ hour.T + layer.bias)
-        return told + self.mask[..., None] * mask[:, 0]
+        hours, places = self.hour.shape[1], self.place.shape[1]
+        weight = layer.weight
+        place = self.place @ weight[:, hours : hours + places].T
+        hour = self.hour @ weight[:, :hours].T + layer.bias
+        return place[:, None] + hour + self.mask[..., None] * weight[:, -1]
 
 
 class Block(nn.Module):

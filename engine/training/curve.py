@@ -6,6 +6,7 @@ WIDTH, HEIGHT, MARGIN = 640, 320, 48
 SERIES = (
     ("training_loss", "#8a6d3b", "training loss"),
     ("validation_rmse", "#1f5f8b", "validation"),
+    ("validation_crps", "#1f5f8b", "validation CRPS"),
 )
 
 

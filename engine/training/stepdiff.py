@@ -21,6 +21,7 @@ from engine.models.diffusion import Multistep
 from engine.models.stepdiff import StepDiff, Window, cells_of
 from engine.training import state
 from engine.training.state import Counters
+from engine.verify.ensembles import crps
 
 LIMIT = 8.0  # departures beyond this many of their usual size are not believed
 
@@ -220,18 +221,6 @@ def _numbers(rows: slice, columns: slice, width: int) -> Tensor:
     return (down[:, None] * width + across).flatten()
 
 
-def crps(members: Float[Tensor, "member n"], target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Continuous ranked probability score of an ensemble, fair to its size.
-
-    Source: Ferro 2014, doi:10.1002/qj.2270, equation 4.
-    """
-    count = len(members)
-    ordered = members.sort(0).values
-    rank = torch.arange(1, count + 1, device=members.device).to(members)[:, None]
-    apart = (ordered * (2 * rank - count - 1)).sum(0) / (count * (count - 1))
-    return (members - target).abs().mean(0) - apart
-
-
 def validate(
     network: StepDiff, window: Window, grid: tuple[int, int], members: int, seed: int = 0
 ) -> tuple[float, float]:
@@ -244,11 +233,7 @@ def validate(
     scores, errors, count = 0.0, 0.0, 0
     for first in range(0, len(window), 8):
         some = window.at(slice(first, first + 8))
-        hidden = replace(
-            some,
-            known=some.known & (torch.arange(some.known.shape[2]) < history),
-            values=_history_only(some.values, history),
-        )
+        hidden = future_hidden(some, history)
         drawn = torch.cat(
             list(network.draw(hidden, grid, Multistep(6, LIMIT), members, generator, seen)), 1
         )
@@ -262,10 +247,11 @@ def validate(
     return scores / max(count, 1), errors / max(count, 1)
 
 
-def _history_only(values: Tensor, history: int) -> Tensor:
-    kept = values.clone()
-    kept[..., history:] = 0
-    return kept
+def future_hidden(window: Window, history: int) -> Window:
+    """Windows as they are at work: nothing is known of the lead times."""
+    past = torch.arange(window.known.shape[2], device=window.known.device) < history
+    known = window.known & past
+    return replace(window, known=known, values=torch.where(known, window.values, 0))
 
 
 def train(
