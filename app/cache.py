@@ -1,14 +1,20 @@
-"""What the server keeps, for all sessions together. The only file with `@st.cache_*`.
+"""What the server keeps, for all sessions together. Nothing else under `app` caches data.
 
 Each function is a thin call into the engine. What is kept of a dataset goes by its checksum, so
-that a dataset imported again under its old name is read again.
+that a dataset imported again under its old name is read again. Kept by Python's own means: a page
+asks some fifty times a run, and Streamlit's cache, which hashes arguments by value and takes
+a lock to replay elements, took a fifth of the run for it.
 """
 
 import csv
 import datetime as dt
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,29 +23,67 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from app import first, points
+from app.ranking import ranked
 from app.request import Ask
 from app.runs import Runs
 from app.summary import Place
 from engine import library
 from engine.errors import EngineError
-from engine.paths import ASSETS
+from engine.paths import ASSETS, home
+from engine.task import TaskName
 
-# Results of models that are kept, all users together. A day of 800 × 720 with coarse, fine, target
-# and error is 7 MB in float32: this is about twenty of them.
 # Places with fewer people are towns: they would fill the table and decide no count.
 CITY_PEOPLE = 500_000
 
+LOOK_SECONDS = 2.0  # after which the library and the weights are looked at again
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
+MOST_KEPT = 256
+
 T = TypeVar("T")
+P = ParamSpec("P")
 Bounds = tuple[float, float, float, float]
 
+# Results of models that are kept, all users together. A day of 800 × 720 with coarse, fine, target
+# and error is 7 MB in float32: this is about twenty of them.
 RESULT_BYTES = 150 * 2**20
 
 
-@st.cache_resource(ttl=2, show_spinner=False)
-def _shelf() -> tuple[dict[str, library.DatasetInfo], tuple[EngineError, ...]]:
-    """What the library holds, and what is damaged in it; looked at again every two seconds."""
+class _Once(Generic[P, T]):
+    """A function whose answers are kept, and which two threads never enter at once.
+
+    HDF5 does not bear two threads that open one file: fifty visitors who come together would end
+    the server.
+    """
+
+    def __init__(self, function: Callable[P, T], size: int) -> None:
+        kept = lru_cache(maxsize=size)(function)
+        self._answer: Callable[..., T] = kept
+        self.forget = kept.cache_clear
+        self._turn = threading.RLock()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._turn:
+            return self._answer(*args, **kwargs)
+
+
+def _once(size: int) -> Callable[[Callable[P, T]], _Once[P, T]]:
+    return lambda function: _Once(function, size)
+
+
+Shelf = tuple[dict[str, library.DatasetInfo], tuple[EngineError, ...]]
+
+
+def _shelf() -> Shelf:
+    """What the library holds, and what is damaged in it; looked at again every two seconds.
+
+    Asked some thirty times a run: Streamlit's own cache would take a tenth of the run for it.
+    """
+    return _looked(home(), int(time.monotonic() / LOOK_SECONDS))
+
+
+@_once(1)
+def _looked(_home: Path, _turn: int) -> Shelf:
     found, damaged = {}, []
     for name in library.names():
         try:
@@ -49,9 +93,21 @@ def _shelf() -> tuple[dict[str, library.DatasetInfo], tuple[EngineError, ...]]:
     return found, tuple(damaged)
 
 
+_kept: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
+_keeping = threading.Lock()
+
+
+def forget() -> None:
+    """Drops all that can be had again; for tests, which change what is below."""
+    _kept.clear()
+    for function in (_looked, _models, _opened, _dates, _station_table, _averages, places):
+        function.forget()
+
+
 def look_again() -> None:
     """Forgets what the library held: something was just brought in."""
-    _shelf.clear()
+    _looked.forget()
+    _models.forget()
 
 
 def datasets() -> tuple[library.DatasetInfo, ...]:
@@ -73,6 +129,22 @@ def info(name: str) -> library.DatasetInfo:
     return _shelf()[0].get(name) or library.info(name)
 
 
+def models(tasks: tuple[TaskName, ...], name: str) -> tuple[str, ...]:
+    """Models of some tasks that can be used on a dataset now: the default, then best first.
+
+    Raises:
+        EngineError: If there is no such dataset.
+    """
+    return _models(tasks, name, info(name).checksum, home(), int(time.monotonic() / LOOK_SECONDS))
+
+
+@_once(64)
+def _models(
+    tasks: tuple[TaskName, ...], name: str, _checksum: str, _home: Path, _turn: int
+) -> tuple[str, ...]:
+    return tuple(ranked(tasks, info(name)))
+
+
 def opened(name: str) -> xr.Dataset:
     """A dataset; a grid is lazy. Shared by all: never write into it.
 
@@ -91,12 +163,12 @@ def dates(name: str) -> tuple[dt.date, ...]:
     return _dates(name, info(name).checksum)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@_once(16)
 def _opened(name: str, checksum: str) -> xr.Dataset:
     return library.open_dataset(name)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@_once(64)
 def _dates(name: str, checksum: str) -> tuple[dt.date, ...]:
     return tuple(np.unique(points.local_days(_opened(name, checksum))).tolist())
 
@@ -127,12 +199,10 @@ def station_table(name: str) -> pd.DataFrame:
 
 def averages(name: str, dates: tuple[dt.date, ...], period: str) -> NDArray[np.float64]:
     """Valid means of a dataset's stations, shape (date, station); do not write into it."""
-    # As one text: Streamlit takes half a millisecond to hash a date, and there may be 120.
-    asked = ",".join(day.isoformat() for day in dates)
-    return _averages(name, info(name).checksum, asked, period, dates)
+    return _averages(name, info(name).checksum, dates, period)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@_once(16)
 def _station_table(name: str, checksum: str) -> pd.DataFrame:
     dataset = _opened(name, checksum)
     return pd.DataFrame(
@@ -146,11 +216,11 @@ def _station_table(name: str, checksum: str) -> pd.DataFrame:
     )
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@_once(32)
 def _averages(
-    name: str, checksum: str, asked: str, period: str, _dates: tuple[dt.date, ...]
+    name: str, checksum: str, dates: tuple[dt.date, ...], period: str
 ) -> NDArray[np.float64]:
-    return points.averages(_opened(name, checksum), _dates, period)
+    return points.averages(_opened(name, checksum), dates, period)
 
 
 def _overlap(a: Bounds | None, b: Bounds | None) -> bool:
@@ -164,13 +234,17 @@ def kept(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
 
     For small things that a page would otherwise work out at every rerun.
     """
-    made: T = _kept(key, make)
+    with _keeping:
+        if key in _kept:
+            _kept.move_to_end(key)
+            found: T = _kept[key]
+            return found
+    made = make()  # two at once may both make it: it is small
+    with _keeping:
+        _kept[key] = made
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
     return made
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _kept(key: tuple[Hashable, ...], _make: Callable[[], T]) -> T:
-    return _make()
 
 
 @st.cache_resource(show_spinner=False)
@@ -202,7 +276,7 @@ def _device(wish: str) -> str:
     return ("cuda" if NVIDIA_DRIVER.exists() else "cpu") if wish == "auto" else wish
 
 
-@st.cache_resource(show_spinner=False)
+@_once(1)
 def places() -> tuple[Place, ...]:
     """The cities of `CITY_PEOPLE` or more, largest first; none where the list is not installed."""
     path = ASSETS / "geo" / "cities.csv"

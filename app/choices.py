@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import cache
-from app.ranking import ranked
 from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
@@ -54,7 +53,7 @@ class PageChoices:
 
     def models(self, dataset: str) -> Sequence[str]:
         """Models of the page's tasks for a dataset: the default, then best first."""
-        return ranked(self.tasks, cache.info(dataset))
+        return cache.models(self.tasks, dataset)
 
     def standards(self) -> Sequence[str]:
         """Standards, the default first."""

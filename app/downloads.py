@@ -57,9 +57,18 @@ def forms(result: xr.Dataset) -> list[Form]:
 def panel(
     result: xr.Dataset, request: Ask, info: DatasetInfo, numbers: Summary, words: Words
 ) -> None:
-    """A button that opens the files a result can be taken away in."""
+    """A button that opens the files a result can be taken away in; listed once it opens."""
+    opened = st.popover(
+        words("downloads.open"),
+        icon=":material/download:",
+        width="content",
+        key="downloads",
+        on_change="rerun",
+    )
+    if not opened.open:
+        return
     name = file_name(request, synthetic=info.synthetic)
-    with st.popover(words("downloads.open"), icon=":material/download:", width="content"):
+    with opened:
         for form in forms(result):
             _offer(
                 words(f"downloads.form{form.ending.replace('.', '_')}"),

@@ -32,7 +32,15 @@ FIRST = (
 
 def panel(result: xr.Dataset, info: DatasetInfo, words: Words) -> None:
     """A button that opens the record of a result and of the dataset behind it."""
-    with st.popover(words("provenance.open"), icon=":material/account_tree:"):
+    opened = st.popover(
+        words("provenance.open"),
+        icon=":material/account_tree:",
+        key="provenance",
+        on_change="rerun",
+    )
+    if not opened.open:
+        return
+    with opened:
         st.markdown(f"**{words('provenance.result')}**")
         st.html(_list(ordered(result.attrs), words))
         st.markdown(f"**{words('provenance.data')}**")

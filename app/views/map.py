@@ -202,7 +202,9 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     values = cache.averages(beside, tuple(dates), sheet.info.period)
     if not np.isfinite(values).any():
         return None  # a network that was silent all the while would be rings without a meaning
-    return Stations(cache.station_table(beside), values, scale)
+    # One object as long as it says the same: a map works out once what it sends of it.
+    key = ("stations", beside, cache.info(beside).checksum, dates[0], dates[-1], scale)
+    return cache.kept(key, lambda: Stations(cache.station_table(beside), values, scale))
 
 
 def _series(sheet: Sheet, click: Click) -> None:

@@ -2,6 +2,8 @@ import pytest
 import streamlit as st
 import world
 
+from app import cache
+
 
 @pytest.fixture(scope="session")
 def small_library(tmp_path_factory):
@@ -19,4 +21,5 @@ def app_home(small_library, monkeypatch):
     monkeypatch.setenv("AIRLENS_HOME", str(small_library))
     st.cache_resource.clear()
     st.cache_data.clear()
+    cache.forget()
     return small_library

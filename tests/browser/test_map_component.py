@@ -44,7 +44,7 @@ class MapOnPage:
         self.ready()
 
     def ready(self):
-        self.root = self.page.locator(".airmap[data-first]")
+        self.root = self.page.locator(".airmap[data-drawn], .airmap[data-standin]")
         self.root.wait_for()
         self.stage = self.root.locator(".stage")
         return self.settled()
