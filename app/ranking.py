@@ -1,7 +1,7 @@
 """Which models can be used on a dataset, and which a page opens with."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine import catalogue
 from engine.errors import EngineError
@@ -13,6 +13,11 @@ from engine.task import TaskName
 DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging", "idw")
 # Most cells for which a network answers in about a second on two cores; it stays in the list.
 NETWORK_CELLS = 200_000
+# What else the weights that ship go by, of models for stations and for vehicles.
+SHIPPED: dict[str, Callable[[DatasetInfo], str]] = {
+    "aqnet": lambda about: about.period,
+    "stepdiff": lambda about: "twin" if about.synthetic else "kolkata",
+}
 SEASON = dt.timedelta(days=90)
 # Fewer have no variogram, with some of them kept out or silent.
 KRIGING_STATIONS = 12
@@ -38,10 +43,10 @@ def usable(model: str, about: DatasetInfo) -> bool:
             return (catalogue.weights_for(about, model) / "config.json").is_file()
         except EngineError:
             return False
-    if model == "aqnet":
-        # As `engine.stationcheckpoint`, which imports torch, looks for them; a test compares.
-        own = inside(home() / "weights", f"aqnet-{about.name}")
-        shipped = ASSETS / "weights" / f"aqnet-{about.period}"
+    if model in SHIPPED:
+        # As the engine, which imports torch for it, looks for them; a test compares.
+        own = inside(home() / "weights", f"{model}-{about.name}")
+        shipped = ASSETS / "weights" / f"{model}-{SHIPPED[model](about)}"
         return any((folder / "config.json").is_file() for folder in (own, shipped))
     if model == "local-regression":
         years = about.train_end.year - about.start.year + 1 if about.train_end else 0
