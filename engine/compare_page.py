@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from engine.bench import networks as bench
 from engine.catalogue import MODELS
 from engine.compare_charts import Axis, Line, chart, sheet
-from engine.compare_runs import ALL, PICTURES, RECORD
+from engine.compare_runs import ALL, RECORD
+from engine.compare_scores import PICTURES
 from engine.models.networks import NETWORKS
 from engine.paths import ROOT
 
@@ -109,7 +110,7 @@ def _sections(
     sheets = _sheets(names, folder)
     return [
         *_head(record),
-        *_main_table(record, names, timed),
+        *_tables(record, names, timed),
         *_shares(record, names),
         *_pictures(record, list(charts), sheets, prefix),
     ]
@@ -138,62 +139,84 @@ def _head(record: Record) -> list[str]:
         f"{what}Data: {record['data']} ({record['licence']}), {shape['latitude']} × "
         f"{shape['longitude']} fine cells, one map a {record['period']}. Coarse maps are block "
         "means of 8 × 8 fine cells: *synthetic degradation*. Scored on the dates from "
-        f"{tested[0]} to {tested[1]}, from which nothing learned and by which nothing was stopped.",
+        f"{tested[0]} to {tested[1]}{_every(fixed['every'])}, from which nothing learned and by "
+        "which nothing was stopped.",
         "",
         f"Every network: preset `{fixed['preset']}`, **{budget}**, batch {fixed['batch']}, crops "
-        f"of {fixed['crop']} coarse cells, Charbonnier loss over valid cells, the same data in the "
-        f"same order, the same early stopping, seed{'s' if len(seeds) > 1 else ''} "
-        f"{', '.join(map(str, seeds))}; {record['threads']} CPU thread(s) of a machine that did "
-        "other things too, so that seconds are rough. All start from the map that they give "
-        "without learning: their bilinear map, Urban-FM the block's value. None sees the past of "
-        "the place; HA and the ratios are nothing but that.",
+        f"of {fixed['crop']} coarse cells, squared error over valid cells, the same data in the "
+        f"same order, the same early stopping{_look(fixed)}, seed{'s' if len(seeds) > 1 else ''} "
+        f"{', '.join(map(str, seeds))}. Hardware: {record['threads']} CPU thread(s), "
+        f"{record['machine']}, PyTorch {record['torch']}; the machine did other things too, so "
+        "that seconds are rough. All start from the map that they give without learning: their "
+        "bilinear map, Urban-FM the block's value. None sees the past of the place; HA and the "
+        "ratios are nothing but that.",
         "",
     ]
+
+
+def _look(fixed: Mapping[str, Any]) -> str:
+    if not fixed["look"]:
+        return ""
+    return f" (by the middle {fixed['look']} × {fixed['look']} coarse cells)"
 
 
 def _every(number: int) -> str:
     return f" (one in {number})" if number > 1 else ""
 
 
-def _main_table(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
-    share = max(run["fraction"] for run in record["runs"].values())
+def _tables(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
+    """One table for each share of the training part, the largest first."""
+    shares = sorted({run["fraction"] for run in record["runs"].values()}, reverse=True)
+    lines = [
+        "“Exact” is the same map moved to the nearest one whose block means are the coarse map's: "
+        "one line of algebra, which cannot make the squared error larger. Sorted by RMSE with "
+        "exact block means. RMSE and MAE in µg/m³, MAPE a fraction with a denominator of at least "
+        "1 µg/m³, over valid cells; “paper-like” over all cells with no data as 0. Seconds are "
+        "processor seconds, memory that of the whole process. ± is the standard deviation over "
+        "seeds, where there are several.",
+        "",
+    ]
+    for share in shares:
+        lines += _table(record, names, timed, share)
+    return lines
+
+
+def _table(
+    record: Record, names: Sequence[str], timed: Mapping[str, Any], share: float
+) -> list[str]:
+    known = [name for name in names if _runs(record, name, share)]
     lines = [
         f"### With {share:.0%} of the training part",
         "",
-        "“Exact” is the same map moved to the nearest one whose block means are the coarse map's: "
-        "one line of algebra, which cannot make the squared error larger.",
-        "",
         "| system | RMSE | RMSE exact | MAE | MAE exact | MAPE | MAPE exact | RMSE, MAE, MAPE "
-        "paper-like | parameters | s per 800 × 720 map | peak MB | training s |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "paper-like | paper-like, exact | parameters | s per 800 × 720 map | peak MB "
+        "| training s | seeds |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    ranked = sorted(names, key=lambda n: _score(record, n, share, "exact_means", "rmse"))
-    for name in ranked:
+    for name in sorted(known, key=lambda n: _score(record, n, share, "exact_means", "rmse")):
         runs = _runs(record, name, share)
         cells = [
             _spread([run[kind][metric] for run in runs])
             for metric in ("rmse", "mae", "mape")
             for kind in ("as_it_is", "exact_means")
         ]
-        paper = ", ".join(
-            f"{statistics.mean(run['as_it_is'][m] for run in runs):.3f}"
-            for m in ("paper_rmse", "paper_mae", "paper_mape")
-        )
+        cells += [_paper_like(runs, kind) for kind in ("as_it_is", "exact_means")]
         own = timed.get(name, {})
         seconds = f"{own['processor_seconds']:.1f}" if own else "–"
         lines.append(
-            f"| {MODELS[name].title} (`{name}`) | {' | '.join(cells)} | {paper} | "
+            f"| {MODELS[name].title} (`{name}`) | {' | '.join(cells)} | "
             f"{runs[0]['parameters']:,} | {seconds} | {own.get('peak_megabytes', '–')} | "
-            f"{statistics.mean(run['training_seconds'] for run in runs):.0f} |"
+            f"{statistics.mean(run['training_seconds'] for run in runs):.0f} | "
+            f"{len(runs) if name in NETWORKS else '–'} |"
         )
-    return [
-        *lines,
-        "",
-        "Sorted by RMSE with exact block means. RMSE and MAE in µg/m³, MAPE a fraction with a "
-        "denominator of at least 1 µg/m³, over valid cells; “paper-like” over all cells with no "
-        "data as 0. Seconds are processor seconds, memory that of the whole process.",
-        "",
-    ]
+    return [*lines, ""]
+
+
+def _paper_like(runs: Sequence[Mapping[str, Any]], kind: str) -> str:
+    return ", ".join(
+        f"{statistics.mean(run[kind][metric] for run in runs):.3f}"
+        for metric in ("paper_rmse", "paper_mae", "paper_mape")
+    )
 
 
 def _shares(record: Record, names: Sequence[str]) -> list[str]:
@@ -202,7 +225,7 @@ def _shares(record: Record, names: Sequence[str]) -> list[str]:
         return []
     heads = " | ".join(f"{s:.0%} | {s:.0%} exact" for s in shares)
     lines = [
-        "### With less to learn from",
+        "### With less to learn from, at a glance",
         "",
         "RMSE with the first part of the training dates alone.",
         "",

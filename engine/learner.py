@@ -4,6 +4,7 @@ They learn as they were published: coarse frames in, their own bilinear map (Urb
 value) to start from, no guidance and no past. The loss is Charbonnier's over valid cells.
 """
 
+import copy
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.card import History, card
 from engine.checkpoint import Checkpoint
 from engine.lessons import Lessons
 from engine.models.networks import NETWORKS, from_preset
+from engine.models.starting import keep_signal
 from engine.progress import Progress, Stop, part
 from engine.trainer import STATE, Preset, Trained, training_config, write_curve
 from engine.training.config import TrainingConfig
@@ -106,6 +108,8 @@ def fresh(model: str, size: str, known: Lessons, seed: int) -> nn.Module:
     torch.manual_seed(seed)
     fields: dict[str, object] = {"mask_plane": True, "mean": known.mean, "std": known.std}
     network = from_preset(model, size, **fields)
+    if model != "urbanfm":  # whose norms see to it
+        keep_signal(network.get_submodule("tail"))
     last: nn.Module = network.get_submodule("last" if model == "urbanfm" else "tail.last")
     with torch.no_grad():
         for parameter in last.parameters():
@@ -148,7 +152,7 @@ def publish(
     counters: Counters,
     device: str = "cpu",
 ) -> Checkpoint:
-    """Write a trained network with its card."""
+    """Write a trained network, in half precision, with its card."""
     network.to("cpu").eval()
     described = Checkpoint(
         model=model,
@@ -168,7 +172,8 @@ def publish(
     )
     unsure = (float("nan"), float("nan"))
     history = History(counters, config, len(known.training), unsure, counters.seconds, device)
-    checkpoint.save(folder, described, network, card(described, known.source, network, history))
+    text = card(described, known.source, network, history)
+    checkpoint.save(folder, described, copy.deepcopy(network).half(), text)
     return described
 
 

@@ -23,9 +23,12 @@ def compare_command(
     validate_end: Annotated[
         str | None, typer.Option(help="Last local date to stop by; half of the rest.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 2,
-    crop: Annotated[int, typer.Option(min=1, help="Side of a crop in coarse cells.")] = 12,
+    batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 8,
+    crop: Annotated[int, typer.Option(min=1, help="Side of a crop in coarse cells.")] = 8,
     checks: Annotated[int, typer.Option(min=1, help="Validations in a training.")] = 4,
+    look: Annotated[
+        int, typer.Option(min=0, help="Stop by so many coarse cells a side; 0: the whole map.")
+    ] = 0,
     every: Annotated[int, typer.Option(min=1, help="Score one of so many test dates.")] = 1,
 ) -> None:
     """Train and score all super-resolution systems under one budget; a page with a table.
@@ -51,6 +54,7 @@ def compare_command(
             batch=batch,
             crop=crop,
             checks=checks,
+            look=look,
             every=every,
         )
         record = compare(plan, out, progress=progress)

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from engine.models.edvr import EDVRExtractor
 from engine.models.layers import ConvResidualBlocks, conv3, leaky, warp
-from engine.models.video import FlowConfig, VideoNetwork, around, neighbour_flows, padded_to
+from engine.models.video import (
+    SMALL_FLOW,
+    FlowConfig,
+    VideoNetwork,
+    around,
+    neighbour_flows,
+    padded_to,
+)
 
 
 @dataclass(frozen=True)
@@ -40,22 +47,16 @@ BASIC_PAPER, ICON_PAPER = BasicVSRConfig(), IconVSRConfig()
 BASIC_SMALL = BasicVSRConfig(
     channels=32,
     tail_channels=16,
-    flow_levels=4,
-    flow_planes=1,
-    flow_widths=(16, 16, 8),
-    flow_kernel=5,
     blocks=5,
+    **SMALL_FLOW,
 )
 ICON_SMALL = IconVSRConfig(
     channels=32,
     tail_channels=16,
-    flow_levels=4,
-    flow_planes=1,
-    flow_widths=(16, 16, 8),
-    flow_kernel=5,
     blocks=4,
     extractor_blocks=2,
     groups=4,
+    **SMALL_FLOW,
 )
 
 
@@ -106,10 +107,10 @@ class IconVSR(VideoNetwork):
         """As `VideoNetwork.decode`."""
         t, (h, w) = x.shape[1], x.shape[-2:]
         from_later, from_earlier = neighbour_flows(self.spynet, x, valid, self.config)
-        key = {
-            i: self.extractor(padded_to(x[:, around(i, t)], 4))[..., :h, :w]
-            for i in sorted({*range(0, t, self.config.key_every), t - 1})
-        }
+        places = sorted({*range(0, t, self.config.key_every), t - 1})
+        windows = torch.stack([x[:, around(i, t)] for i in places])
+        drawn = self.extractor(padded_to(windows.flatten(0, 1), 4))[..., :h, :w]
+        key = dict(zip(places, drawn.unflatten(0, windows.shape[:2]), strict=True))
         c = self.config.channels
         later = carried(
             self.backward_pass, [x], from_later, range(t - 1, -1, -1), c, key, self.backward_refill

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.models.deformable import TAPS, DeformableConv
 from engine.models.layers import SLOPE, ConvResidualBlocks, conv3, warp
-from engine.models.video import FlowConfig, VideoNetwork, neighbour_flows
+from engine.models.video import SMALL_FLOW, FlowConfig, VideoNetwork, neighbour_flows
 
 PASSES = 4  # backward, forward, backward, forward
 REACH = 10.0  # cells a tap may move away from where the flow points
@@ -47,14 +47,11 @@ PAPER = BasicVSRppConfig()
 SMALL = BasicVSRppConfig(
     channels=24,
     tail_channels=16,
-    flow_levels=4,
-    flow_planes=1,
-    flow_widths=(16, 16, 8),
-    flow_kernel=5,
     extractor_blocks=2,
     blocks=2,
     reconstruction_blocks=2,
     groups=8,
+    **SMALL_FLOW,
 )
 
 

@@ -79,8 +79,9 @@ class EDVRExtractor(nn.Module):
         for half in self.halves:
             levels.append(half(levels[-1]))
         frames = [z.view(b, t, *z.shape[1:]) for z in levels]
-        middle = [z[:, t // 2] for z in frames]
-        aligned = torch.stack([self.align([z[:, i] for z in frames], middle) for i in range(t)], 1)
+        # All frames at once: they share weights, and a processor likes few large calls.
+        middle = [z[:, t // 2 : t // 2 + 1].expand_as(z).flatten(0, 1) for z in frames]
+        aligned = self.align(levels, middle).view(frames[0].shape)
         if self.attention is not None:
             aligned = self.attention.weighted(aligned)
         joined = aligned.flatten(1, 2)

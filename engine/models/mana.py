@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from engine.models.layers import conv3, leaky, residual_blocks
 from engine.models.video import VideoConfig, VideoNetwork, around
 
-SCORES = 2**24  # scores held at once: 64 MiB
+SCORES = 2**20  # scores held at once: 4 MiB, which a processor's cache holds
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,13 @@ def distance_weights(
     first: int, count: int, cells: int, width: int, reach: Float[Tensor, ""]
 ) -> Float[Tensor, "count cells"]:
     """exp(−d²/2s²) between some cells of a map and all, from their rows and columns."""
-    place = torch.arange(cells, device=reach.device)
-    some = place[first : first + count]
-    rows = (some[:, None] // width - place // width).to(reach.dtype)
-    columns = (some[:, None] % width - place % width).to(reach.dtype)
-    return torch.exp(-(rows**2 + columns**2) / (2 * reach**2))
+    some = torch.arange(first, first + count, device=reach.device)
+    rows = torch.arange(cells // width, device=reach.device)
+    columns = torch.arange(width, device=reach.device)
+    # The weight of two cells is that of their rows times that of their columns.
+    down = torch.exp(-((some[:, None] // width - rows) ** 2) / (2 * reach**2))
+    across = torch.exp(-((some[:, None] % width - columns) ** 2) / (2 * reach**2))
+    return (down[:, :, None] * across[:, None]).flatten(1)
 
 
 class Memory(nn.Module):

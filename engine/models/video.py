@@ -10,6 +10,7 @@ The published networks end in two ×2 stages; a third makes ×8 (Li et al., Atmo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -67,6 +68,15 @@ class FlowConfig(VideoConfig):
     def spynet(self) -> SPyNet:
         """The flow network."""
         return SPyNet(self.flow_levels, self.flow_planes, self.flow_widths, self.flow_kernel)
+
+
+# A lighter flow network, for small presets.
+SMALL_FLOW: dict[str, Any] = {
+    "flow_levels": 4,
+    "flow_planes": 1,
+    "flow_widths": (16, 16, 8),
+    "flow_kernel": 5,
+}
 
 
 class VideoNetwork(nn.Module):

@@ -6,16 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 from test_learner import TINY
 from typer.testing import CliRunner
 
-from engine import catalogue, compare_runs, library
+from engine import catalogue, checkpoint, compare_scores, lessons, library
 from engine.cli import app
 from engine.cli.comparing import parse_budget
 from engine.compare_page import PAPER, collect, publish
-from engine.compare_runs import ALL, Plan, compare, exact_means
-from engine.errors import RequestError, StorageError
+from engine.compare_runs import ALL, Plan, compare, middle
+from engine.compare_scores import exact_means
+from engine.compare_weights import FILES, ship
+from engine.errors import NotFoundError, RequestError, StorageError
 from engine.models import networks
 from engine.progress import Cancelled
 
@@ -33,6 +37,7 @@ def small(monkeypatch):
 
 def plan(**changes):
     fields = {"models": FEW, "steps": 2, "fractions": (1.0, 0.5), "crop": 3, "checks": 1}
+    fields["batch"] = 1
     return Plan("daily", **(fields | changes))
 
 
@@ -57,8 +62,10 @@ def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(daily, small, tmp_p
     told = []
     first = compare(plan(models=FEW[:2]), tmp_path)
     assert set(first["runs"]) == {f"{m} {s} 0" for m in FEW[:2] for s in ("100%", "50%")}
-    scored = compare_runs._score
-    monkeypatch.setattr(compare_runs, "_score", lambda run, *a: told.append(run) or scored(run, *a))
+    scored = compare_scores.score
+    monkeypatch.setattr(
+        compare_scores, "score", lambda run, *a: told.append(run) or scored(run, *a)
+    )
     record = compare(plan(seeds=(0, 1)), tmp_path)
     # Only what was missing, and a second seed only where something is random.
     assert [run.entry.name for run in told] == ["edvr"] * 4
@@ -93,6 +100,36 @@ def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(daily, small, tmp_p
     assert "What they say." in whole
     assert f"]({tmp_path.name}/maps.png)" in whole
     assert whole.count("theirs, not ours") == 1
+
+
+def test_the_middle_of_a_map_is_whole_coarse_cells(daily):
+    known = lessons.prepare(library.open_dataset(daily), library.info(daily), regress=False)
+    whole = known.validation[0]
+    h, w = whole.coarse.shape[1:]
+    assert (h, w) == (4, 5)
+    part = middle(whole, 2)
+    assert torch.equal(part.coarse, whole.coarse[:, 1:3, 1:3])
+    assert torch.equal(part.fine, whole.fine[:, 8:24, 8:24])
+    assert part.fine_mask.shape[1:] == (16, 16)
+    assert torch.equal(middle(whole, 9).fine, whole.fine)
+
+
+def test_what_is_shipped_loads_and_is_what_was_scored(daily, small, tmp_path):
+    chosen = plan(models=("copy", "urbanfm"), seeds=(1,), fractions=(1.0,), look=2)
+    compare(chosen, tmp_path / "c")
+    made = ship(tmp_path / "c", tmp_path / "assets")
+    assert [path.name for path in made] == ["urbanfm-day"]
+    for path in made:
+        about, network = checkpoint.load_network(path)
+        assert about.seed == 1
+        assert about.train_end == library.info(daily).train_end.isoformat()
+        assert "weights: daily" in (path / "card.md").read_text(encoding="utf-8")
+        kept = load_file(path / "weights.safetensors")
+        assert {z.dtype for z in kept.values()} <= {torch.float16, torch.int64}
+        assert {p.dtype for p in network.parameters()} == {torch.float32}
+        assert sorted(p.name for p in path.iterdir()) == sorted(FILES)
+    with pytest.raises(NotFoundError, match="no comparison"):
+        ship(tmp_path / "nothing", tmp_path / "assets")
 
 
 def test_another_budget_is_not_mixed_in(daily, tmp_path):

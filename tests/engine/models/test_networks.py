@@ -13,6 +13,7 @@ from engine.models.layers import ConvResidualBlocks, upsample_bilinear, warp
 from engine.models.mana import CrossFrameAttention, distance_weights
 from engine.models.masking import masked_block_mean
 from engine.models.networks import NETWORKS, from_fields, from_preset
+from engine.models.starting import keep_signal
 from engine.models.tiling import tiled
 from engine.models.urbanfm import UrbanFM
 from engine.models.video import VideoConfig, around, padded_to
@@ -380,3 +381,43 @@ def test_urbanfm_is_one_frame_at_a_time():
     network = tiny("urbanfm")
     x = torch.randn(1, 3, 1, 4, 4)
     torch.testing.assert_close(network(x).mean[:, 1:2], network(x[:, 1:2]).mean)
+
+
+@pytest.mark.parametrize("name", VIDEO)
+def test_what_changes_in_the_data_reaches_the_last_layer(name):
+    torch.manual_seed(0)
+    tail = from_preset(name, "small").tail
+    seen = {}
+    tail.last.register_forward_pre_hook(lambda _, given: seen.update(x=given[0]))
+    features = torch.randn(4, tail.stages[0].in_channels, 4, 4)
+
+    def reach():
+        tail(features)
+        return (seen["x"] - seen["x"].mean(0)).std().item()
+
+    before = reach()
+    keep_signal(tail)
+    after = reach()
+    assert before < 0.1 < 0.3 < after < 2.5
+    assert all(bool((stage.bias == 0).all()) for stage in tail.stages)
+
+
+def test_flow_identity_and_zeros_are_left_as_they_are():
+    network = from_preset("basicvsrpp", "small")
+    torch.nn.init.zeros_(network.tail.last.weight)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    keep_signal(network)
+    changed = {n for n, value in network.state_dict().items() if not torch.equal(value, before[n])}
+    assert not [n for n in changed if n.startswith("spynet") or n.startswith("tail.last")]
+    assert not [n for n in changed if ".last." in n]  # offsets of the alignment
+    assert not [n for n in changed if n.startswith("passes.0.2")]  # residual blocks
+    assert {"tail.head.weight", "passes.0.0.weight", "alignments.0.conv.weight"} <= changed
+
+
+def test_all_key_frames_at_once_are_key_frames_one_by_one():
+    network = tiny("iconvsr")
+    x = torch.randn(2, 5, 1, 8, 8)
+    windows = torch.stack([x[:, around(i, 5)] for i in (0, 4)])
+    together = network.extractor(windows.flatten(0, 1))
+    alone = [network.extractor(x[:, around(i, 5)]) for i in (0, 4)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
