@@ -60,15 +60,28 @@ results-classical: ## docs/results/classical.*: interpolation and historical rat
 	$(BIN)/python -m engine.compare classical
 
 COMPARED := ../shared/data/wustl/V5GL04_PM25_eastasia_monthly_1998-2018.nc
-results-comparison: install ## docs/results/comparison.*: every network under one small budget, on the demo and, where it is, on WUSTL
-	$(BIN)/airlens compare --data demo --budget 60steps --fractions 100 --checks 1 --every 9 \
-	  --models copy,bilinear,bicubic,ha,ha-monthly,bicubic-ratio,urbanfm,edvr,basicvsr,airstfm \
-	  --validate-end 2015-01-01 --out docs/results/comparison/demo
+COMPARISONS := docs/results/comparison
+# One thread: sums, and so weights and scores, are then the same again.
+COMPARE := OMP_NUM_THREADS=1 $(BIN)/airlens compare --budget 100steps --checks 4 --look 16 --every 5
+COMPARE_DEMO := --data demo --train-end 2014-12-31 --validate-end 2015-01-15
+COMPARE_WUSTL := --data wustl --train-end 2014-12-31 --validate-end 2015-12-31
+LEARNED := urbanfm,edvr,basicvsr,iconvsr,basicvsrpp,mana
+
+results-comparison: install ## docs/results/comparison.*: all systems under one small budget, on the demo and, where it is, on WUSTL; goes on where it stopped (an hour)
+	$(COMPARE) $(COMPARE_DEMO) --fractions 100,80,40 --seeds 0,1 --out $(COMPARISONS)/demo
 	if [ -f $(COMPARED) ]; then export AIRLENS_HOME=$$(mktemp -d) && \
 	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
-	  $(BIN)/airlens compare --data wustl --budget 120steps --fractions 100 --checks 2 --every 3 \
-	    --validate-end 2015-12-31 --out docs/results/comparison/wustl; fi
+	  $(COMPARE) $(COMPARE_WUSTL) --fractions 100,80,40 --seeds 0,1 --out $(COMPARISONS)/wustl; fi
 	$(BIN)/python -m engine.compare_page
+
+weights-comparison: install ## assets/weights of the networks AirSTFM is compared with: those of results-comparison, trained anew in a scratch folder
+	export AIRLENS_HOME=$$(mktemp -d) && \
+	$(COMPARE) $(COMPARE_DEMO) --fractions 100 --models $(LEARNED) --out $$AIRLENS_HOME/demo && \
+	$(BIN)/python -m engine.compare_weights $$AIRLENS_HOME/demo && \
+	if [ -f $(COMPARED) ]; then \
+	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
+	  $(COMPARE) $(COMPARE_WUSTL) --fractions 100 --models $(LEARNED) --out $$AIRLENS_HOME/wustl && \
+	  $(BIN)/python -m engine.compare_weights $$AIRLENS_HOME/wustl; fi
 
 results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL 2017–2018 and on the demo
 	$(BIN)/python -m engine.airstfm_page
@@ -89,6 +102,12 @@ weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the fir
 
 bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 stations
 	$(BIN)/python -m engine.bench.stations
+
+results-stepdiff: install ## docs/results/stepdiff.*: forecasts against 13 others; needs kolkata, kolkata-static and changshu in the library; goes on where it stopped
+	nice -n 15 $(BIN)/python -m engine.stepdiff_page
+
+bench-stepdiff: install ## docs/results/stepdiff-speed.json: 20 members of 12 hours on 10 × 10 cells
+	$(BIN)/python -m engine.bench.forecast
 
 bench-ui: install-dev ## docs/results/ui.json: time to the first map, day step, bytes, reruns of 1, 20 and 50 users
 	$(BIN)/python tests/browser/bench.py

@@ -155,7 +155,7 @@ def _head(record: Record) -> list[str]:
 
 
 def _look(fixed: Mapping[str, Any]) -> str:
-    if not fixed["look"]:
+    if not fixed.get("look"):
         return ""
     return f" (by the middle {fixed['look']} × {fixed['look']} coarse cells)"
 
