@@ -19,9 +19,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from engine.models.layers import conv3, leaky
-from engine.models.windows import Closed, Tile, softmax_, spread_weights, window_scores
+from engine.models.stacks import StackedWeights, numbers, stacked_weights
+from engine.models.windows import Closed, Tile, WholeWeights, whole_weights
 
-WEIGHTS = 2**26  # weights of window pairs held at once where that costs nothing: 256 MiB
+WEIGHTS = 2**25  # weights of window pairs held at once where that costs little: 128 MiB
 MORE_WEIGHTS = 2**28  # and on maps so large that narrow tiles would do most work twice
 
 
@@ -51,7 +52,7 @@ def window_attention(
         stride: Cells from one window to the next, at most `patch`.
         radius: Attend only to windows whose corner is at most so many cells away along either
             axis; None: to all. Work then grows with the map's area, not with its square.
-        weights: At most so many weights are held at once; None: 2^26, on very large maps 2^28.
+        weights: At most so many weights are held at once; None: 2^25, on very large maps 2^28.
         whole: Few large steps instead of many small; None: on a GPU.
 
     Raises:
@@ -101,11 +102,11 @@ class _Plan:
     ) -> Iterator[tuple[Tile, Closed, tuple[slice, slice], tuple[slice, slice]]]:
         """Geometry, closed keys, cells of the queries, cells of the keys, for each tile."""
         nh, nw = ((n - self.patch) // self.stride + 1 for n in (height, width))
-        side = self._side(nh, nw)
-        for top in range(0, nh, side):
-            for left in range(0, nw, side):
-                rows = (top, min(top + side, nh))
-                columns = (left, min(left + side, nw))
+        tall, wide = self._sides(nh, nw)
+        for top in range(0, nh, tall):
+            for left in range(0, nw, wide):
+                rows = (top, min(top + tall, nh))
+                columns = (left, min(left + wide, nw))
                 reach = max(nh, nw) if self.radius is None else self.radius
                 key_rows = (max(rows[0] - reach, 0), min(rows[1] + reach, nh))
                 key_columns = (max(columns[0] - reach, 0), min(columns[1] + reach, nw))
@@ -116,14 +117,36 @@ class _Plan:
                     self.stride,
                     (q[0].stop - q[0].start, k[0].stop - k[0].start),
                     (q[1].stop - q[1].start, k[1].stop - k[1].start),
-                    self.whole,
                 )
                 none = None if empty is None else empty[slice(*key_rows), slice(*key_columns)]
                 origin = (rows[0] - key_rows[0], columns[0] - key_columns[0])
                 yield tile, Closed(none, self.radius, origin), q, k
 
+    def weigh(
+        self, queries: Tensor, keys: Tensor, closed: Closed, tile: Tile, held: Tensor
+    ) -> StackedWeights | WholeWeights:
+        """Weights of the windows of a tile, in the way chosen."""
+        if self.whole:
+            return whole_weights(queries, keys, closed, tile)
+        return stacked_weights(queries, keys, closed, tile, held)
+
+    def memory(self, q: Tensor) -> Tensor:
+        """What the largest tile's weights need, once for all tiles."""
+        tiles = self.tiles(q.shape[1], q.shape[2], None)
+        return q.new_empty(0 if self.whole else max(numbers(tile) for tile, *_ in tiles))
+
     def _cells(self, first: int, stop: int) -> slice:
         return slice(first * self.stride, (stop - 1) * self.stride + self.patch)
+
+    def _sides(self, nh: int, nw: int) -> tuple[int, int]:
+        """Windows along a tile's sides: all columns where that leaves tall tiles, or a square."""
+        least = 2 * math.ceil(self.patch / self.stride)
+        if self.radius is None and not self.whole:
+            tall = (self.weights or WEIGHTS) // (nw * nh * nw)
+            if tall >= least:
+                return math.ceil(nh / math.ceil(nh / tall)), nw
+        side = self._side(nh, nw)
+        return side, side
 
     def _side(self, nh: int, nw: int) -> int:
         """Windows along a tile's side, as many as may be held."""
@@ -163,15 +186,11 @@ class _WindowAttention(torch.autograd.Function):
         ctx.save_for_backward(q, k, v)
         ctx.empty, ctx.plan = empty, plan
         out = torch.zeros_like(v)
+        held = plan.memory(q)
         for n in range(len(q)):
             for tile, closed, at, to in plan.tiles(q.shape[1], q.shape[2], _item(empty, n)):
-                keys, values = k[n][to], tile.stacked(v[n][to])
-                weights = window_scores(q[n][at], keys, tile)
-                softmax_(weights, closed, tile)
-                part = tile.stacked(torch.zeros_like(v[n][at]))
-                for here, there, pairs in spread_weights(weights, tile):
-                    part[here].baddbmm_(pairs, values[there])
-                out[n][at] += part.view(out[n][at].shape)
+                weights = plan.weigh(q[n][at], k[n][to], closed, tile, held)
+                weights.products(given=(v[n][to], out[n][at]))
         return out / _cover(q, plan)
 
     @staticmethod
@@ -185,42 +204,19 @@ class _WindowAttention(torch.autograd.Function):
         plan: _Plan = ctx.plan
         gradient = upstream / _cover(q, plan)
         dq, dk, dv = (torch.zeros_like(z) for z in (q, k, v))
+        held, more = plan.memory(q), plan.memory(q)
         for n in range(len(q)):
             for tile, closed, at, to in plan.tiles(q.shape[1], q.shape[2], _item(ctx.empty, n)):
                 ask, keys, pull = (z.contiguous() for z in (q[n][at], k[n][to], gradient[n][at]))
-                weights = window_scores(ask, keys, tile)
-                softmax_(weights, closed, tile)
-                part = tile.stacked(torch.zeros_like(v[n][to]))
-                pulls = tile.stacked(pull)
-                for here, there, pairs in spread_weights(weights, tile):
-                    part[there].baddbmm_(pairs.mT, pulls[here])
-                dv[n][to] += part.view(dv[n][to].shape)
-                change = window_scores(pull, v[n][to], tile)
-                _through_softmax_(change, weights, tile)
-                del weights
-                asked = tile.stacked(torch.zeros_like(ask))
-                answered = tile.stacked(torch.zeros_like(keys))
-                asks, stack = tile.stacked(ask), tile.stacked(keys)
-                for here, there, pairs in spread_weights(change, tile):
-                    asked[here].baddbmm_(pairs, stack[there])
-                    answered[there].baddbmm_(pairs.mT, asks[here])
-                dq[n][at] += asked.view(ask.shape)
-                dk[n][to] += answered.view(keys.shape)
+                weights = plan.weigh(ask, keys, closed, tile, held)
+                weights.products(asked=(pull, dv[n][to]))
+                change = weights.through(pull, v[n][to], more)
+                change.products(given=(keys, dq[n][at]), asked=(ask, dk[n][to]))
         return dq, dk, dv, None, None
 
 
 def _item(empty: Tensor | None, n: int) -> Tensor | None:
     return None if empty is None else empty[n]
-
-
-def _through_softmax_(change: Tensor, weights: Tensor, tile: Tile) -> None:
-    """The gradient of the weights becomes that of the scores, in place."""
-    step = len(change) if tile.whole else 1
-    for i in range(0, len(change), step):
-        block, weight = change[i : i + step], weights[i : i + step]
-        block.mul_(weight)
-        mean = block.sum(3, keepdim=True).sum(1, keepdim=True)
-        block.addcmul_(weight, mean, value=-1)
 
 
 def _cover(q: Tensor, plan: _Plan) -> Tensor:

@@ -19,6 +19,8 @@ def cases(draw):
     v = torch.randn(b, heads, e, h, w, generator=g, dtype=torch.float64)
     gaps = draw(st.sampled_from([None, 0.0, 0.5, 0.95, 1.0]))
     mask = None if gaps is None else torch.rand(b, h, w, generator=g) >= gaps
+    # Scores of hundreds leave no weight to any window but one, and overflow if not taken down.
+    q = q * draw(st.sampled_from([1.0, 300.0]))
     options = {
         "patch": patch,
         "stride": stride,
@@ -53,6 +55,20 @@ def test_its_gradients_are_those_of_unfolding(case):
         gradients.append(torch.autograd.grad((out.sin() * weight).sum(), inputs))
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-11, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("stride", "weights"), [(1, None), (1, 9000), (3, None)])
+@pytest.mark.parametrize("loud", [1.0, 40.0])
+def test_maps_of_many_rows(stride, weights, loud):
+    """Larger than the steps in which rows, and stacks of rows, are worked on."""
+    g = torch.Generator().manual_seed(1)
+    maps = [torch.randn(1, 1, 3, 31, 13, generator=g, dtype=torch.float64) for _ in range(3)]
+    maps[0] *= loud
+    mask = torch.ones(1, 31, 13, dtype=torch.bool)
+    mask[:, 5:17, :9] = False
+    ours = window_attention(*maps, mask, patch=4, stride=stride, weights=weights)
+    expected = unfolded_attention(*maps, mask, patch=4, stride=stride)
+    torch.testing.assert_close(ours, expected, atol=1e-11, rtol=1e-9)
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -68,4 +68,4 @@ def test_attention_with_a_radius_does_not_look_further():
     assert change[:16].min() > 0
     # Rows: 2 changed; extraction 1 + 2 and q, k, v 1; window 4 + radius 3 + window 4; out 1;
     # lift 1; reconstruction 4; tail 2.
-    assert change[8 * (2 + 4 + 11 + 1 + 1 + 4 + 2) :].max() == 0
+    assert change[8 * (2 + 4 + 11 + 1 + 1 + 4 + 2) :].max() < 1e-5
