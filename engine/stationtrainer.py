@@ -85,6 +85,7 @@ def shape_for(record: Record, period: str, end: int) -> ReanalysisConfig:
         spacing=round(spacing_km(record), 1),
         clock=steps,
         dropout=0.2,
+        bound=0.4,
     )
 
 

@@ -53,7 +53,7 @@ class Variant:
 
     Attributes:
         kind: Which.
-        linear: Whether it corrects the linear forecast.
+        linear: Whether it corrects the linear forecast; it is trained for half as long then.
         changes: Of `AQNetConfig`.
     """
 
@@ -88,7 +88,8 @@ class Setup:
         dates: First and last local date of training, calibration and test.
         learn: Origins that networks learn from.
         some: One in three of them, for what is fitted at once.
-        later: Origins that intervals are made on.
+        later: Origins that intervals are made on: of the calibration part, and, as it is a winter
+            alone, some that were learned from.
         test: Origins that count.
     """
 
@@ -137,7 +138,7 @@ def setup() -> Setup:
         tuple(str(local[i]) for i in ends),
         learn,
         learn[::3],
-        origins(record, *parts.calibrate, LENGTHS, STRIDE // 2),
+        torch.cat((learn[:: 4 * STRIDE], origins(record, *parts.calibrate, LENGTHS, STRIDE))),
         origins(record, parts.test, length, LENGTHS, STRIDE),
     )
 
@@ -168,11 +169,15 @@ def trained(known: Setup, name: str) -> nn.Module:
     variant = VARIANTS[name]
     network = built(known, variant)
     seen = without_clock(known, variant)
+    training, start = TRAINING, ""
+    if isinstance(network, AQNet) and network.line is not None:
+        training = replace(TRAINING, steps=TRAINING.steps // 2)
+        start = f" {identity(network.line.weight.detach())[:16]}"
     text = f"{identity(known.record.hours.inputs)[:16]} {known.parts} {variant} {network}"
-    text += f" {HIDDEN} {LENGTHS} {TRAINING.text()}"
+    text += f" {HIDDEN} {LENGTHS} {training.text()}{start}"
     digest = identity(torch.tensor(list(text.encode())))[:24]
     train(
-        TRAINING,
+        training,
         network,
         seen.seen(),
         known.learn,
@@ -228,7 +233,9 @@ def network_weeks(known: Setup, name: str) -> tuple[Values, Values | None]:
 
 def baselines(known: Setup) -> dict[str, Values]:
     """What the baselines tell in the test part, worked out once and kept."""
+    weight, _ = weekbaselines.line(known.record, known.some, LENGTHS[1])
     text = f"{identity(known.record.hours.target)[:16]} {known.parts} {HIDDEN} {len(known.test)}"
+    text += f" {identity(weight)[:16]}"
     path = home() / FOLDER / f"weeks-{identity(torch.tensor(list(text.encode())))[:24]}"
     if not path.is_file():
         told = {k: v.astype(np.float32) for k, v in _baselines(known).items()}

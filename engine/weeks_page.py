@@ -37,9 +37,10 @@ def section(found: Mapping[str, Any]) -> list[str]:
         f"Networks are small, for two busy cores: width {form['width']}, {form['layers']} LSTM "
         f"layers, steps of {form['pool']} hours, {training['steps']} training steps of "
         f"{training['batch']} hours with all stations. “AQ-Net” corrects a linear forecast from "
-        "some fifty means of what the station read before, and begins as it; “from nothing” it "
-        "does not. “Ridge regression” sees all 336 hours of pollutants and PM2.5. What knows one "
-        "station each tells hidden places by inverse distance between its predictions.",
+        "some fifty means of what the station read before, begins as it, and takes half as many "
+        "steps; “from nothing” it does not. “Ridge regression” sees all 336 hours of pollutants "
+        "and PM2.5. What knows one station each tells hidden places by inverse distance between "
+        "its predictions.",
         "",
     ]
     for group in ("visible", "hidden"):

@@ -2,7 +2,8 @@
 
 Stations, each with its readings before, at and after the hour asked for, tell of a place that has
 none. At initialisation the answer is ordinary kriging, or inverse distance; what is learned is a
-correction of its weights and, in log space, of its value, and the scale of the error that is left.
+correction of its value in log space, for inverse distance of its weights too, and the scale of the
+error that is left.
 The set has no order, may have any size, and every gap is a flag.
 
 Readings *after* the hour are used as well as those before it: this fills in the past (reanalysis)
@@ -49,6 +50,7 @@ class ReanalysisConfig:
         spacing: Unit of distance in km: that of the stations it was trained on.
         clock: Time steps a day: 24 for hourly data; 0: no time of day.
         dropout: Of what a block adds, in training.
+        bound: Largest correction of the value, as a logarithm; 0: any.
     """
 
     lags: tuple[int, ...] = (-6, -3, -2, -1, 0, 1, 2, 3, 6)
@@ -64,6 +66,7 @@ class ReanalysisConfig:
     spacing: float = 30.0
     clock: int = 24
     dropout: float = 0.0
+    bound: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -280,10 +283,11 @@ class Reanalysis(nn.Module):
             nn.Linear(8, config.width), nn.GELU(), nn.Linear(config.width, config.width)
         )
         self.blocks = nn.ModuleList((Block(config), Block(config)))
-        self.weight = nn.Linear(config.width, 1)
         self.head = nn.Linear(config.width, 2)
         self.raw_exponent = nn.Parameter(torch.tensor(config.exponent).expm1().log())
-        for layer in (self.weight, self.head):
+        # Kriging's weights stay: corrected, they did worse at places with other surroundings.
+        self.weight = nn.Linear(config.width, 1) if config.base == "idw" else None
+        for layer in filter(None, (self.weight, self.head)):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         with torch.no_grad():
@@ -309,25 +313,20 @@ class Reanalysis(nn.Module):
         else:
             weight = score.softmax(-1)
         base = (weight * values).sum(-1).clamp(min=FLOOR).log()  # (b), log ug m-3
-
-        # Readings relative to what is corrected: a network near 20 and one near 200 ug m-3
-        # then look alike.
+        # Relative to what is corrected: a network near 20 and one near 200 ug m-3 look alike.
         relative = torch.where(heard, logs - base[:, None, None], 0)
         tokens = self._tokens(relative, heard, known, distance)
         asking = self._asking(base, relative[..., self.config.centre], present, distance, known)
         x = torch.cat((self.place(asking)[:, None], tokens), 1)
         talks = nn.functional.pad(speaks, (1, 0), value=True)
         x = self.blocks[0](x, talks)
-        moved = self.weight(x[:, 1:])[..., 0]
-        if self.config.base == "kriging":  # its weights may be negative, and add up to 1
-            moved = moved.masked_fill(~speaks, 0)
-            mean = moved.sum(-1, keepdim=True) / speaks.sum(-1, keepdim=True).clamp(min=1)
-            weight = weight + torch.where(speaks, moved - mean, 0)
-        else:
-            weight = (score + moved).softmax(-1)
+        if self.weight is not None:
+            weight = (score + self.weight(x[:, 1:])[..., 0]).softmax(-1)
         corrected = (weight * values).sum(-1).clamp(min=FLOOR).log()
         last: Tensor = self.blocks[1](x, talks, 1)[:, 0]
         shift, log_scale = self.head(last).unbind(-1)
+        if self.config.bound:
+            shift = self.config.bound * torch.tanh(shift / self.config.bound)
         answer = (corrected + shift).exp()
         scale = (log_scale.clamp(-8, 4)).exp() * (answer.detach() + 5)
         deaf = ~speaks.any(-1)

@@ -59,7 +59,7 @@ class StationTraining:
         seed: Of what is drawn.
     """
 
-    steps: int = 400
+    steps: int = 200
     batch: int = 512
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -70,7 +70,7 @@ class StationTraining:
     most_hidden: float = 0.4
     bare: float = 0.2
     lonely: float = 0.1
-    turn: float = 40.0
+    turn: float = 20.0
     keep_every: int = 50
     members: int = 3
     seed: int = 0

@@ -37,7 +37,7 @@ def network(*, trained=True, seed=1, base="idw"):
     torch.manual_seed(seed)
     net = Reanalysis(replace(SHAPE, base=base))
     if trained:  # what begins as zero must not hide a fault
-        for layer in (net.weight, net.head):
+        for layer in filter(None, (net.weight, net.head)):
             torch.nn.init.normal_(layer.weight, std=0.2)
     return net.eval()
 
