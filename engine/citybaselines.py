@@ -162,7 +162,8 @@ def ridge(city: City, begins: Sequence[int]) -> Values:
         penalty = min(RIDGE_PENALTIES, key=lambda p: _held(inputs, target, cut, p))
         model = Ridge(penalty).fit(inputs, target)
         told[:, lead] = model.predict(_past_of(anomaly, asked, lead))
-    return np.maximum(hourly[_leads(city, begins)][:, :, None] + own + told[:, :, None], 0)
+    whole: Values = hourly[_leads(city, begins)][:, :, None] + own + told[:, :, None]
+    return whole.clip(0)
 
 
 def _held(inputs: Values, target: Values, cut: int, penalty: float) -> float:
@@ -211,7 +212,7 @@ def space_time_kriging(city: City, begins: Sequence[int]) -> Values:
         places = [np.tile(column, city.lead_times), np.tile(row, city.lead_times)]
         told, _ = kriging.execute("points", *places, np.repeat(when, rows * columns))
         result.append(np.asarray(told).reshape(city.lead_times, -1))
-    return np.maximum(np.stack(result), 0)
+    return np.stack(result).clip(0)
 
 
 def physics_alone(city: City, begins: Sequence[int]) -> Values:

@@ -18,6 +18,7 @@ from engine.grid import Region
 from engine.library import DatasetInfo
 from engine.models import trend
 from engine.models.citywindows import Record, in_unit, scale_of, starts, windows
+from engine.models.diffusion import Sampler
 from engine.models.stepdiff import StepDiff, StepDiffConfig, Window
 from engine.models.trend import Trend
 from engine.progress import Progress, Stop, report
@@ -234,24 +235,48 @@ def spread_out(members: Tensor, factor: float) -> Tensor:
 
 
 def drawn(
-    network: StepDiff, window: Window, grid: tuple[int, int], members: int, seed: int = 0
+    network: StepDiff, window: Window, grid: tuple[int, int], members: int
 ) -> tuple[Tensor, Tensor]:
     """Forecasts (member, n) and what came true (n), ug m-3, at every reading of the lead times."""
-    network.eval()
     history = network.config.history
     seen = window.known.any(2).any(0).nonzero()[:, 0]
+    field = drawn_fields(network, window, grid, members, only=seen)
+    known = window.known[:, seen, history:]
+    truth = (window.guess + window.scale * window.values)[:, seen, history:]
+    return field[:, known], truth[known]
+
+
+def drawn_fields(
+    network: StepDiff,
+    window: Window,
+    grid: tuple[int, int],
+    members: int,
+    *,
+    sampler: Sampler = DEFAULT_SAMPLER,
+    only: Tensor | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """Forecasts (member, window, cell, lead), ug m-3; what came true is hidden from the network.
+
+    Args:
+        network: Any; ends in evaluation mode.
+        window: Of whole grids.
+        grid: Rows and columns.
+        members: How many.
+        sampler: How they are drawn.
+        only: Cells that are told; None: all.
+        seed: Of the noise.
+    """
+    network.eval()
+    history = network.config.history
     generator = torch.Generator().manual_seed(seed)
     told = []
     for first in range(len(window)):
         hidden = future_hidden(window.at(slice(first, first + 1)), history)
-        found = list(network.draw(hidden, grid, DEFAULT_SAMPLER, members, generator, seen))
+        found = list(network.draw(hidden, grid, sampler, members, generator, only))
         told.append(torch.cat(found, 1)[0, ..., history:])
-    field = torch.stack(told, 1)  # (member, window, cell, lead)
-    known = window.known[:, seen, history:]
-    base = window.guess[:, seen, history:]
-    whole = base + window.scale * field
-    truth = base + window.scale * window.values[:, seen, history:]
-    return whole[:, known], truth[known]
+    base = window.guess if only is None else window.guess[:, only]
+    return base[..., history:] + window.scale * torch.stack(told, 1)
 
 
 def card(

@@ -1,0 +1,152 @@
+"""All runs behind the page on STeP-Diff, each kept as soon as it is done.
+
+Parts of the network taken away or changed, and weights of the physics, at a tiny budget.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engine import citybaselines
+from engine.errors import EngineError
+from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
+from engine.recipes.stepdiff import DEFAULT_SAMPLER
+from engine.stepdiff_scores import (
+    Bench,
+    Place,
+    as_released,
+    baseline,
+    bench,
+    operator_alone,
+    probable,
+    recurrent,
+    shipped,
+    split,
+)
+from engine.steptrainer import SMALL, begin, calibrate
+from engine.training.stepdiff import StepTraining, train
+
+Scored = dict[str, Any]
+TINY = StepTraining(steps=120, patch=6, flip=0.5, check_every=60, patience=9, members=2)
+OMEGAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+SAMPLERS: dict[str, Sampler] = {
+    "ancestral, 50 steps": Ancestral(),
+    "DDIM, 10 steps": DDIM(10, limit=8.0),
+    "multistep, 10 steps": Multistep(10, 8.0),
+    "multistep, 8 steps (shipped)": DEFAULT_SAMPLER,
+    "multistep, 6 steps": Multistep(6, 8.0),
+}
+# Parts taken away or changed, all at the tiny budget. Fields of the network, then of the training.
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "all parts": ({}, {}),
+    "CSDI alone": ({"deeponet": False, "guess": False}, {"physics": 0.0}),
+    "CSDI + DeepONet": ({"guess": False}, {"physics": 0.0}),
+    "without DeepONet": ({"deeponet": False}, {}),
+    "without first guess as a plane": ({"guess": False}, {}),
+    "tells noise, as published": ({"predicts": "noise"}, {}),
+    "learned table of cells, as published": ({"places": "learned"}, {}),
+    "noise against data, as released": ({"noise_against_data": True}, {}),
+    "DeepONet shifted, as released": ({"deeponet_shifted": True}, {}),
+    "no history hidden": ({}, {"hide": 0.0}),
+    "never upside down": ({}, {"flip": 0.0}),
+}
+
+
+def variant(found: Bench, shape: Mapping[str, Any], how: Mapping[str, Any], folder: Path) -> Scored:
+    """Scores of a network with parts changed, trained here at the tiny budget."""
+    rows, columns = found.data.record.grid
+    changed = replace(SMALL, rows=rows, columns=columns, **shape)
+    config = replace(TINY, **how)
+    network = begin(changed, found.data, config.seed)
+    train(
+        config,
+        network,
+        found.data.training,
+        found.data.validation,
+        (rows, columns),
+        found.data.change,
+        folder,
+        identity=str(changed),
+    )
+    spread, _ = calibrate(network, found.data)
+    return probable(found, network, spread)
+
+
+class Kept:
+    """Scores on disk: asked once, kept for ever, until the file is deleted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found: dict[str, Any] = (
+            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        )
+
+    def get(self, place: str, group: str, name: str, work: Callable[[], Scored]) -> Scored:
+        """What is kept, or what the work finds now."""
+        part = self.found.setdefault(place, {}).setdefault(group, {})
+        if name not in part:
+            part[name] = work()
+            partial = self.path.with_suffix(".part")
+            partial.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
+            os.replace(partial, self.path)  # noqa: PTH105 - as everywhere: atomic
+        return part[name]
+
+
+def score_place(
+    kept: Kept, key: str, place: Place, scratch: Path, tell: Callable[[str], None]
+) -> None:
+    """All methods of one place that are not kept yet."""
+    try:
+        found = bench(place)
+    except EngineError as problem:
+        tell(f"{key}: {problem}")
+        return
+    kept.get(key, "about", "split", lambda: split(found))
+    jobs: list[tuple[str, str, Callable[[], Scored]]] = [
+        ("methods", name, lambda name=name: baseline(found, name))  # type: ignore[misc]
+        for name in citybaselines.SIMPLE | citybaselines.FITTED
+    ]
+    jobs += [("methods", "released metric of a constant", lambda: as_released(found))]
+    if (place.weights / "config.json").is_file():
+        jobs += [
+            ("methods", "STeP-Diff", lambda: shipped(found)),
+            ("methods", "DeepONet alone", lambda: operator_alone(found)),
+        ]
+    longer = replace(TINY, steps=200)
+    jobs += [
+        ("methods", kind, lambda kind=kind: recurrent(found, kind, longer))  # type: ignore[misc]
+        for kind in ("ConvLSTM", "graph recurrent")
+    ]
+    if key == "changshu":
+        jobs += _experiments(found, scratch)
+    for group, name, work in jobs:
+        tell(f"{key}: {name}")
+        kept.get(key, group, name, work)
+
+
+def _experiments(found: Bench, scratch: Path) -> Sequence[tuple[str, str, Callable[[], Scored]]]:
+    """Samplers on the trained weights, then parts and weights of the physics at a tiny budget."""
+    jobs: list[tuple[str, str, Callable[[], Scored]]] = []
+    if (found.place.weights / "config.json").is_file():
+        jobs += [
+            ("samplers", name, lambda s=sampler: shipped(found, s))  # type: ignore[misc]
+            for name, sampler in SAMPLERS.items()
+        ]
+    for n, (name, (shape, how)) in enumerate(VARIANTS.items()):
+        folder = scratch / f"variant-{n}"
+        jobs.append(
+            ("variants", name, lambda s=shape, h=how, f=folder: variant(found, s, h, f))  # type: ignore[misc]
+        )
+    for omega in OMEGAS:
+        folder = scratch / f"omega-{omega:g}"
+        jobs.append(
+            (
+                "omega",
+                f"{omega:g}",
+                lambda o=omega, f=folder: variant(found, {}, {"physics": o}, f),  # type: ignore[misc]
+            )
+        )
+    return jobs

@@ -1,0 +1,323 @@
+"""Every way to forecast a city, on the same windows in the same units, scored and kept.
+
+What is scored is kept in one JSON file after each method, so that a run that was stopped goes on
+where it was. STeP-Diff's physics is our reconstruction of what the paper's abstract states.
+"""
+
+import datetime as dt
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from engine import citybaselines, library, stepcheckpoint
+from engine.citybaselines import City
+from engine.cityrecord import at_stations, gridded, parts_of, record_of
+from engine.models.advection import residual
+from engine.models.citynets import Recurrent
+from engine.models.citywindows import windows
+from engine.models.diffusion import Sampler
+from engine.models.stepdiff import StepDiff, StepDiffConfig, Window
+from engine.paths import home
+from engine.recipes.stepdiff import DEFAULT_SAMPLER
+from engine.steptrainer import (
+    SMALL,
+    Lesson,
+    drawn_fields,
+    lesson,
+    spread_out,
+)
+from engine.training.citynets import train_single
+from engine.training.stepdiff import StepTraining, future_hidden
+from engine.twin import demo_cells
+from engine.verify.bootstrap import interval
+from engine.verify.ensembles import published_scores, score
+
+MEMBERS = 20
+TOLERANCE = 1e-4  # degrees
+
+
+@dataclass(frozen=True)
+class Place:
+    """A dataset and how it is split.
+
+    Attributes:
+        name: In the library.
+        title: For people.
+        train_end: Last local date to learn from; None: two thirds.
+        validate_end: Last local date that decides anything.
+        every: Hours between the starts of test windows.
+        stations: Dataset of fixed stations that nothing is told of; empty: none.
+        weights: Folder of the trained weights.
+    """
+
+    name: str
+    title: str
+    train_end: dt.date | None
+    validate_end: dt.date | None
+    every: int
+    stations: str
+    weights: Path
+
+
+def places(assets: Path) -> dict[str, Place]:
+    """What is scored. The real ones must be imported first; Changshu's weights never ship."""
+    return {
+        # Eleven hours apart, starts go through all hours of the day.
+        "kolkata": Place(
+            "kolkata",
+            "Kolkata, winter 2023-24 (buses, real)",
+            dt.date(2024, 1, 12),
+            dt.date(2024, 1, 18),
+            11,
+            "kolkata-static",
+            assets / "weights" / stepcheckpoint.SHIPPED,
+        ),
+        "changshu": Place(
+            "changshu",
+            "Changshu, 14 days (the authors' grids, real)",
+            dt.date(2023, 1, 9),
+            dt.date(2023, 1, 12),
+            12,
+            "",
+            home() / "weights" / "stepdiff-changshu",
+        ),
+        "twin": Place(
+            "demo-mobile",
+            "Nanjing of the demo world (simulated, truth known everywhere)",
+            None,
+            None,
+            6,
+            "",
+            assets / "weights" / stepcheckpoint.SHIPPED_SIMULATED,
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A place made ready: what is forecast, and what came true.
+
+    Attributes:
+        place: Which.
+        series: Hourly cells.
+        city: As baselines want it.
+        data: As networks learn from it.
+        begins: First lead hour of each test window.
+        target: Mobile readings (window, lead, cell), NaN where none.
+        fixed: Readings of fixed stations, likewise; None: there are none.
+        truth: The whole truth, likewise; None: nobody knows it.
+        visited: Cells that any vehicle ever measured, (cell).
+    """
+
+    place: Place
+    series: xr.Dataset
+    city: City
+    data: Lesson
+    begins: tuple[int, ...]
+    target: Tensor
+    fixed: Tensor | None
+    truth: Tensor | None
+    visited: Tensor
+
+
+def bench(place: Place) -> Bench:
+    """Load a place and cut its windows.
+
+    Raises:
+        EngineError: If its dataset is not in the library.
+    """
+    series = gridded(library.open_dataset(place.name).load(), None, name=place.name)
+    about = library.info(place.name)
+    parts = parts_of(series, about, place.train_end, place.validate_end)
+    record = record_of(series)
+    lead = SMALL.lead_times
+    first = -(-parts.test[0] // place.every) * place.every
+    if place.every == lead:
+        first = parts.validate[1]  # as published: the split's own gap is in the training end
+    begins = tuple(range(first, parts.test[1] - lead + 1, place.every))
+
+    def cut(values: Tensor) -> Tensor:
+        return torch.stack([values[b : b + lead].flatten(1) for b in begins])
+
+    fixed = truth = None
+    if place.stations and place.stations in library.names():
+        fixed = cut(at_stations(series, library.open_dataset(place.stations).load()))
+    if place.name == "demo-mobile":
+        truth = cut(truth_on(series))
+    shape = replace(SMALL, rows=record.grid[0], columns=record.grid[1])
+    return Bench(
+        place,
+        series,
+        # What learns nothing may know the validation part too: that makes it no weaker.
+        City.of(record, parts.validate[1], lead),
+        lesson(record, parts, shape),
+        begins,
+        cut(record.values),
+        fixed,
+        truth,
+        record.flat.isfinite().any(0),
+    )
+
+
+def truth_on(series: xr.Dataset) -> Tensor:
+    """The demo's truth as means over the cells of the series, which lie half a cell aside."""
+    truth = demo_cells()["pm2p5"]
+    half = 0.5 * float(truth["latitude"][0] - truth["latitude"][1])
+    corners = []
+    for up in (-half, half):
+        for right in (-half, half):
+            moved = truth.assign_coords(
+                latitude=truth["latitude"] + up, longitude=truth["longitude"] + right
+            )
+            on = {axis: series[axis] for axis in ("valid_time", "latitude", "longitude")}
+            corners.append(moved.reindex(on, method="nearest", tolerance=TOLERANCE).values)
+    stack = np.stack(corners)
+    known = np.isfinite(stack)
+    total = np.where(known, stack, 0).sum(0) / np.maximum(known.sum(0), 1)
+    return torch.tensor(np.where(known.any(0), total, np.nan))
+
+
+def evaluate(found: Bench, told: Tensor) -> dict[str, Any]:
+    """Scores of forecasts (member, window, lead, cell), NaN in cells that were not told.
+
+    By mobile readings, by lead hour, by fixed stations and by the truth where there is one.
+    """
+    told, known = told.double(), found.target.isfinite()
+    result: dict[str, Any] = asdict(score(told[:, known], found.target[known]))
+    error = (told.mean(0) - found.target).abs()
+    sums = torch.stack([torch.where(known, error, 0).sum((1, 2)), known.sum((1, 2)).double()], 1)
+    sure = interval(sums.numpy(), lambda t: t[..., 0] / t[..., 1])
+    result |= {"mae_low": sure.low, "mae_high": sure.high}
+    leads = range(known.shape[1])
+    result["mae_by_lead"] = [
+        float(error[:, i][known[:, i]].mean()) if known[:, i].any() else None for i in leads
+    ]
+    other = {"fixed": found.fixed, "truth": found.truth}
+    for name, values in other.items():
+        if values is None:
+            continue
+        there = values.isfinite() & told[0].isfinite()
+        result[name] = asdict(score(told[:, there], values[there]))
+        if name == "truth":
+            never = there & ~found.visited
+            result["never_visited_cells"] = int((~found.visited).sum())
+            if never.any():
+                result["never_visited"] = asdict(score(told[:, never], values[never]))
+    return result
+
+
+def baseline(found: Bench, name: str) -> dict[str, Any]:
+    """Scores of one of `engine.citybaselines`."""
+    method = (citybaselines.SIMPLE | citybaselines.FITTED)[name]
+    city = found.city
+    if name in citybaselines.FITTED:  # what is fitted knows no more than the networks
+        city = replace(city, end=found.data.parts.learn)
+    return evaluate(found, torch.tensor(method(city, found.begins))[None])
+
+
+def test_windows(found: Bench, shape: StepDiffConfig) -> Window:
+    """The test windows in the networks' unit, with what came true left in."""
+    data = found.data
+    return windows(data.record, found.begins, shape, data.guess, data.scale)
+
+
+def probable(
+    found: Bench, network: StepDiff, spread: float, sampler: Sampler = DEFAULT_SAMPLER
+) -> dict[str, Any]:
+    """Scores of a diffusion network, and how far its fields are from the physics."""
+    window, grid = test_windows(found, network.config), found.data.record.grid
+    cells = torch.arange(len(found.visited))
+    if found.truth is None:  # what nobody measured need not be drawn to be scored
+        also = found.visited
+        also = also if found.fixed is None else also | found.fixed.isfinite().any(0).any(0)
+        cells = cells[also]
+    started = time.process_time()
+    members = drawn_fields(network, window, grid, MEMBERS, sampler=sampler, only=cells)
+    seconds = time.process_time() - started
+    told = torch.full((MEMBERS, *found.target.shape), torch.nan)
+    told[..., cells] = spread_out(members, spread).clamp(min=0).transpose(2, 3)
+    result = evaluate(found, told)
+    result["seconds"], result["spread"] = seconds, spread
+    if len(cells) == grid[0] * grid[1]:
+        result["physics"] = physics_of(network, window, told, grid)
+    return result
+
+
+def physics_of(network: StepDiff, window: Window, told: Tensor, grid: tuple[int, int]) -> float:
+    """Mean absolute residual of the members' fields over the lead hours, ug m-3 an hour."""
+    hour = window.hour[:, network.config.history : -1]
+    flow = network.transport(hour)
+    left = [
+        residual(member.reshape(*member.shape[:2], *grid).float(), flow).abs().mean()
+        for member in told[:4]
+    ]
+    return float(torch.stack(left).mean().detach())
+
+
+def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
+    """Scores of the trained weights of a place."""
+    about, network = stepcheckpoint.load(found.place.weights)
+    data = replace(found.data, scale=about.scale)
+    return probable(replace(found, data=data), network, about.spread, sampler)
+
+
+def operator_alone(found: Bench) -> dict[str, Any]:
+    """Scores of the trained weights' DeepONet without the diffusion."""
+    about, network = stepcheckpoint.load(found.place.weights)
+    window = future_hidden(test_windows(found, network.config), network.config.history)
+    with torch.no_grad():
+        told = network.operator(window, found.data.record.grid)
+    base = window.guess[..., network.config.history :]
+    return evaluate(found, (base + about.scale * told).clamp(min=0).transpose(1, 2)[None])
+
+
+def recurrent(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
+    """Scores of a recurrent network, trained here on the same windows."""
+    grid, history = found.data.record.grid, SMALL.history
+    torch.manual_seed(config.seed)
+    network = Recurrent("convlstm" if kind == "ConvLSTM" else "graph")
+    train_single(
+        replace(config, learning_rate=3e-3),
+        network,
+        lambda w: network(w, grid),
+        found.data.training,
+        found.data.validation,
+        history,
+    )
+    window = future_hidden(test_windows(found, SMALL), history)
+    with torch.no_grad():
+        told = network(window, grid)
+    whole = window.guess[..., history:] + found.data.scale * told
+    return evaluate(found, whole.clamp(min=0).transpose(1, 2)[None])
+
+
+def as_released(found: Bench) -> dict[str, Any]:
+    """What the released code's metric makes of the training mean, told everywhere."""
+    values = torch.tensor(found.city.values)
+    known = values[values.isfinite()]
+    target = found.target[found.target.isfinite()]
+    constant = torch.full((1, len(target)), float(known.mean()), dtype=torch.float64)
+    return asdict(published_scores(constant, target, float(known.mean()), float(known.std())))
+
+
+def split(found: Bench) -> dict[str, Any]:
+    """What was scored: grid, rows, windows, targets."""
+    parts = found.data.parts
+    return {
+        "title": found.place.title,
+        "grid": found.data.record.grid,
+        "cells_visited": int(found.visited.sum()),
+        "learn_rows": parts.learn,
+        "validate_rows": parts.validate,
+        "windows": len(found.begins),
+        "first_lead_row": found.begins[0],
+        "targets": int(found.target.isfinite().sum()),
+        "scale": found.data.scale,
+        "mean_of_targets": float(found.target[found.target.isfinite()].mean()),
+    }
