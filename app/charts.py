@@ -28,6 +28,7 @@ HEIGHT = 340
 COLOURS = ("#0f8aa3", "#c2571a", "#8a63d2", "#4f8a3c", "#c4478f", "#8a7442")
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+BAND = "rgba(15, 138, 163, 0.18)"
 GREY = "#7d8a91"
 RED = "#d0453b"
 MOST_CELLS = 160  # of a side of a scatter density: finer than a pixel says nothing
@@ -56,7 +57,12 @@ def base(figure: "go.Figure", *, x: str, y: str, height: int = HEIGHT) -> "go.Fi
 
 
 def lines(
-    curves: Sequence[Curve], *, x: str, y: str, limit: tuple[float, str] | None = None
+    curves: Sequence[Curve],
+    *,
+    x: str,
+    y: str,
+    limit: tuple[float, str] | None = None,
+    band: tuple[Curve, Curve] | None = None,
 ) -> "go.Figure":
     """Values over time or lead time; gaps stay gaps.
 
@@ -65,10 +71,24 @@ def lines(
         x: Title of the axis.
         y: Title of the axis, with the unit.
         limit: A value to mark, and what to call it.
+        band: Lower and upper edge of what is likely, drawn as an area.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    if band is not None:
+        for edge, fill in zip(band, (None, "tonexty"), strict=True):
+            figure.add_scatter(
+                x=list(edge.x),
+                y=[None if np.isnan(v) else float(v) for v in edge.y],
+                name=edge.title,
+                mode="lines",
+                line={"width": 0.5, "color": COLOURS[0]},
+                fill=fill,
+                fillcolor=BAND,
+                showlegend=fill is not None,
+                hovertemplate="%{y:.1f}<extra>%{fullData.name}</extra>",
+            )
     for n, curve in enumerate(curves[: len(COLOURS)]):
         figure.add_scatter(
             x=list(curve.x),

@@ -8,6 +8,7 @@ from app import cache, charts, errorcharts, forecasting, sidebar, study, tables
 from app.charts import Curve
 from app.forecasting import Forecast
 
+OUTER = (0.05, 0.95)  # ends of the band
 PAST = 7  # steps before the start that a series shows
 
 
@@ -47,11 +48,14 @@ def _series(
     curves = [
         Curve(words("forecast.single" if single else "forecast.mean"), when, _list(values.mean(0)))
     ]
+    band = None
     if not single:
-        curves += [
-            Curve(words("forecast.highest"), when, _list(values.max(0))),
-            Curve(words("forecast.lowest"), when, _list(values.min(0))),
-        ]
+        low, high = np.quantile(values, OUTER, axis=0)
+        title_of_band = words("forecast.band")
+        band = (
+            Curve(title_of_band, when, _list(low)),
+            Curve(title_of_band, when, _list(high)),
+        )
     if "target" in found.result:
         known = found.result["target"].values[where]
         curves.append(Curve(words("charts.target"), when, _list(known)))
@@ -64,10 +68,10 @@ def _series(
         )
     st.subheader(words("map.series_here", place=title), anchor=False)
     st.plotly_chart(
-        charts.lines(curves, x="", y=words("units.pm2p5_unit"), limit=limit),
+        charts.lines(curves, x="", y=words("units.pm2p5_unit"), limit=limit, band=band),
         key="forecast-series",
         config=errorcharts.CONFIG,
-        alt=charts.told_lines(curves, words, title=title),
+        alt=charts.told_lines([*curves, *(band or ())], words, title=title),
     )
 
 

@@ -67,6 +67,7 @@ class Ask:
         seed: Of whatever is random in the model.
         device: "auto" is CUDA where there is one.
         lead_times: Steps ahead (forecast); None leaves it to the engine.
+        members: Possible courses that a probable forecast draws.
     """
 
     dataset: str
@@ -76,6 +77,7 @@ class Ask:
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     lead_times: int | None = None
+    members: int = 20
 
     @classmethod
     def of(cls, selection: Selection) -> Self:

@@ -19,6 +19,8 @@ from engine.schema import grid_of
 LEADS = {"hour": (6, 12, 24, 48), "day": (1, 3, 7), "month": (1, 3, 6)}
 USUAL = {"hour": 24, "day": 3, "month": 3}
 THRESHOLD = 75.0  # ug m-3, where the standard has no limit
+PROBABLE = ("stepdiff",)  # models that draw members
+MEMBERS = 20
 
 
 def render(selection: Selection) -> None:
@@ -28,16 +30,20 @@ def render(selection: Selection) -> None:
     st.title(
         words("forecast.title", where=about.where, when=about.when(selection.day)), anchor=False
     )
-    leads, seed, threshold = _controls(about)
-    ask = replace(Ask.of(selection), lead_times=leads, seed=seed)
-    shown = running.prediction(ask, slot="forecast")
+    leads, seed, threshold, members = _controls(about, selection.model)
+    ask = replace(Ask.of(selection), lead_times=leads, seed=seed, members=members)
+    shown = _awaited(ask)
     if shown is None:
         study.waiting(words)
         return
     found = Forecast(about, shown.request, shown.result, threshold, shown.stale)
     study.note(_told(found))
-    if found.members == 1:
+    if found.members < members:
+        st.info(words("forecast.first_member", n=members), icon=":material/hourglass_top:")
+    elif found.members == 1:
         st.info(words("forecast.one_member"), icon=":material/info:")
+    if "physics" in shown.result.attrs:
+        study.note(words("forecast.physics"))
     with st.container(key="stale" if shown.stale else "fresh"):
         if found.gridded:
             _explore(found)
@@ -46,8 +52,19 @@ def render(selection: Selection) -> None:
         forecasttables.by_lead(found)
 
 
-def _controls(about: Scene) -> tuple[int, int, float]:
-    """Steps ahead, seed, threshold of the chance."""
+def _awaited(ask: Ask) -> running.Shown | None:
+    """The forecast; while its members are drawn, the first of them alone."""
+    if ask.members == 1 or ask.model not in PROBABLE:
+        return running.prediction(ask, slot="forecast")
+    first = running.prediction(replace(ask, members=1), slot="forecast-first")
+    if first is None or first.stale:
+        return first
+    whole = running.prediction(ask, slot="forecast")
+    return first if whole is None or whole.stale else whole
+
+
+def _controls(about: Scene, model: str) -> tuple[int, int, float, int]:
+    """Steps ahead, seed, threshold of the chance, members."""
     words, period = about.words, about.info.period
     limit = about.bound.value if about.bound else THRESHOLD
     with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
@@ -80,7 +97,21 @@ def _controls(about: Scene) -> tuple[int, int, float]:
             bind="query-params",
             help=words("forecast.seed_help"),
         )
-    return leads, int(seed), float(threshold)
+        members = 1
+        if model in PROBABLE:
+            members = int(
+                st.number_input(
+                    words("forecast.members_wish"),
+                    2,
+                    100,
+                    MEMBERS,
+                    1,
+                    key="members",
+                    width=150,
+                    bind="query-params",
+                )
+            )
+    return leads, int(seed), float(threshold), members
 
 
 def _told(found: Forecast) -> str:
