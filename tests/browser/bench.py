@@ -28,7 +28,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 RESULTS = ROOT / "docs" / "results" / "ui.json"
 USERS = (1, 20, 50)
-SECONDS = 20.0  # of each load
+SECONDS = 12.0  # of each load
 PAUSE_S = 5.0  # between the reruns of one user, who looks at what came
 HURRY_S = 2.0  # of users who do not look
 SHORTEST, LARGE = 64, 8000  # bytes: the end of a run is shorter, what a browser keeps is larger
