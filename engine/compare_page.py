@@ -21,6 +21,7 @@ from engine.models.networks import NETWORKS
 from engine.paths import ROOT
 
 PAGE, SPEED = "comparison.md", "speed.json"
+LOSS = "squared error"  # of records that do not say
 Record = Mapping[str, Any]
 
 # Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: RMSE / MAE / MAPE with
@@ -134,7 +135,7 @@ def _head(record: Record) -> list[str]:
     what = "**SYNTHETIC data.** " if record["synthetic"] else ""
     shape = record["shape"]
     return [
-        f"## {fixed['data']}",
+        f"## {record.get('title', fixed['data'])}",
         "",
         f"{what}Data: {record['data']} ({record['licence']}), {shape['latitude']} × "
         f"{shape['longitude']} fine cells, one map a {record['period']}. Coarse maps are block "
@@ -143,10 +144,11 @@ def _head(record: Record) -> list[str]:
         "which nothing was stopped.",
         "",
         f"Every network: preset `{fixed['preset']}`, **{budget}**, batch {fixed['batch']}, crops "
-        f"of {fixed['crop']} coarse cells, squared error over valid cells, the same data in the "
-        f"same order, the same early stopping{_look(fixed)}, seed{'s' if len(seeds) > 1 else ''} "
-        f"{', '.join(map(str, seeds))}. Hardware: {record['threads']} CPU thread(s), "
-        f"{record['machine']}, PyTorch {record['torch']}; the machine did other things too, so "
+        f"of {fixed['crop']} coarse cells, {record.get('loss', LOSS)} over valid cells, the same "
+        f"data in the same order, the same early stopping{_look(fixed)}, "
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. Hardware: "
+        f"{record['threads']} CPU thread(s), {record['machine']}, PyTorch {record['torch']}; the "
+        "machine did other things too, so "
         "that seconds are rough. All start from the map that they give without learning: their "
         "bilinear map, Urban-FM the block's value. None sees the past of the place; HA and the "
         "ratios are nothing but that.",
