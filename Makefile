@@ -94,11 +94,18 @@ weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo 
 
 FOLDS ?= 4
 START ?= kriging
-results-aqnet: install ## docs/results/aqnet.*: stations kept out of training, FOLDS=1…4, START=kriging or idw; needs dataset prsa in the library; goes on where it stopped
+results-aqnet: install ## docs/results/aqnet*: the forecast of a week, and stations kept out of training, FOLDS=1…4, START=kriging or idw; needs dataset prsa in the library; goes on where it stopped
+	nice -n 15 $(BIN)/python -m engine.weeks_page
 	nice -n 15 $(BIN)/python -m engine.aqnet_page $(FOLDS) $(START)
 
 weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold, START=kriging or idw
 	nice -n 15 $(BIN)/python -m engine.aqnet_page weights $(START)
+
+weights-aqnet-day: install ## assets/weights/aqnet-day: cities of China, daily; needs dataset city-daily in the library
+	nice -n 15 $(BIN)/airlens train aqnet --data city-daily --out assets/weights/aqnet-day && rm -rf assets/weights/aqnet-day/state
+
+weights-aqnet-demo: install ## assets/weights/aqnet-demo-stations: the stations of the demo world
+	nice -n 15 $(BIN)/airlens train aqnet --data demo-stations --out assets/weights/aqnet-demo-stations && rm -rf assets/weights/aqnet-demo-stations/state
 
 bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 stations
 	$(BIN)/python -m engine.bench.stations

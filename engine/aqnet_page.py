@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine import library, stationcheckpoint
+from engine import library, stationcheckpoint, weeks_page
 from engine.checkpoint import identity
 from engine.data import days
 from engine.errors import EngineError, RequestError
@@ -237,45 +237,48 @@ def measure(count: int, variant: str, progress: Progress | None = None) -> dict[
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """The page in Markdown."""
+    """The reanalysis part of the page in Markdown."""
     stations, marks = found["stations"], found["scores"]
     first, learned, calibrated, until, test, last = found["dates"]
     own = marks[found["model"]]
     best = min((n for n in marks if n != found["model"]), key=lambda n: marks[n]["all"]["rmse"])
     gain = 1 - own["all"]["rmse"] / marks[best]["all"]["rmse"]
     plain = 1 - own["all"]["rmse"] / marks["inverse distance, exponent 2"]["all"]["rmse"]
-    names = " | ".join(
-        f"{name} ({km:.0f} km)" for name, km in zip(stations, found["nearest_km"], strict=True)
-    )
+    far = farthest(found)
     rows = [
         f"| {name} | {m['all']['rmse']:.2f} | {m['all']['mae']:.2f} | {m['all']['r2']:.3f} | "
-        + " | ".join(f"{m[s]['rmse']:.2f}" for s in stations)
-        + " |"
+        f"{pooled(m, far):.2f} |"
         for name, m in marks.items()
     ]
     reached = "is reached" if gain >= GOAL else "is not reached"
-    steps = json.loads(found["training"])
+    training = json.loads(found["training"])
+    each = [
+        f"| {name} ({km:.0f} km) | " + " | ".join(f"{m[name]['rmse']:.2f}" for m in marks.values())
+        for name, km in zip(stations, found["nearest_km"], strict=True)
+    ]
     return "\n".join(
         [
-            "# AQ-Net: reanalysis at stations never learned from",
+            "# AQ-Net: reanalysis at stations never learned from, and forecasts of a week",
             "",
             f"Made by `make results-aqnet`. Data: {found['data']}. "
             f"{len(stations)} of {found['of']} stations are done; started again with a larger "
             "number of folds the command goes on.",
             "",
-            f"Each station below was kept out of training, as a place to be told and as a "
-            f"neighbour, together with the others of its fold. It is told from the other "
+            "## Reanalysis: a station's hours from the same hours elsewhere",
+            "",
+            f"Each station was kept out of training, as a place to be told and as a neighbour, "
+            f"together with the two others of its fold. It is told from the other "
             f"{found['of'] - 1} in the same hours. Learned from {first} to {learned}; intervals "
             f"from {calibrated} to {until}; scored on {test} to {last}, on "
-            f"{own['all']['n']:,} hours that all models tell. Readings before *and* "
-            f"after the hour are seen. {steps['steps']} steps of {steps['batch']} on one thread.",
+            f"{own['all']['n']:,} hours that all models tell. Readings before *and* after the hour "
+            f"are seen. {training['members']} networks of {training['steps']} steps of "
+            f"{training['batch']}, whose mean is told.",
             "",
-            f"| RMSE, µg/m³ | all | MAE | R² | {names} |",
-            "|---|" + "---:|" * (3 + len(stations)),
+            f"| µg/m³ | RMSE | MAE | R² | RMSE, far from others: {', '.join(far)} |",
+            "|---|" + "---:|" * 4,
             *rows,
             "",
-            "In brackets the distance to the nearest other station. Standard deviation of the "
-            f"readings: {found['deviation']:.1f} µg/m³.",
+            f"Standard deviation of the readings: {found['deviation']:.1f} µg/m³.",
             "",
             f"{found['model']} is {plain:.1%} below inverse squared distance and {gain:.1%} below "
             f"the best baseline, {best}, in RMSE. The goal of 10 % below the best {reached}.",
@@ -289,8 +292,26 @@ def page(found: Mapping[str, Any]) -> str:
             "each hour. Boosted trees see the six nearest readings and their places, the past and "
             "future of inverse distance, the slope of the field and all other variables.",
             "",
+            "RMSE at each station, in brackets the distance to the nearest other one:",
+            "",
+            "| | " + " | ".join(marks) + " |",
+            "|---|" + "---:|" * len(marks),
+            *(f"{row} |" for row in each),
+            "",
         ]
     )
+
+
+def farthest(found: Mapping[str, Any]) -> list[str]:
+    """Names of a third of the stations: those farthest from any other."""
+    order = np.argsort(found["nearest_km"])[::-1]
+    return [found["stations"][i] for i in order[: max(len(order) // 3, 1)]]
+
+
+def pooled(marks: Mapping[str, Any], names: Sequence[str]) -> float:
+    """Root mean square error over some stations, each hour counting once."""
+    squares = sum(marks[name]["rmse"] ** 2 * marks[name]["n"] for name in names)
+    return float(np.sqrt(squares / sum(marks[name]["n"] for name in names)))
 
 
 def publish(folder: Path, variant: str) -> StationCheckpoint:
@@ -318,6 +339,7 @@ def publish(folder: Path, variant: str) -> StationCheckpoint:
         licence=known.about.licence,
         seed=training.seed,
         steps=training.steps,
+        members=training.members,
     )
     text = card(about, known.about, network, training, found)
     stationcheckpoint.save(folder, about, network, text)
@@ -341,7 +363,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(found, indent=1, ensure_ascii=False)
-    for name, content in (("aqnet.json", text + "\n"), ("aqnet.md", page(found))):
+    whole = page(found)
+    if weeks_page.FILE.is_file():
+        forecast = json.loads(weeks_page.FILE.read_text(encoding="utf-8"))
+        whole += "\n" + "\n".join(weeks_page.section(forecast))
+    for name, content in (("aqnet.json", text + "\n"), ("aqnet.md", whole)):
         part = RESULTS / f".{name}.part"
         part.write_text(content, encoding="utf-8")
         part.replace(RESULTS / name)

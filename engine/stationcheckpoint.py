@@ -87,13 +87,14 @@ def load(folder: Path) -> tuple[StationCheckpoint, Reanalysis]:
 
 
 def weights_for(name: str, period: str) -> Path:
-    """The AQ-Net weights for a dataset: its owner's, else those shipped for its averaging time.
+    """The AQ-Net weights for a dataset: its owner's, those shipped for it or its averaging time.
 
     Raises:
         NotFoundError: If there are none, saying how to make some.
     """
     own = inside(home() / "weights", f"aqnet-{name}")
-    for folder in (own, ASSETS / "weights" / f"aqnet-{period}"):
+    shipped = (ASSETS / "weights" / f"aqnet-{ending}" for ending in (name, period))
+    for folder in (own, *shipped):
         if (folder / CONFIG).is_file():
             return folder
     raise NotFoundError(

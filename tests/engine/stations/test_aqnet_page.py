@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine import aqnet_page
-from engine.aqnet_page import Setup, coverage, page, scores
+from engine.aqnet_page import Setup, coverage, farthest, page, pooled, scores
 from engine.bench.stations import measure
 from engine.stationbaselines import Network
 from engine.stationfolds import Hidden, Parts
@@ -69,6 +69,14 @@ def test_the_page_says_what_the_numbers_say():
     assert "1 of 12 stations are done" in text
     assert "Huairou (21 km)" in text
     assert "is reached" in page(numbers(18.0, 22.0))
+
+
+def test_stations_are_pooled_by_their_hours():
+    marks = {"a": {"rmse": 3.0, "n": 100}, "b": {"rmse": 4.0, "n": 300}}
+    # (9 · 100 + 16 · 300) / 400 = 14.25
+    assert pooled(marks, ["a", "b"]) == pytest.approx(14.25**0.5)
+    found = {"stations": list("abcdef"), "nearest_km": [5, 22, 7, 9, 6, 8]}
+    assert farthest(found) == ["b", "d"]
 
 
 def test_folds_are_all_stations_once():
