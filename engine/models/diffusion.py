@@ -10,7 +10,7 @@ arXiv:2010.02502 (equation 12); Lu et al. 2022, arXiv:2211.01095 (algorithm 2, D
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -71,6 +71,7 @@ class Schedule:
         return kept.sqrt() * clean + (1 - kept).sqrt() * noise
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Turns noise into a sample."""
 
