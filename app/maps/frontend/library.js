@@ -14,19 +14,13 @@ export function hasWebGL() {
   }
 }
 
-/** deck.gl as text, once a page; the first rasters need not wait in line behind it. */
-export function fetchDeck(url) {
-  globalThis.__airlensDeckText ??= fetch(url, { priority: 'low' }).then((response) => {
-    if (!response.ok) throw new Error(`${response.status} ${url}`);
-    return response.text();
-  });
-  globalThis.__airlensDeckText.catch(() => (globalThis.__airlensDeckText = undefined));
-  return globalThis.__airlensDeckText;
-}
-
-/** deck.gl; started once a page, which holds the page up for a second. */
+/** deck.gl; loaded once a page, which holds the page up for a second. */
 export function loadDeck(url) {
-  globalThis.__airlensDeck ??= fetchDeck(url)
+  globalThis.__airlensDeck ??= fetch(url)
+    .then((response) => {
+      if (!response.ok) throw new Error(`${response.status} ${url}`);
+      return response.text();
+    })
     .then(evaluate)
     .catch((error) => {
       globalThis.__airlensDeck = undefined;

@@ -2,7 +2,7 @@
 import { CHOICES, distanceKm, fit, paneCamera, panesOf } from './geometry.js';
 import { Address } from './address.js';
 import { asked, keep, recall } from './memory.js';
-import { fetchDeck, hasWebGL } from './library.js';
+import { hasWebGL } from './library.js';
 import { Drawing, colours, seen } from './drawing.js';
 import { StandIn } from './leaflet.js';
 import { Clock } from './clock.js';
@@ -52,9 +52,8 @@ class LinkedMaps {
     listen(this);
     this.drawing = new Drawing(this);
     this.ready = true;
-    fetchDeck(data.deck).catch(() => {}); // who waits for it hears of it
     await this.clock.go(this.day);
-    await seen(); // starting deck.gl holds the page up: what is there is shown before
+    await seen(); // deck.gl holds the page up while it starts: what is there is shown before
     await this.beginDrawing();
   }
 

@@ -35,8 +35,14 @@ export function sketch(pen, viewport, picture, [west, south, east, north], smoot
   pen.restore();
 }
 
+const sheets = new WeakMap(); // picture → canvas
+
 function sheetFrom(picture) {
-  const sheet = new OffscreenCanvas(picture.width, picture.height);
-  sheet.getContext('2d').putImageData(picture, 0, 0);
+  let sheet = sheets.get(picture);
+  if (!sheet) {
+    sheet = new OffscreenCanvas(picture.width, picture.height);
+    sheet.getContext('2d').putImageData(picture, 0, 0);
+    sheets.set(picture, sheet);
+  }
   return sheet;
 }
