@@ -100,8 +100,8 @@ class CrossFrameAttention(nn.Module):
         # A frame without any data answers with zeros below, not with NaN here.
         scores = scores.masked_fill(closed[:, None], torch.finfo(scores.dtype).min)
         near = distance_weights(first, asks.shape[1], closed.shape[1], width, self.reach)
-        weights = scores.softmax(-1) * near * ~closed[:, None]
-        return weights @ values.mT
+        weights = scores.softmax(-1) * near
+        return weights @ (values * ~closed[:, None]).mT
 
 
 def distance_weights(
