@@ -31,7 +31,7 @@ from engine.verify.ensembles import score, widening
 STATE = "state"
 FIT_STEPS = 40  # of the first guess's covariance
 VALIDATE_EVERY = 6  # hours between starts: all times of the day, not every copy of one weather
-CALIBRATION_MEMBERS = 20
+CALIBRATION_MEMBERS = 12
 WIDEST = (0.5, 3.0)  # what the spread may be multiplied with
 # The preset that ships: two cores draw twenty members of a hundred cells in seconds.
 SMALL = StepDiffConfig(

@@ -193,9 +193,9 @@ class Denoiser(nn.Module):
     def _side(self, mask: Tensor, places: Tensor) -> Side:
         """The hour of the window, the cell, and whether it is measured."""
         like = self.first.weight
-        hour = sinusoids(torch.arange(mask.shape[2], device=like.device), self.config.time_code)
+        hour = sinusoids(torch.arange(mask.shape[2]).to(like), self.config.time_code)
         if self.config.places == "coordinates":
             turn = torch.arange(PLACE_TERMS // 2, device=like.device) + 1
             angle = places[:, :, None].to(like) * turn * (math.pi / 2)
             places = torch.cat([angle.sin(), angle.cos()], -1).flatten(1)
-        return Side(hour.to(like), self.place(places), mask)
+        return Side(hour, self.place(places), mask)

@@ -274,7 +274,6 @@ class StepDiff(nn.Module):
             )
         return torch.arange(rows * columns, device=self.kept.device)
 
-    @torch.no_grad()
     def draw(
         self,
         window: Window,
@@ -296,34 +295,48 @@ class StepDiff(nn.Module):
             generator: Of the noise; the same seed draws the same members.
             only: Cells to draw; None: all.
         """
-        operator = self.operator(window, grid) if self.config.deeponet else None
-        places, part = self.places(grid), window
-        if only is not None:
-            places, part = places[only], cells_of(window, only)
-            operator = None if operator is None else operator[:, only]
-        size = part.values.numel()
-        at_once = max(1, min(members, MOST_AT_ONCE // max(size, 1)))
+        part, places = window, self.places(grid)
+        with torch.no_grad():  # around each piece of work: a generator must not hold it open
+            operator = self.operator(window, grid) if self.config.deeponet else None
+            if only is not None:
+                places, part = places[only], cells_of(window, only)
+                operator = None if operator is None else operator[:, only]
+            planes = self.planes(part, operator)
+        at_once = max(1, min(members, MOST_AT_ONCE // max(part.values.numel(), 1)))
         # All noise first: how members are grouped must not change them.
         noise = torch.randn(
             (members, *part.values.shape), generator=generator, device=part.values.device
         )
         seeds = torch.randint(2**62, (members,), generator=generator, device=noise.device).tolist()
-        planes = self.planes(part, operator)
         for first in range(0, members, at_once):
-            count = min(at_once, members - first)
-            many = part.repeat(count)
-            mask = self.condition(many)
-            more = None if planes is None else planes.repeat_interleave(count, 0)
+            some = noise[first : first + at_once].transpose(0, 1)
+            own = torch.Generator(noise.device).manual_seed(seeds[first])
+            with torch.no_grad():
+                drawn = self._drawn(part, planes, places, some, sampler, own)
+            yield drawn
 
-            def denoise(x: Tensor, k: int) -> Tensor:
-                step = torch.full((len(x),), k, device=x.device)
-                return self.noise(many, mask, x, step, places, more)[1]  # noqa: B023 - used at once
+    def _drawn(
+        self,
+        part: Window,
+        planes: Tensor | None,
+        places: Tensor,
+        noise: Float[Tensor, "b member cell time"],
+        sampler: Sampler,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "b member cell time"]:
+        """One group of members."""
+        count = noise.shape[1]
+        many = part.repeat(count)
+        mask = self.condition(many)
+        more = None if planes is None else planes.repeat_interleave(count, 0)
 
-            start = noise[first : first + count].transpose(0, 1).flatten(0, 1)
-            own = torch.Generator(start.device).manual_seed(seeds[first])
-            x = sampler.sample(self.schedule, denoise, start, own)
-            x = torch.where(mask.bool(), many.values, x)
-            yield x.reshape(len(window), count, *x.shape[1:])
+        def denoise(x: Tensor, k: int) -> Tensor:
+            step = torch.full((len(x),), k, device=x.device)
+            return self.noise(many, mask, x, step, places, more)[1]
+
+        x = sampler.sample(self.schedule, denoise, noise.flatten(0, 1), generator)
+        x = torch.where(mask.bool(), many.values, x)
+        return x.reshape(len(part), count, *x.shape[1:])
 
 
 def cells_of(window: Window, some: Tensor) -> Window:

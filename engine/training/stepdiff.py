@@ -288,10 +288,10 @@ def train(
         StorageError: If the state cannot be written, or belongs to another run.
     """
     network.train()
-    slow = set(network.transport.parameters())
-    fast = [p for p in network.parameters() if p not in slow]
+    slow = list(network.transport.parameters())
+    fast = [p for n, p in network.named_parameters() if not n.startswith("transport.")]
     optimiser = torch.optim.AdamW(
-        [{"params": fast, "share": 1.0}, {"params": list(slow), "share": config.transport}],
+        [{"params": fast, "share": 1.0}, {"params": slow, "share": config.transport}],
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
     )
