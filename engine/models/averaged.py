@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from engine.models.reanalysis import Around, Estimate, Reanalysis
@@ -33,9 +34,13 @@ class Averaged(Reanalysis):
         exponents: list[Tensor] = [m.get_parameter("raw_exponent") for m in self.members]
         return torch.stack(exponents).mean()
 
-    def forward(self, known: Around) -> Estimate:
-        """Means of what the members say."""
-        told = [member(known) for member in self.members]
+    def forward(
+        self, known: Around, kriged: Float[Tensor, "query station"] | None = None
+    ) -> Estimate:
+        """Means of what the members say; what they correct is worked out once."""
+        if kriged is None and self.config.base == "kriging":
+            kriged = self.kriging(known)
+        told = [member(known, kriged) for member in self.members]
         return Estimate(
             torch.stack([one.value for one in told]).mean(0),
             torch.stack([one.scale for one in told]).mean(0),

@@ -228,7 +228,9 @@ class Attention(nn.Module):
             for part in self.key_value(told).chunk(2, -1)
         )
         score = query @ key.mT * query.shape[-1] ** -0.5  # (b, head, q, n)
-        weight = score.masked_fill(~speaks[:, None, None], SILENT).softmax(-1)
+        score = score.masked_fill(~speaks[:, None, None], SILENT)
+        weight = (score - score.amax(-1, keepdim=True)).exp()  # torch's softmax is slow on few
+        weight = weight / weight.sum(-1, keepdim=True)
         taken: Tensor = self.out((weight @ value).transpose(1, 2).flatten(-2))
         return taken
 
@@ -296,11 +298,10 @@ class Reanalysis(nn.Module):
         self.register_buffer("other_mean", torch.zeros(others))
         self.register_buffer("other_std", torch.ones(others))
 
-    def forward(self, known: Around) -> Estimate:
-        """Value and error scale at each place.
-
-        A place where no station has any reading gets NaN.
-        """
+    def forward(
+        self, known: Around, kriged: Float[Tensor, "query station"] | None = None
+    ) -> Estimate:
+        """Value and error scale at each place, NaN where no station speaks; `kriged`: if known."""
         heard = known.readings.isfinite()
         logs = known.readings.clamp(min=FLOOR).log()
         value, present = self._current(logs, heard)  # (b, n) each
@@ -308,10 +309,9 @@ class Reanalysis(nn.Module):
         distance = known.offset.norm(dim=-1).clamp(min=NEAREST_KM) / self.config.spacing
         values = torch.where(speaks, value.exp(), 0)
         score = self._score(distance, speaks, present)
-        if self.config.base == "kriging":
-            weight = self._kriging(known.offset, speaks, present)
-        else:
-            weight = score.softmax(-1)
+        weight = score.softmax(-1) if kriged is None else kriged
+        if self.config.base == "kriging" and kriged is None:
+            weight = self.kriging(known)
         base = (weight * values).sum(-1).clamp(min=FLOOR).log()  # (b), log ug m-3
         # Relative to what is corrected: a network near 20 and one near 200 ug m-3 look alike.
         relative = torch.where(heard, logs - base[:, None, None], 0)
@@ -337,16 +337,16 @@ class Reanalysis(nn.Module):
         )
 
     def _score(self, distance: Tensor, speaks: Tensor, present: Tensor) -> Tensor:
-        """Logarithms of inverse distance's weights; a reading of another hour hardly counts."""
+        """Logarithms of inverse distance's weights; readings of other hours hardly count."""
         exponent = nn.functional.softplus(self.raw_exponent)
         score = -exponent * distance.log() + torch.where(present, 0.0, SILENT)
         return score.masked_fill(~speaks, 4 * SILENT)
 
-    def _kriging(self, offset: Tensor, speaks: Tensor, present: Tensor) -> Tensor:
-        """Weights of ordinary kriging; of readings of other hours only where there are no others.
-
-        Stations that do not count become rows of the identity.
-        """
+    def kriging(self, known: Around) -> Float[Tensor, "query station"]:
+        """Weights of ordinary kriging, of readings of other hours only where no others are."""
+        heard, offset = known.readings.isfinite(), known.offset
+        speaks, present = heard.any(-1), heard[..., self.config.centre]
+        # Stations that do not count become rows of the identity.
         counts = torch.where(present.any(-1, keepdim=True), present, speaks)
         apart = (offset[:, :, None] - offset[:, None]).norm(dim=-1)
         both = counts[:, :, None] & counts[:, None]

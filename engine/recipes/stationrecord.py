@@ -17,7 +17,7 @@ OTHERS = (*LOGARITHMIC, "t2m", "sp", "d2m", "u10", "v10")
 STEPS = {"hour": np.timedelta64(1, "h"), "day": np.timedelta64(1, "D")}
 DAY = np.timedelta64(24 * 3600 * 10**9, "ns")
 YEAR_DAYS = 365.25
-PLACES_AT_ONCE = 4096
+PLACES_AT_ONCE = 2048
 
 
 def whole_axis(dataset: xr.Dataset) -> xr.Dataset:
