@@ -308,7 +308,7 @@ def card(
         f"cells an hour, mean wind {flow.wind[0, 0].item():+.2f}, {flow.wind[1, 0].item():+.2f} "
         "cells an hour towards east and south",
         "validation": f"CRPS {result.crps:.2f} and MAE {result.mae:.2f} µg/m³; 90 % bands hold "
-        f"{result.coverage:.0%} there, by construction (spread × {about.spread:.2f})",
+        f"{result.coverage:.0%} there, once the spread was multiplied by {about.spread:.2f}",
     }
     return "\n".join(
         [

@@ -50,16 +50,16 @@ class Trend:
         return self.mean + self.hourly[hour][:, None] + self.cells
 
     def anomaly(
-        self, values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"]
+        self, values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"]
     ) -> tuple[Float[Tensor, " time"], Float[Tensor, " time"]]:
         """What the city's mean departs from its climatology, NaN without data; how many cells."""
         known = values.isfinite()
-        left = torch.where(known, values.double() - self.climate(hour), 0.0)
+        left = torch.where(known, values.double() - self.climate(hour[: len(values)]), 0.0)
         count = known.sum(1).double()
         return left.sum(1) / count.where(count > 0, torch.nan), count
 
     def ahead(
-        self, values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"], wanted: Tensor
+        self, values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], wanted: Tensor
     ) -> tuple[Float[Tensor, " want"], Float[Tensor, " want"]]:
         """The city's anomaly at wanted hours and its standard deviation, ug m-3.
 
@@ -89,7 +89,7 @@ class Trend:
     def guess(
         self,
         values: Float[Tensor, "time cell"],
-        hour: Int[Tensor, " time"],
+        hour: Int[Tensor, " longer"],
         history: int,
         lead_times: int,
     ) -> tuple[Float[Tensor, "window cell"], Float[Tensor, " window"]]:
@@ -125,7 +125,7 @@ def _noise(count: Tensor, p: Tensor) -> Tensor:
 
 
 def climatology(
-    values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"], without: slice | None = None
+    values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], without: slice | None = None
 ) -> Trend:
     """Means by hour of the day and by cell, the covariance as first guessed.
 
@@ -137,7 +137,7 @@ def climatology(
     Raises:
         ValueError: If nothing was measured.
     """
-    values = values.double()
+    values, hour = values.double(), hour[: len(values)]
     if without is not None:
         values = values.clone()
         values[without] = torch.nan
@@ -163,7 +163,7 @@ def climatology(
     return replace(trend, variance=max(float((told**2).mean()), 1e-3))
 
 
-def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"], steps: int = 60) -> Trend:
+def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], steps: int = 60) -> Trend:
     """A trend whose covariance makes the training part likeliest.
 
     Args:
@@ -171,6 +171,7 @@ def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"], steps: i
         hour: Local hour of the day of each row.
         steps: Of the optimiser.
     """
+    hour = hour[: len(values)]
     trend = climatology(values, hour)
     anomaly, count = trend.anomaly(values[-LONGEST_FIT:], hour[-LONGEST_FIT:])
     there = anomaly.isfinite().nonzero()[:, 0]
