@@ -89,8 +89,15 @@ results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL
 ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings, one switch changed in each; goes on where it stopped
 	$(BIN)/python -m engine.ablation
 
-weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (half an hour)
+weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (quarter of an hour)
 	$(BIN)/python -m engine.worlds assets/weights/airstfm-day
+
+intervals-airstfm-day: install ## assets/weights/airstfm-day: size the intervals again on worlds held out, without training
+	$(BIN)/python -m engine.worlds assets/weights/airstfm-day intervals
+
+weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1998–2014, stop by 2015–2016 (an hour); needs dataset wustl in the library
+	$(BIN)/airlens train airstfm --data wustl --train-end 2014-12-31 --validate-end 2016-12-31 --steps 1500 \
+	  --out assets/weights/airstfm-month
 
 FOLDS ?= 4
 START ?= kriging

@@ -111,7 +111,7 @@ def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> 
         "",
         *_structure(months),
         "",
-        *_coverage(months["airstfm"]),
+        *_coverage(months["airstfm"], "the validation part"),
         "",
         "The years that decided when to stop, 2015–2016, are harder for every model:",
         "",
@@ -127,7 +127,8 @@ def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> 
         "bicubic's. A simulated world has the same towns every day, so that this is easier than "
         "any real place; it says that the method works, not how well it would do elsewhere. "
         f"Against the regression that it corrects the network has {day:+.1%}: it, too, was "
-        "trained for minutes, and brings the uncertainty rather than detail.",
+        "trained for minutes, and brings the uncertainty rather than detail. Where no step of a "
+        "training came below what it corrects, that is what is used; the card says so.",
         "",
         *_main_table(days),
         "",
@@ -137,7 +138,7 @@ def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> 
         "",
         *_structure(days),
         "",
-        *_coverage(days["airstfm"]),
+        *_coverage(days["airstfm"], "four worlds, one a season, that taught and stopped nothing"),
         "",
         "With what learns from the demo's own training part (to 2014-12-31), on the days after it:",
         "",
@@ -203,10 +204,10 @@ def _structure(answers: Answers) -> list[str]:
     ]
 
 
-def _coverage(answer: Mapping[str, Any]) -> list[str]:
+def _coverage(answer: Mapping[str, Any], sized: str) -> list[str]:
     shares = answer["coverage"]
     return [
-        "Intervals of AirSTFM, scaled on the validation part alone: "
+        f"Intervals of AirSTFM, sized on {sized} alone: "
         + ", ".join(f"the {name} interval holds {share:.1%}" for name, share in shares.items())
         + " of the errors here.",
     ]
@@ -252,9 +253,9 @@ def _ablation(short: Mapping[str, Any]) -> list[str]:
         f"Small preset, {about['steps']} steps of {about['batch']} crops of {about['crop']} coarse "
         f"cells on {about['maps_to_learn_from']} monthly maps of WUSTL (1998–2014), judged on the "
         f"{about['maps_to_judge_by']} of 2015–2016 over all of East Asia "
-        "(`make ablation-airstfm`). Minutes each, not the paper's hours: this shows what helps "
-        "early. The two seeds of the first kind show how much is chance. Before training the "
-        "bilinear map has "
+        "(`make ablation-airstfm`). Seconds each, not the paper's hours: this shows what helps "
+        "early, and cannot say which switch is best in the end. The seeds of the first kind show "
+        "how much is chance. Before training the bilinear map has "
         f"{start['bilinear']:.3f} and the regression {start['regression']:.3f}.",
         "",
         "| row | RMSE | parameters |",
@@ -266,7 +267,8 @@ def _ablation(short: Mapping[str, Any]) -> list[str]:
         "",
         "A: 3-D patch attention, F: optical-flow feed-forward, S: pretext features; off: ordinary "
         "attention, fully connected, none (the paper's Table 4). Rows of modules correct the "
-        "bilinear map, as in the paper; *ours* corrects the regression.",
+        "bilinear map, as in the paper, and so do the rows of its Tables 5 to 10, in each of which "
+        "one thing differs from the first row; *ours* corrects the regression.",
     ]
 
 

@@ -27,7 +27,7 @@ sources differ from those it learned from. Coasts, where a block holds few cells
 Source: {source}. Departures are listed in `{module}`.
 """
 INTERVALS = """ The intervals are
-right on average over the validation part; they are no promise for a cell."""
+right on average over what sized them; they are no promise for a cell."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class History:
         counters: Steps and scores.
         config: How it was run.
         corners: Block corners it looked from.
-        coverage: Share of the validation's errors in the 50 and 90 % intervals.
+        coverage: Share of the errors that sized the intervals in those of 50 and 90 %.
         seconds: How long it took.
         device: Where.
+        start: Validation score before training, of what the network adds to.
     """
 
     counters: Counters
@@ -49,6 +50,7 @@ class History:
     coverage: tuple[float, float]
     seconds: float
     device: str
+    start: float | None = None
 
 
 def card(about: Checkpoint, data: Source, network: nn.Module, history: History) -> str:
@@ -77,12 +79,18 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         "took": f"{history.seconds / 60:.0f} minutes on {where}, PyTorch {torch.__version__}",
         "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over the whole grid",
     }
+    if history.start is not None:
+        rows["validation RMSE"] += (
+            f"; {history.start * about.std:.3f} before training, of the map it adds to"
+        )
+        if counters.best >= history.start:
+            rows["what is used"] = (
+                "the map it adds to, as it is, since no step came below it; of the network, the "
+                "uncertainty"
+            )
     sure = not math.isnan(inner)
     if sure:
-        rows["intervals"] = (
-            f"scale × {about.error_factor:.2f}; the 50 % interval holds {inner:.0%} and "
-            f"the 90 % interval {outer:.0%} of the validation part"
-        )
+        rows["intervals"] = intervals(about.error_factor, inner, outer)
     kind = NETWORKS[about.model]
     exact = about.model == "urbanfm" or bool(about.network.get("conserve"))
     beware = BEWARE.format(
@@ -103,6 +111,14 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         beware,
     ]
     return "\n".join(lines)
+
+
+def intervals(factor: float, inner: float, outer: float) -> str:
+    """What the card says of the intervals."""
+    return (
+        f"scale × {factor:.2f}; the 50 % interval holds {inner:.0%} and the 90 % interval "
+        f"{outer:.0%} of the errors that sized them"
+    )
 
 
 def _start(about: Checkpoint) -> str:

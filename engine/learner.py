@@ -78,7 +78,7 @@ def train_network(
         progress=part(progress, 0.0, 0.1),
         cancelled=cancelled,
     )
-    config = plain_config(training_config(size, steps, seed))
+    config = plain_config(training_config(size, steps, seed, device))
     if size == "paper":
         config = replace(config, **PUBLISHED.get(model, {}))
     network = fresh(model, size, known, seed)

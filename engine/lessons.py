@@ -77,6 +77,8 @@ class Lessons:
         train_end: Last date learned from.
         validate_end: Last date that decides anything.
         past: To be kept with the weights, with its grid; None: each dataset's own is used.
+        calibration: Series to size the intervals by; none: the validation.
+        blind_calibration: The same, without their past.
     """
 
     source: Source
@@ -91,6 +93,8 @@ class Lessons:
     train_end: dt.date
     validate_end: dt.date
     past: tuple[Past, Grid] | None = None
+    calibration: tuple[Series, ...] = ()
+    blind_calibration: tuple[Series, ...] = ()
 
     @property
     def identity(self) -> str:

@@ -91,6 +91,25 @@ def publish(
         ) from problem
 
 
+def republish(folder: Path, about: Described, card: str) -> None:
+    """Write card and configuration anew beside weights that stay, each whole.
+
+    Raises:
+        StorageError: If they cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            part = Path(scratch)
+            (part / CARD).write_text(card, encoding="utf-8")
+            (part / CONFIG).write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            for name in (CARD, CONFIG):
+                os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
+    except OSError as problem:
+        raise StorageError(
+            f"the weights cannot be described ({problem.strerror or problem})", where=str(folder)
+        ) from problem
+
+
 def described(kind: type[D], folder: Path, model: str) -> D:
     """What a folder holds, without loading the weights.
 

@@ -2,7 +2,8 @@
 
 A world is a seed of `engine.twin`: the same towns, coast and hills under other weather. The
 network learns on some seeds, is stopped by others, and is scored on ones that neither saw; the
-shipped windows have a seed and dates of their own. `python -m engine.worlds FOLDER` trains.
+shipped windows have a seed and dates of their own. `python -m engine.worlds FOLDER` trains, and
+with `intervals` after it sizes the intervals of weights again.
 
 What is learned of the place (`engine.models.regression`) is learned from the training worlds and
 shipped with the weights, so that no date of the demo is needed to map another. As a year is left
@@ -10,6 +11,7 @@ out when a record of one place teaches a network what is left over, so is here a
 """
 
 import datetime as dt
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +20,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.errors import EngineError
+from engine import checkpoint
+from engine.card import intervals
+from engine.errors import EngineError, NotFoundError
 from engine.lessons import BLIND, Lessons, Source, blind_series, cut, series_of
 from engine.models.masking import masked_block_mean
 from engine.models.regression import (
@@ -31,11 +35,12 @@ from engine.models.regression import (
 )
 from engine.progress import Progress, Stop, part, report
 from engine.regression import Record
-from engine.trainer import Trained, train_on, training_config
+from engine.trainer import Trained, calibrate, train_on, training_config
 from engine.training.config import TrainingConfig
 from engine.twin.datasets import LICENCE
 from engine.twin.places import GRID, places
 from engine.twin.world import simulate
+from engine.weightfiles import CARD, republish
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ TRAINING = tuple(
     )
 )
 VALIDATION = (World(7101, dt.date(2008, 1, 10), 4), World(7102, dt.date(2008, 7, 10), 4))
+# What sizes the intervals: weather that neither taught nor stopped, in every season.
+CALIBRATION = tuple(
+    World(seed, dt.date(2006, month, 12), 3)
+    for seed, month in zip(range(7301, 7305), (1, 4, 7, 10), strict=True)
+)
 TEST = (
     World(7201, dt.date(2007, 1, 15), 15),
     World(7202, dt.date(2007, 4, 15), 15),
@@ -72,9 +82,10 @@ TEST = (
 # on the validation worlds, from 0.01 to 3.
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
-CONFIG = replace(training_config("small", 600, 0), check_every=150, flow_frozen=200)
+CONFIG = replace(training_config("small", 150, 0), check_every=75, flow_frozen=75)
 JUDGED = (
-    f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; no other was looked at"
+    f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; intervals were sized by "
+    f"seeds {CALIBRATION[0].seed} to {CALIBRATION[-1].seed}; no other was looked at"
 )
 BASE = (
     "a regression on the training worlds, which comes with the weights (past.safetensors), or on "
@@ -89,6 +100,7 @@ WORDS = (
 def lessons_of(
     training: Sequence[World] = TRAINING,
     validation: Sequence[World] = VALIDATION,
+    calibration: Sequence[World] = (),
     *,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
@@ -98,6 +110,7 @@ def lessons_of(
     Args:
         training: Worlds to learn from, three or more.
         validation: Worlds to stop by.
+        calibration: Worlds to size the intervals by; none: those of the validation.
         progress: Told while simulating.
         cancelled: Looked at between days.
 
@@ -136,7 +149,7 @@ def lessons_of(
         )
         first = frames.stop
     network = LocalRegression(past)
-    later = [days_of(world) for world in validation]
+    later, last = ([days_of(world) for world in part_] for part_ in (validation, calibration))
     report(progress, cancelled, 1.0, "lessons are ready")
     return Lessons(
         Source("demo", WORDS, LICENCE, "day", PLACE, True, JUDGED, "worlds", BASE),
@@ -151,18 +164,20 @@ def lessons_of(
         max(w.start + dt.timedelta(days=w.days - 1) for w in training),
         max(w.start + dt.timedelta(days=w.days - 1) for w in validation),
         (past, GRID),
+        tuple(series_of(r, mapped(network, r), mean, std) for r in last),
+        tuple(blind_series(r, mean, std) for r in last),
     )
 
 
 def days_of(
     world: World, progress: Progress | None = None, cancelled: Stop | None = None
 ) -> Record:
-    """Days of a world as the demo dataset would hold them: land alone."""
+    """Days of a world as the demo dataset would hold them: land alone, in tenths of ug m-3."""
     land = torch.from_numpy(places().land)
     fine, dates = [], []
     for i, day in enumerate(simulate(world.days, world.seed, world.start)):
         report(progress, cancelled, i / world.days, f"simulating world {world.seed}")
-        fine.append(torch.where(land, torch.from_numpy(day.pm2p5), 0))
+        fine.append(torch.where(land, torch.from_numpy(np.round(day.pm2p5, 1)), 0))
         dates.append(day.date)
     whole, mask = torch.stack(fine), land.expand(len(fine), -1, -1)
     return Record(
@@ -193,6 +208,7 @@ def train_worlds(
     *,
     training: Sequence[World] = TRAINING,
     validation: Sequence[World] = VALIDATION,
+    calibration: Sequence[World] = CALIBRATION,
     config: TrainingConfig = CONFIG,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
@@ -202,16 +218,66 @@ def train_worlds(
     Raises:
         StorageError: If the folder cannot be written, or holds another run.
     """
-    known = lessons_of(training, validation, progress=part(progress, 0.0, 0.3), cancelled=cancelled)
+    known = lessons_of(
+        training,
+        validation,
+        calibration,
+        progress=part(progress, 0.0, 0.3),
+        cancelled=cancelled,
+    )
     return train_on(
         known, folder, config=config, progress=part(progress, 0.3, 1.0), cancelled=cancelled
     )
 
 
-def main(folder: Path) -> None:
-    """Train the weights for the demo and say what came out."""
-    result = train_worlds(folder, progress=lambda share, doing: _tell(f"{share:4.0%} {doing}"))
-    inner, outer = result.coverage
+def size_intervals(
+    folder: Path,
+    calibration: Sequence[World] = CALIBRATION,
+    *,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> tuple[float, float]:
+    """Size the intervals of weights again, without training; the network stays as it is.
+
+    Args:
+        folder: With the weights of the demo; its configuration and card are written anew.
+        calibration: Worlds to size them by.
+        progress: Told while simulating.
+        cancelled: Looked at between days.
+
+    Returns:
+        What the 50 and 90 % intervals hold of these worlds' errors.
+
+    Raises:
+        EngineError: If there are no such weights, or they cannot be written.
+    """
+    about, network = checkpoint.load(folder)
+    past = checkpoint.past_of(folder, about, GRID)
+    if past is None:
+        raise NotFoundError("these weights know no past of the demo's grid", where=str(folder))
+    known = LocalRegression(past)
+    records = [days_of(world, progress, cancelled) for world in calibration]
+    mean, std = about.mean, about.std
+    factor, held = calibrate(network, [series_of(r, mapped(known, r), mean, std) for r in records])
+    blind, _ = calibrate(network, [blind_series(r, mean, std) for r in records])
+    text = (folder / CARD).read_text(encoding="utf-8")
+    for row, said in {"intervals": intervals(factor, *held), "stopped by": JUDGED}.items():
+        text = re.sub(rf"(?m)^\| {row} \|.*$", f"| {row} | {said} |", text)
+    sized = about.model_copy(update={"error_factor": factor, "blind_factor": blind})
+    republish(folder, sized, text)
+    return held
+
+
+def main(folder: Path, *, sizing: bool = False) -> None:
+    """Train the weights for the demo, or size their intervals again, and say what came out."""
+
+    def tell(share: float, doing: str) -> None:
+        _tell(f"{share:4.0%} {doing}")
+
+    if sizing:
+        inner, outer = size_intervals(folder, progress=tell)
+    else:
+        inner, outer = train_worlds(folder, progress=tell).coverage
     _tell(f"done; 50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of unseen worlds\n")
 
 
@@ -221,10 +287,10 @@ def _tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("airlens: name the folder for the weights")
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["intervals"]):
+        sys.exit("airlens: name the folder of the weights, and intervals to size these alone")
     try:
-        main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]), sizing=len(sys.argv) == 3)
     except EngineError as problem:
         sys.stderr.write(f"airlens: {problem}\n")
         sys.exit(2)

@@ -38,6 +38,9 @@ def test_rows_are_kept_one_by_one_and_not_trained_again(learn, quick, tmp_path):
     # Two steps do not change much of what a row starts from.
     for name, base in (("ours", "regression"), ("modules A+F+S", "bilinear")):
         assert both[name]["rmse"] == pytest.approx(kept["about"]["base_rmse"][base], rel=0.2)
+    # A row of another budget cannot stand beside these.
+    longer = run(learn, rows[:1], results=file, config=replace(QUICK, steps=3, check_every=3))
+    assert set(longer) == {"modules A+F+S"} and longer != first
 
 
 def test_rows_differ_in_what_they_say(learn, quick, tmp_path):

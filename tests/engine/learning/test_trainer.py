@@ -1,6 +1,7 @@
 import csv
 import datetime as dt
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from safetensors.torch import load_file
 from engine import checkpoint, library
 from engine.errors import NotFoundError, RequestError
 from engine.inference import Request, open_run, predict
+from engine.models.airstfm import SMALL, AirSTFM
 from engine.paths import home
-from engine.trainer import calibrate, train_airstfm
+from engine.trainer import calibrate, keep_base, train_airstfm, training_config
 from engine.training.series import Series
 
 DATE = dt.date(2006, 3, 1)
@@ -169,6 +171,25 @@ def test_without_weights_it_is_said_how_to_make_some(monthly, monkeypatch, tmp_p
     shutil.rmtree(home() / "weights")
     with pytest.raises(NotFoundError, match="airlens train airstfm --data monthly"):
         predict(Request(monthly, DATE, model="airstfm"))
+
+
+def test_a_gpu_trains_in_mixed_precision_and_a_processor_does_not():
+    assert training_config("small", None, 0, "cuda").mixed_precision
+    assert not training_config("small", None, 0).mixed_precision
+
+
+def test_a_correction_that_helps_nobody_is_taken_out():
+    torch.manual_seed(0)
+    network = AirSTFM(replace(SMALL, log_scale=True, flow=False, reconstruction_blocks=1)).eval()
+    coarse = torch.randn(1, 5, 1, 11, 10)
+    base = torch.randn(1, 5, 1, 88, 80)
+    with torch.inference_mode():
+        before = network(coarse, base=base)
+        keep_base(network)
+        after = network(coarse, base=base)
+    assert float((before.mean - base).abs().max()) > 1e-3
+    torch.testing.assert_close(after.mean, base)
+    assert torch.equal(after.log_scale, before.log_scale)
 
 
 def test_the_factor_makes_nine_intervals_of_ten_hold():

@@ -12,7 +12,16 @@ from engine.models.regression import valid_blocks
 from engine.regression import Record
 from engine.twin import making
 from engine.twin.world import Day
-from engine.worlds import TEST, TRAINING, VALIDATION, World, lessons_of, train_worlds
+from engine.worlds import (
+    CALIBRATION,
+    TEST,
+    TRAINING,
+    VALIDATION,
+    World,
+    lessons_of,
+    size_intervals,
+    train_worlds,
+)
 
 GRID = Grid(33.0, 118.0, 0.01, 0.01, 32, 40)
 FEW = tuple(World(seed, dt.date(2010, 1, 1), 6) for seed in (1, 2, 3, 4))
@@ -39,8 +48,8 @@ def small_worlds(monkeypatch):
 
 
 def test_nobody_learns_from_the_world_that_is_shipped_or_that_judges():
-    parts = [{w.seed for w in part} for part in (TRAINING, VALIDATION, TEST)]
-    assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    parts = [{w.seed for w in part} for part in (TRAINING, VALIDATION, TEST, CALIBRATION)]
+    assert sum(map(len, parts)) == len(set.union(*parts))
     assert making.SEED not in set.union(*parts)
     last = max(w.start + dt.timedelta(w.days) for part in (TRAINING, VALIDATION) for w in part)
     assert last < making.SUMMER.start
@@ -94,6 +103,7 @@ def test_weights_bring_the_past_and_no_state_is_needed(small_worlds, quick, tmp_
         folder,
         training=FEW,
         validation=JUDGE,
+        calibration=(World(10, dt.date(2011, 1, 1), 2),),
         config=trainer.training_config("small", None, 0),
     )
     assert result.folder == folder
@@ -102,6 +112,24 @@ def test_weights_bring_the_past_and_no_state_is_needed(small_worlds, quick, tmp_
     assert checkpoint.past_of(folder, told, GRID) is not None
     assert "**Synthetic data**" in (folder / "card.md").read_text(encoding="utf-8")
     assert json.loads((folder / "config.json").read_text())["blind_factor"] > 0
+
+
+def test_intervals_are_sized_again_without_training(small_worlds, quick, tmp_path):
+    train_worlds(tmp_path, training=FEW, validation=JUDGE, calibration=(),
+                 config=trainer.training_config("small", None, 0))  # fmt: skip
+    before, weights = checkpoint.describe(tmp_path), (tmp_path / "weights.safetensors").read_bytes()
+    again = size_intervals(tmp_path, JUDGE)
+    same = checkpoint.describe(tmp_path)
+    # By the same worlds the same factor; half the past is kept in eight bits.
+    assert same.error_factor == pytest.approx(before.error_factor, rel=0.1)
+    assert again[1] == pytest.approx(0.9, abs=0.01)
+    size_intervals(tmp_path, (World(10, dt.date(2011, 1, 1), 2),))
+    after = checkpoint.describe(tmp_path)
+    assert after.error_factor != same.error_factor
+    assert (tmp_path / "weights.safetensors").read_bytes() == weights
+    card = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert f"| intervals | scale × {after.error_factor:.2f};" in card
+    assert card.count("| stopped by |") == 1 and "7301 to 7304" in card
 
 
 def test_days_are_land_alone(monkeypatch):
@@ -116,6 +144,8 @@ def test_days_are_land_alone(monkeypatch):
     land = record.fine_mask[0]
     assert 0.5 < float(land.float().mean()) < 0.95
     assert (record.fine[0][~land] == 0).all()
+    tenths = record.fine * 10  # as the shipped maps, whose rounding the intervals have to hold
+    torch.testing.assert_close(tenths, tenths.round(), atol=1e-4, rtol=0)
     counts = land.view(100, 8, 90, 8).float().mean((1, 3))
     row, column = divmod(int((counts - 0.5).abs().argmin()), 90)
     assert 0 < float(counts[row, column]) < 1

@@ -42,6 +42,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path)
     assert not same(first, other)
 
 
+def test_mixed_precision_learns_much_the_same(tmp_path):
+    exact, whole = run(tmp_path / "exact")
+    half, mixed = run(tmp_path / "mixed", replace(SHORT, mixed_precision=True))
+    assert not same(exact, half)
+    assert all(value.dtype == exact[name].dtype for name, value in half.items())
+    assert mixed.best == pytest.approx(whole.best, rel=0.05)
+
+
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 5, 9, 14])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, stop_at):
     whole, told = run(tmp_path / "whole")
