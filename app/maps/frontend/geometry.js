@@ -65,6 +65,11 @@ export function fit([west, south, east, north], width, height, padding = 0.04) {
   };
 }
 
+/** Height of a box [w, s, e, n] on the map for a width of 1. */
+export function slenderness([west, south, east, north]) {
+  return (mercator(north) - mercator(south)) / ((east - west) * RAD);
+}
+
 /** The camera moved by some pixels to the east and to the south. */
 export function moved(camera, dx, dy) {
   const world = TILE * 2 ** camera.zoom;
