@@ -1,6 +1,7 @@
 """Station data as the reanalysis network wants them: a `Record` on a whole axis of time."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ STEPS = {"hour": np.timedelta64(1, "h"), "day": np.timedelta64(1, "D")}
 DAY = np.timedelta64(24 * 3600 * 10**9, "ns")
 YEAR_DAYS = 365.25
 PLACES_AT_ONCE = 2048
+MANY = 16  # pieces of so many places from which on cores take whole ones
 
 
 def whole_axis(dataset: xr.Dataset) -> xr.Dataset:
@@ -76,13 +78,29 @@ def estimate(
     """
     count = len(points)
     every = torch.arange(len(times) * count, device=times.device)
-    parts = []
-    for some in torch.split(every, PLACES_AT_ONCE):
-        place = some % count
-        known = around(
-            record, times[some // count], near[place], points[place], network.config.lags
-        )
-        parts.append(network(known))
+    lean = torch.is_inference_mode_enabled()  # a thread does not know it of another
+
+    def told(some: Tensor) -> Estimate:
+        with torch.inference_mode(lean):
+            place = some % count
+            known = around(
+                record, times[some // count], near[place], points[place], network.config.lags
+            )
+            found: Estimate = network(known)
+            return found
+
+    pieces = torch.split(every, PLACES_AT_ONCE)
+    threads = torch.get_num_threads()
+    if len(pieces) < MANY or threads == 1 or times.is_cuda:
+        parts = [told(some) for some in pieces]
+    else:  # whole pieces side by side: their single steps are too small to share
+        try:
+            with ThreadPoolExecutor(
+                threads, initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
+                parts = list(pool.map(told, pieces))
+        finally:
+            torch.set_num_threads(threads)
     return Estimate(
         torch.cat([part.value for part in parts]),
         torch.cat([part.scale for part in parts]),

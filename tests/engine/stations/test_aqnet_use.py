@@ -14,9 +14,9 @@ from engine.cli import main
 from engine.errors import DataError, NotFoundError, RequestError, StorageError
 from engine.evaluation import evaluate
 from engine.inference import Request, open_run, predict
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig
-from engine.recipes import aqnet
-from engine.recipes.stationrecord import OTHERS, clock_of, record_of, whole_axis
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig, nearest
+from engine.recipes import aqnet, stationrecord
+from engine.recipes.stationrecord import OTHERS, clock_of, estimate, record_of, whole_axis
 from engine.stationcheckpoint import StationCheckpoint
 from engine.stationfolds import Parts, run_fold
 from engine.stationtrainer import shape_for, train_aqnet
@@ -256,3 +256,22 @@ def test_shares_are_checked():
         StationTraining(bare=1.0)
     with pytest.raises(ValueError, match="at least 1"):
         StationTraining(steps=0)
+
+
+def test_cores_side_by_side_tell_the_same(monkeypatch):
+    record = record_of(whole_axis(world(hours=60)), ())
+    torch.manual_seed(0)
+    network = Reanalysis(ReanalysisConfig(base="kriging", width=8, heads=2, inner=8)).eval()
+    torch.nn.init.normal_(network.head.weight)
+    near = nearest(record.places, record.places, 12, themselves=True)
+    asked = (network, record, torch.arange(60), near, record.places)
+    with torch.inference_mode():
+        plain = estimate(*asked)
+        torch.set_num_threads(2)
+        monkeypatch.setattr(stationrecord, "PLACES_AT_ONCE", 32)
+        monkeypatch.setattr(stationrecord, "MANY", 2)
+        both = estimate(*asked)
+    assert torch.get_num_threads() == 2
+    assert both.value.is_inference()
+    assert torch.allclose(plain.value, both.value, rtol=1e-4)
+    assert torch.allclose(plain.scale, both.scale, rtol=1e-4)
