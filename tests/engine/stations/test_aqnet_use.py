@@ -275,3 +275,24 @@ def test_cores_side_by_side_tell_the_same(monkeypatch):
     assert both.value.is_inference()
     assert torch.allclose(plain.value, both.value, rtol=1e-4)
     assert torch.allclose(plain.scale, both.scale, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "period", "ending"),
+    [
+        ("other", "hour", "hour"),
+        ("other", "day", "day"),
+        ("demo-stations", "hour", "demo-stations"),
+    ],
+)
+def test_shipped_weights_are_small_and_whole(name, period, ending, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    folder = stationcheckpoint.weights_for(name, period)
+    assert folder.name == f"aqnet-{ending}"
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 5_000_000
+    about, network = stationcheckpoint.load(folder)
+    assert about.period == period
+    assert about.members == 3 == len(network.members)
+    assert network.config.base == "kriging"
+    assert (about.factor > 0) & (about.inner > 0)
+    assert about.synthetic == (ending == "demo-stations")
