@@ -138,7 +138,9 @@ def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> 
         "",
         *_structure(days),
         "",
-        *_coverage(days["airstfm"], "four worlds, one a season, that taught and stopped nothing"),
+        *_coverage(
+            days["airstfm"], "four worlds, one a season, that neither taught nor stopped it"
+        ),
         "",
         "With what learns from the demo's own training part (to 2014-12-31), on the days after it:",
         "",
@@ -207,7 +209,7 @@ def _structure(answers: Answers) -> list[str]:
 def _coverage(answer: Mapping[str, Any], sized: str) -> list[str]:
     shares = answer["coverage"]
     return [
-        f"Intervals of AirSTFM, sized on {sized} alone: "
+        f"Intervals of AirSTFM, sized only on {sized}: "
         + ", ".join(f"the {name} interval holds {share:.1%}" for name, share in shares.items())
         + " of the errors here.",
     ]
