@@ -346,7 +346,12 @@ def stepdiff(setting: Setting) -> Model:
         note += " This is another place: its own past makes the first guess, not the weights."
     return Model(
         StepDiffForecast(
-            guess, about.scale * share, about.spread, setting.lead_times, setting.members
+            guess,
+            about.scale * share,
+            about.spread,
+            setting.lead_times,
+            setting.members,
+            about.trust,
         ),
         network,
         about.sha256,

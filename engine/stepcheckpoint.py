@@ -21,6 +21,7 @@ class StepCheckpoint(Described):
         variance: Of the city's anomaly in the training part.
         scale: Usual departure from the first guess there, ug m-3.
         spread: What departures from the members' mean are multiplied with.
+        trust: Share of the members' mean departure from the first guess that is believed.
         trained_on: The training data, in words.
         dataset: Its name where it was trained.
         synthetic: Whether they were simulated.
@@ -38,6 +39,7 @@ class StepCheckpoint(Described):
     variance: float
     scale: float
     spread: float
+    trust: float = 1.0
     trained_on: str
     dataset: str
     synthetic: bool

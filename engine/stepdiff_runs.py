@@ -30,7 +30,7 @@ from engine.steptrainer import SMALL, begin, calibrate
 from engine.training.stepdiff import StepTraining, train
 
 Scored = dict[str, Any]
-TINY = StepTraining(steps=120, patch=6, flip=0.5, check_every=60, patience=9, members=2)
+TINY = StepTraining(steps=60, patch=6, flip=0.5, check_every=60, patience=9, members=2)
 OMEGAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 SAMPLERS: dict[str, Sampler] = {
     "ancestral, 50 steps": Ancestral(),
@@ -71,8 +71,8 @@ def variant(found: Bench, shape: Mapping[str, Any], how: Mapping[str, Any], fold
         folder,
         identity=str(changed),
     )
-    spread, _ = calibrate(network, found.data)
-    return probable(found, network, spread)
+    spread, trust, _ = calibrate(network, found.data)
+    return probable(found, network, spread, trust)
 
 
 class Kept:
@@ -92,7 +92,8 @@ class Kept:
             partial = self.path.with_suffix(".part")
             partial.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
             os.replace(partial, self.path)  # noqa: PTH105 - as everywhere: atomic
-        return part[name]
+        scored: Scored = part[name]
+        return scored
 
 
 def score_place(
@@ -135,11 +136,6 @@ def _experiments(found: Bench, scratch: Path) -> Sequence[tuple[str, str, Callab
             ("samplers", name, lambda s=sampler: shipped(found, s))  # type: ignore[misc]
             for name, sampler in SAMPLERS.items()
         ]
-    for n, (name, (shape, how)) in enumerate(VARIANTS.items()):
-        folder = scratch / f"variant-{n}"
-        jobs.append(
-            ("variants", name, lambda s=shape, h=how, f=folder: variant(found, s, h, f))  # type: ignore[misc]
-        )
     for omega in OMEGAS:
         folder = scratch / f"omega-{omega:g}"
         jobs.append(
@@ -148,5 +144,10 @@ def _experiments(found: Bench, scratch: Path) -> Sequence[tuple[str, str, Callab
                 f"{omega:g}",
                 lambda o=omega, f=folder: variant(found, {}, {"physics": o}, f),  # type: ignore[misc]
             )
+        )
+    for n, (name, (shape, how)) in enumerate(VARIANTS.items()):
+        folder = scratch / f"variant-{n}"
+        jobs.append(
+            ("variants", name, lambda s=shape, h=how, f=folder: variant(found, s, h, f))  # type: ignore[misc]
         )
     return jobs

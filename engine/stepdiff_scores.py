@@ -30,7 +30,7 @@ from engine.steptrainer import (
     Lesson,
     drawn_fields,
     lesson,
-    spread_out,
+    settled,
 )
 from engine.training.citynets import train_single
 from engine.training.stepdiff import StepTraining, future_hidden
@@ -228,7 +228,11 @@ def test_windows(found: Bench, shape: StepDiffConfig) -> Window:
 
 
 def probable(
-    found: Bench, network: StepDiff, spread: float, sampler: Sampler = DEFAULT_SAMPLER
+    found: Bench,
+    network: StepDiff,
+    spread: float,
+    trust: float = 1.0,
+    sampler: Sampler = DEFAULT_SAMPLER,
 ) -> dict[str, Any]:
     """Scores of a diffusion network, and how far its fields are from the physics."""
     window, grid = test_windows(found, network.config), found.data.record.grid
@@ -240,10 +244,11 @@ def probable(
     started = time.process_time()
     members = drawn_fields(network, window, grid, MEMBERS, sampler=sampler, only=cells)
     seconds = time.process_time() - started
+    base = window.guess[:, cells, network.config.history :]
     told = torch.full((MEMBERS, *found.target.shape), torch.nan)
-    told[..., cells] = spread_out(members, spread).clamp(min=0).transpose(2, 3)
+    told[..., cells] = settled(members, base, trust, spread).clamp(min=0).transpose(2, 3)
     result = evaluate(found, told)
-    result["seconds"], result["spread"] = seconds, spread
+    result |= {"seconds": seconds, "spread": spread, "trust": trust}
     if len(cells) == grid[0] * grid[1]:
         result["physics"] = physics_of(network, window, told, grid)
     return result
@@ -264,7 +269,7 @@ def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
     """Scores of the trained weights of a place."""
     about, network = stepcheckpoint.load(found.place.weights)
     data = replace(found.data, scale=about.scale)
-    return probable(replace(found, data=data), network, about.spread, sampler)
+    return probable(replace(found, data=data), network, about.spread, about.trust, sampler)
 
 
 def operator_alone(found: Bench) -> dict[str, Any]:

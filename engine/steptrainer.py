@@ -32,6 +32,7 @@ STATE = "state"
 FIT_STEPS = 40  # of the first guess's covariance
 VALIDATE_EVERY = 6  # hours between starts: all times of the day, not every copy of one weather
 CALIBRATION_MEMBERS = 12
+TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WIDEST = (0.5, 3.0)  # what the spread may be multiplied with
 # The preset that ships: two cores draw twenty members of a hundred cells in seconds.
 SMALL = StepDiffConfig(
@@ -195,13 +196,14 @@ def train_stepdiff(
     )
     if not counters.over:
         return TrainedStep(None, counters.step)
-    spread, found = calibrate(network, data)
+    spread, trust, found = calibrate(network, data)
     described = StepCheckpoint(
         network=stepcheckpoint.fields(shape),
         covariance=data.guess.covariance,
         variance=data.guess.variance,
         scale=data.scale,
         spread=spread,
+        trust=trust,
         trained_on=about.source,
         dataset=about.name,
         synthetic=about.synthetic,
@@ -219,31 +221,32 @@ def train_stepdiff(
     return result
 
 
-def calibrate(network: StepDiff, data: Lesson) -> tuple[float, tuple[float, float, float]]:
-    """What makes 90 % bands hold 90 % of the validation part; CRPS, MAE and coverage with it."""
-    members, target = drawn(network, data.validation, data.record.grid, CALIBRATION_MEMBERS)
-    low, high = WIDEST
-    spread = min(max(widening(members, target), low), high)
-    found = score(spread_out(members, spread).clamp(min=0), target)
-    return spread, (found.crps, found.mae, found.most)
+def calibrate(network: StepDiff, data: Lesson) -> tuple[float, float, tuple[float, float, float]]:
+    """Spread and trust, from the validation part; CRPS, MAE and coverage with them.
 
-
-def spread_out(members: Tensor, factor: float) -> Tensor:
-    """Members (member, ...) with departures from their mean multiplied."""
-    mean = members.mean(0)
-    return mean + factor * (members - mean)
-
-
-def drawn(
-    network: StepDiff, window: Window, grid: tuple[int, int], members: int
-) -> tuple[Tensor, Tensor]:
-    """Forecasts (member, n) and what came true (n), ug m-3, at every reading of the lead times."""
-    history = network.config.history
+    Trust is the share of the members' mean departure from the first guess that errs least; where
+    the network has learned nothing of use, it is 0 and the first guess stays.
+    """
+    history, window = network.config.history, data.validation
     seen = window.known.any(2).any(0).nonzero()[:, 0]
-    field = drawn_fields(network, window, grid, members, only=seen)
     known = window.known[:, seen, history:]
-    truth = (window.guess + window.scale * window.values)[:, seen, history:]
-    return field[:, known], truth[known]
+    field = drawn_fields(network, window, data.record.grid, CALIBRATION_MEMBERS, only=seen)
+    base = window.guess[:, seen, history:][known]
+    target = base + window.scale * window.values[:, seen, history:][known]
+    members = field[:, known]
+    off = members.mean(0) - base
+    trust = min(TRUSTS, key=lambda t: float((base + t * off - target).abs().mean()))
+    centred = settled(members, base, trust, 1.0)
+    low, high = WIDEST
+    spread = min(max(widening(centred, target), low), high)
+    found = score(settled(members, base, trust, spread).clamp(min=0), target)
+    return spread, trust, (found.crps, found.mae, found.most)
+
+
+def settled(members: Tensor, base: Tensor, trust: float, spread: float) -> Tensor:
+    """Members (member, ...) about a mean between the first guess and theirs, spread out."""
+    mean = members.mean(0)
+    return base + trust * (mean - base) + spread * (members - mean)
 
 
 def drawn_fields(
@@ -308,7 +311,8 @@ def card(
         f"cells an hour, mean wind {flow.wind[0, 0].item():+.2f}, {flow.wind[1, 0].item():+.2f} "
         "cells an hour towards east and south",
         "validation": f"CRPS {result.crps:.2f} and MAE {result.mae:.2f} µg/m³; 90 % bands hold "
-        f"{result.coverage:.0%} there, once the spread was multiplied by {about.spread:.2f}",
+        f"{result.coverage:.0%} there, once the spread was multiplied by {about.spread:.2f}; "
+        f"{about.trust:.0%} of the members' mean departure from the first guess is believed",
     }
     return "\n".join(
         [

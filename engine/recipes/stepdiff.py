@@ -39,6 +39,7 @@ class StepDiffForecast:
         spread: What departures from the members' mean are multiplied with, from validation.
         lead_times: Hours ahead.
         members: How many.
+        trust: Share of their mean departure that is believed, from validation.
         sampler: How they are drawn.
     """
 
@@ -47,6 +48,7 @@ class StepDiffForecast:
     spread: float
     lead_times: int
     members: int = 20
+    trust: float = 1.0
     sampler: Sampler = DEFAULT_SAMPLER
 
     @property
@@ -79,7 +81,7 @@ class StepDiffForecast:
             generator,
         )
         mean = drawn.mean(0)
-        field = base + self.scale * (mean + self.spread * (drawn - mean))
+        field = base + self.scale * (self.trust * mean + self.spread * (drawn - mean))
         # Clamped once back in ug m-3: departures may well be negative.
         return {"prediction": field.clamp(min=0.0)}
 
