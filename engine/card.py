@@ -77,7 +77,7 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         f"{config.batch}, crops of {config.crop} coarse cells, {history.corners} "
         f"{data.looks or 'block corners'}, seed {about.seed}",
         "took": f"{history.seconds / 60:.0f} minutes on {where}, PyTorch {torch.__version__}",
-        "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over the whole grid",
+        "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over what it was stopped by",
     }
     if history.start is not None:
         rows["validation RMSE"] += (

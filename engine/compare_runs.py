@@ -179,8 +179,12 @@ def _lessons(
         fraction=share,
         cancelled=stop,
     )
-    seen = tuple(middle(series, plan.look) for series in known.validation) if plan.look else None
-    return known if seen is None else replace(known, validation=seen)
+    if not plan.look:
+        return known
+    judged = f"the middle {plan.look} × {plan.look} coarse cells on later dates to "
+    judged += f"{known.validate_end}; nothing after that was looked at"
+    seen = tuple(middle(series, plan.look) for series in known.validation)
+    return replace(known, validation=seen, source=replace(known.source, judged=judged))
 
 
 def middle(series: Series, side: int) -> Series:
