@@ -19,7 +19,8 @@ def within(name: str, bounds: Box) -> dict[str, object] | None:
         bounds: West, south, east, north in degrees.
 
     Returns:
-        A FeatureCollection of one MultiLineString, or None where the file is not installed.
+        A FeatureCollection of one MultiLineString, of nothing where none runs there, or None
+        where the file is not installed.
     """
     found = asset(f"{name}.geojson")
     if found is None:
@@ -30,7 +31,8 @@ def within(name: str, bounds: Box) -> dict[str, object] | None:
             lines.extend(_runs(line, bounds))
     geometry = {"type": "MultiLineString", "coordinates": lines}
     feature = {"type": "Feature", "properties": {}, "geometry": geometry}
-    return {"type": "FeatureCollection", "features": [feature]}
+    # deck.gl takes a feature without lines for a damaged one.
+    return {"type": "FeatureCollection", "features": [feature] if lines else []}
 
 
 def _lines(geometry: dict[str, object]) -> list[list[Point]]:

@@ -3,8 +3,10 @@
 import datetime as dt
 from types import SimpleNamespace
 
+import pytest
+
 from app import ranking
-from engine import catalogue, regression, stationcheckpoint
+from engine import catalogue, regression, stationcheckpoint, stepcheckpoint
 
 TASKS = ("super-resolution", "reanalysis")
 
@@ -24,6 +26,7 @@ def record(
         period=period,
         start=dt.date(start, 1, 1),
         train_end=end,
+        synthetic=False,
         shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1], "station": heard},
     )
 
@@ -61,7 +64,7 @@ def test_each_kind_has_its_models():
     assert ranking.ranked(TASKS, stations) == ["kriging", "idw"]
     few = record(kind="stations", period="minute", heard=2)  # no variogram from two
     assert ranking.ranked(TASKS, few) == ["idw", "kriging"]
-    assert ranking.ranked(["forecast"], record(kind="mobile")) == ["persistence"]
+    assert ranking.ranked(["forecast"], record(kind="mobile"))[-1] == "persistence"
 
 
 def test_weights_for_stations_are_looked_for_where_the_engine_does(monkeypatch, tmp_path):
@@ -77,6 +80,25 @@ def test_weights_for_stations_are_looked_for_where_the_engine_does(monkeypatch, 
             engines = False
         assert there == engines == (folder / "config.json").exists()
         (folder / "config.json").touch()
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_weights_for_vehicles_are_looked_for_where_the_engine_does(
+    synthetic, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    about = record(kind="mobile")
+    about.synthetic = synthetic
+    folder = tmp_path / "weights" / "stepdiff-mine"
+    folder.mkdir(parents=True)
+    for _ in range(2):
+        try:
+            engines = stepcheckpoint.weights_for("mine", synthetic=synthetic)
+        except catalogue.NotFoundError:
+            engines = None
+        assert ranking.usable("stepdiff", about) == (engines is not None)
+        (folder / "config.json").touch()
+    assert engines == folder
 
 
 def test_the_limits_of_the_regression_are_the_engines():

@@ -121,7 +121,7 @@ def test_outlines_are_cut_to_the_map(monkeypatch):
         [[117.0, 33.0], [118.0, 33.0], [118.0, 34.0]],
         [[118.0, 34.0], [119.4, 32.6]],
     ]
-    assert far["features"][0]["geometry"]["coordinates"] == []
+    assert far["features"] == []  # without lines a feature would be a damaged one
 
 
 def test_folium_waits_until_it_is_wanted():
