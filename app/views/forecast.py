@@ -212,7 +212,7 @@ def _members(found: Forecast, here: int) -> None:
     st.subheader(words("forecast.members_at", when=label), anchor=False)
     shown = min(found.members, forecasting.MOST_THUMBNAILS)
     names = [words("forecast.member", n=n + 1) for n in range(shown)]
-    with st.container(horizontal=True, gap="small", key="members"):
+    with st.container(horizontal=True, gap="small", key="member-strip"):
         for n, name in enumerate(names):
             picture = forecasting.thumbnail(np.asarray(values.values[n]), found.about.scale)
             st.image(picture, caption=name, width=forecasting.THUMBNAIL, alt=f"{name}, {label}")

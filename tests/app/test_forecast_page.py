@@ -10,6 +10,7 @@ from study_world import captions, opened, table, the_map
 from app import forecasting, i18n, limits, palette, study
 from app.forecasting import Forecast
 from app.request import Ask, Selection
+from app.views import forecast as forecast_page
 from engine import inference
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -80,6 +81,15 @@ def test_an_ensemble_has_spread_chance_and_a_strip_of_members(monkeypatch):
     assert [layer["id"] for layer in the_map(at)["layers"]] == ["mean", "spread", "chance"]
     assert len(at.get("image")) == 5
     assert "5 members · seed 3" in captions(at)
+
+
+def test_a_model_that_draws_members_is_told_how_many_and_shows_them(monkeypatch):
+    monkeypatch.setattr(inference, "predict", ensemble)
+    monkeypatch.setattr(forecast_page, "PROBABLE", ("persistence",))
+    at = page()
+    assert not at.error
+    assert any(field.key == "members" for field in at.number_input)
+    assert len(at.get("image")) == 5
 
 
 def found(threshold):
