@@ -120,6 +120,13 @@ bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 sta
 results-stepdiff: install ## docs/results/stepdiff.*: forecasts against 13 others; needs kolkata, kolkata-static and changshu in the library; goes on where it stopped
 	nice -n 15 $(BIN)/python -m engine.stepdiff_page
 
+weights-stepdiff: install ## assets/weights/stepdiff-*: Kolkata's buses (five minutes; needs dataset kolkata in the library) and the demo world's vehicles
+	$(BIN)/airlens train stepdiff --data kolkata --steps 800 --train-end 2024-01-12 --validate-end 2024-01-18 \
+	  --out assets/weights/stepdiff-kolkata
+	$(BIN)/airlens train stepdiff --data demo-mobile --steps 250 --train-end 2015-01-13 --validate-end 2015-01-15 \
+	  --out assets/weights/stepdiff-twin
+	rm -rf assets/weights/stepdiff-*/state
+
 bench-stepdiff: install ## docs/results/stepdiff-speed.json: 20 members of 12 hours on 10 × 10 cells
 	$(BIN)/python -m engine.bench.forecast
 
