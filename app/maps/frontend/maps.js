@@ -1,5 +1,5 @@
 // The map: what is looked at, and who must know when that changes.
-import { CHOICES, distanceKm, fit, paneCamera, panesOf, slenderness } from './geometry.js';
+import { CHOICES, distanceKm, fit, paneCamera, panesOf } from './geometry.js';
 import { Address } from './address.js';
 import { asked, keep, recall } from './memory.js';
 import { hasWebGL } from './library.js';
@@ -9,12 +9,10 @@ import { Clock } from './clock.js';
 import { sentence, stationNear, valuesAt } from './reading.js';
 import { listen } from './pointer.js';
 import { Controls } from './controls.js';
-import { buildLegends, buildSlots, writeValues } from './panes.js';
+import { boundStage, buildLegends, buildSlots, writeValues } from './panes.js';
 
 const REST_MS = 400; // of rest before Python hears of a day
 const SPEECH_MS = 150; // of rest before a value is spoken
-const SPACIOUS = 1.4; // height of the stage, for what the data would fill of it
-const LOWEST = 300; // pixels
 const [FARTHEST, NEAREST] = [2, 13]; // zoom
 
 class LinkedMaps {
@@ -282,7 +280,7 @@ class LinkedMaps {
   layout() {
     const handle = this.root.querySelector('.handle');
     handle.style.left = `${this.swipeAt * 100}%`;
-    this.bound();
+    boundStage(this);
     handle.setAttribute('aria-valuenow', String(Math.round(this.swipeAt * 100)));
     this.drawing?.layout();
     this.standIn?.show();
@@ -352,15 +350,9 @@ class LinkedMaps {
     this.root.classList.toggle('dimmed', Boolean(text));
   }
 
-  // Narrow panes of a tall window would be a strip of map between two voids.
-  bound() {
-    const room = this.paneSize().width * slenderness(this.data.bounds) * SPACIOUS;
-    this.stage.style.maxHeight = this.data.height ? '' : `${Math.max(LOWEST, Math.round(room))}px`;
-  }
-
   resized() {
     if (!this.size().width) return;
-    this.bound();
+    boundStage(this);
     if (this.fitted) this.camera = this.whole();
     buildSlots(this);
     this.read();

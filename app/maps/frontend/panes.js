@@ -1,10 +1,19 @@
 // What stands above and below the panes: the choice of a layer with the value read there, and the
 // legends. A slot is a column of both; swiped and blinked layers share one pane but have a slot each.
-import { CHOICES, panesOf } from './geometry.js';
+import { CHOICES, panesOf, slenderness } from './geometry.js';
 import { legendSvg, number, symbolsHtml } from './legend.js';
 
 /** Pixels beyond which a legend gains nothing. */
 export const WIDEST_LEGEND = 460;
+
+const SPACIOUS = 1.4; // height of the stage, for what the data would fill of it
+const LOWEST = 300; // pixels
+
+/** Bound the stage's height: narrow panes of a tall window would be strips of map between voids. */
+export function boundStage(map) {
+  const room = map.paneSize().width * slenderness(map.data.bounds) * SPACIOUS;
+  map.stage.style.maxHeight = map.data.height ? '' : `${Math.max(LOWEST, Math.round(room))}px`;
+}
 
 /** Slots of the mode of now: [{ index, layer, x, width }]. */
 export function slotsOf(map) {
