@@ -20,6 +20,7 @@ from engine.models.advection import mean_square, residual
 from engine.models.diffusion import Multistep
 from engine.models.stepdiff import StepDiff, Window, cells_of
 from engine.training import state
+from engine.training.citypatches import cell_numbers, patch
 from engine.training.state import Counters
 from engine.verify.ensembles import crps
 
@@ -150,7 +151,7 @@ def losses(
         target = window.known[..., shape.history :]
         off = ((operator - window.values[..., shape.history :]) ** 2)[target].mean()
     rows, columns = patch(window, grid, config.patch, shape.history, generator)
-    some = _numbers(rows, columns, grid[1]).to(window.values.device)
+    some = cell_numbers(rows, columns, grid[1]).to(window.values.device)
     part = cells_of(window, some)
     clean = filled(part, shape.history)
     count = len(part)
@@ -198,27 +199,6 @@ def _physics(
     left = residual(field, network.transport(hour, wind, cut))
     everywhere = torch.ones(1, 1, 1, 1, dtype=torch.bool)
     return (kept[:, 0, 0] * mean_square(left, everywhere)).mean() / change**2
-
-
-def patch(
-    window: Window, grid: tuple[int, int], side: int, history: int, generator: torch.Generator
-) -> tuple[slice, slice]:
-    """Rows and columns of a patch around a cell that was measured at a lead time, at random."""
-    ahead = window.known[..., history:].any(2).any(0).nonzero()[:, 0]
-    cell = int(ahead[torch.randint(len(ahead), (), generator=generator)]) if len(ahead) else 0
-    middle = divmod(cell, grid[1])
-    shift = torch.randint(-(side // 3), side // 3 + 1, (2,), generator=generator).tolist()
-    cuts = []
-    for at, move, count in zip(middle, shift, grid, strict=True):
-        length = min(side, count)
-        first = min(max(at + move - length // 2, 0), count - length)
-        cuts.append(slice(first, first + length))
-    return cuts[0], cuts[1]
-
-
-def _numbers(rows: slice, columns: slice, width: int) -> Tensor:
-    down, across = torch.arange(rows.start, rows.stop), torch.arange(columns.start, columns.stop)
-    return (down[:, None] * width + across).flatten()
 
 
 def validate(

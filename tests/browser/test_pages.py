@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -93,7 +94,7 @@ def pick(page, label, option):
 
 
 def query(page):
-    return dict(re.findall(r"[?&]([^=&]+)=([^&]*)", page.url))
+    return dict(parse_qsl(urlsplit(page.url).query))
 
 
 def test_the_first_look(opened):

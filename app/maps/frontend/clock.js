@@ -61,7 +61,14 @@ export class Clock {
     return this.go(this.map.day + by);
   }
 
-  /** Begin or end playback. It waits for each day, so slow data slow it down and drop nothing. */
+  // Resolves once the day that was handed over is on the screen, or will not come.
+  async seen() {
+    const { map } = this;
+    const waits = () => map.painted === map.day && map.root.dataset.day !== map.data.days[map.day].key;
+    while (this.playing && map.root.isConnected && waits()) await new Promise(requestAnimationFrame);
+  }
+
+  /** Begin or end playback. It waits for each day, so slow data or a slow browser drop nothing. */
   async play(on) {
     if (on === this.playing) return;
     const { map } = this;
@@ -71,6 +78,7 @@ export class Clock {
     while (this.playing && map.root.isConnected) {
       const began = performance.now();
       await this.go((map.day + 1) % map.data.days.length);
+      await this.seen();
       const left = (calm ? CALM_STEP_MS : STEP_MS) - (performance.now() - began);
       await new Promise((done) => setTimeout(done, Math.max(0, left)));
     }
