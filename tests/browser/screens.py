@@ -42,6 +42,8 @@ FLAGS = [
 # The picture of the README is the one of 1440.
 SIZES = {"": (1366, 768), "1440": (1440, 900), "wide": (1920, 1080), "tablet": (1024, 768)}
 PATIENCE_MS = 120_000  # a model may run for a while
+# A forecast with members says more than one without.
+MORE = {"forecast": "&dataset=demo-mobile"}
 SETTLED_MS = 1500  # after the last element has come: rasters are painted, fonts are there
 
 
@@ -112,7 +114,7 @@ def settle(page: Page) -> None:
     page.wait_for_function(f"() => !document.querySelector('{busy}')", timeout=PATIENCE_MS)
     if "/about" not in page.url:
         drawn = page.locator(".airmap").first
-        expect(drawn).to_have_attribute("data-first", re.compile("."), timeout=PATIENCE_MS)
+        expect(drawn).to_have_attribute("data-drawn", re.compile("."), timeout=PATIENCE_MS)
     page.wait_for_function(f"() => !document.querySelector('{busy}')", timeout=PATIENCE_MS)
     page.wait_for_timeout(SETTLED_MS)
 
@@ -146,7 +148,7 @@ def take(address: str, wanted: list[Shot], folder: Path) -> None:
                 viewport={"width": width, "height": height}, color_scheme=scheme
             )
             path = "" if shot.page == "map" else shot.page  # the default page has the bare address
-            page.goto(f"{address}/{path}?lang={shot.language}")
+            page.goto(f"{address}/{path}?lang={shot.language}{MORE.get(shot.page, '')}")
             settle(page)
             small(page.screenshot(timeout=PATIENCE_MS), folder / f"{shot.name}.png")
             page.close()
