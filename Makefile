@@ -57,7 +57,7 @@ bench-twin: install ## docs/results/twin.json: simulated days of the demo world 
 	$(BIN)/python -m engine.bench.twin
 
 results-classical: ## docs/results/classical.*: interpolation and historical ratios on WUSTL 2015–2018
-	$(BIN)/python -m engine.compare classical
+	$(BIN)/python -m engine.comparison.tables classical
 
 COMPARED := ../shared/data/wustl/V5GL04_PM25_eastasia_monthly_1998-2018.nc
 COMPARISONS := docs/results/comparison
@@ -72,28 +72,28 @@ results-comparison: install ## docs/results/comparison.*: all systems under one 
 	if [ -f $(COMPARED) ]; then export AIRLENS_HOME=$$(mktemp -d) && \
 	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
 	  $(COMPARE) $(COMPARE_WUSTL) --fractions 100,80,40 --seeds 0,1 --out $(COMPARISONS)/wustl; fi
-	$(BIN)/python -m engine.compare_page
+	$(BIN)/python -m engine.comparison.page
 
 weights-comparison: install ## assets/weights of the networks AirSTFM is compared with: those of results-comparison, trained anew in a scratch folder
 	export AIRLENS_HOME=$$(mktemp -d) && \
 	$(COMPARE) $(COMPARE_DEMO) --fractions 100 --models $(LEARNED) --out $$AIRLENS_HOME/demo && \
-	$(BIN)/python -m engine.compare_weights $$AIRLENS_HOME/demo && \
+	$(BIN)/python -m engine.comparison.weights $$AIRLENS_HOME/demo && \
 	if [ -f $(COMPARED) ]; then \
 	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
 	  $(COMPARE) $(COMPARE_WUSTL) --fractions 100 --models $(LEARNED) --out $$AIRLENS_HOME/wustl && \
-	  $(BIN)/python -m engine.compare_weights $$AIRLENS_HOME/wustl; fi
+	  $(BIN)/python -m engine.comparison.weights $$AIRLENS_HOME/wustl; fi
 
 results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL 2017–2018 and on the demo
-	$(BIN)/python -m engine.airstfm_page
+	$(BIN)/python -m engine.superresolution.page
 
 ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings, one switch changed in each; goes on where it stopped
-	$(BIN)/python -m engine.ablation
+	$(BIN)/python -m engine.superresolution.ablation
 
 weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (quarter of an hour)
-	$(BIN)/python -m engine.worlds assets/weights/airstfm-day
+	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day
 
 intervals-airstfm-day: install ## assets/weights/airstfm-day: size the intervals again on worlds held out, without training
-	$(BIN)/python -m engine.worlds assets/weights/airstfm-day intervals
+	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day intervals
 
 weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1998–2014, stop by 2015–2016 (an hour); needs dataset wustl in the library
 	$(BIN)/airlens train airstfm --data wustl --train-end 2014-12-31 --validate-end 2016-12-31 --steps 1500 \
@@ -102,11 +102,11 @@ weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1
 FOLDS ?= 4
 START ?= kriging
 results-aqnet: install ## docs/results/aqnet*: the forecast of a week, and stations kept out of training, FOLDS=1…4, START=kriging or idw; needs dataset prsa in the library; goes on where it stopped
-	nice -n 15 $(BIN)/python -m engine.weeks_page
-	nice -n 15 $(BIN)/python -m engine.aqnet_page $(FOLDS) $(START)
+	nice -n 15 $(BIN)/python -m engine.weeks.page
+	nice -n 15 $(BIN)/python -m engine.stations.page $(FOLDS) $(START)
 
 weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold, START=kriging or idw
-	nice -n 15 $(BIN)/python -m engine.aqnet_page weights $(START)
+	nice -n 15 $(BIN)/python -m engine.stations.page weights $(START)
 
 weights-aqnet-day: install ## assets/weights/aqnet-day: cities of China, daily; needs dataset city-daily in the library
 	nice -n 15 $(BIN)/airlens train aqnet --data city-daily --out assets/weights/aqnet-day && rm -rf assets/weights/aqnet-day/state
@@ -118,7 +118,7 @@ bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 sta
 	$(BIN)/python -m engine.bench.stations
 
 results-stepdiff: install ## docs/results/stepdiff.*: forecasts against 13 others; needs kolkata, kolkata-static and changshu in the library; goes on where it stopped
-	nice -n 15 $(BIN)/python -m engine.stepdiff_page
+	nice -n 15 $(BIN)/python -m engine.cities.page
 
 weights-stepdiff: install ## assets/weights/stepdiff-*: Kolkata's buses (five minutes; needs dataset kolkata in the library) and the demo world's vehicles
 	$(BIN)/airlens train stepdiff --data kolkata --steps 800 --train-end 2024-01-12 --validate-end 2024-01-18 \

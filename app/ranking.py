@@ -21,7 +21,8 @@ SHIPPED: dict[str, Callable[[DatasetInfo], str]] = {
 SEASON = dt.timedelta(days=90)
 # Fewer have no variogram, with some of them kept out or silent.
 KRIGING_STATIONS = 12
-# As in `engine.regression`, which cannot be asked without importing torch; a test compares.
+# As in `engine.superresolution.regression`, which cannot be asked without importing torch; a
+# test compares.
 REGRESSION_YEARS = 5
 REGRESSION_CELLS = 2_000_000
 

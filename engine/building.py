@@ -180,8 +180,8 @@ def local_regression(setting: Setting) -> Model:
 
 def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
     """What was learned of the dataset's past, for the window of the setting."""
-    from engine import regression
     from engine.models.regression import LocalRegression
+    from engine.superresolution import regression
 
     if setting.factor != FACTOR:
         raise RequestError(
@@ -200,9 +200,9 @@ def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
 
 def airstfm(setting: Setting) -> Model:
     """AirSTFM with the weights for a dataset, and the past that these want."""
-    from engine import checkpoint
     from engine.models.regression import LocalRegression
     from engine.recipes.airstfm import AirSTFMRecipe
+    from engine.superresolution import checkpoint
 
     if setting.factor != FACTOR:
         raise RequestError(
@@ -232,8 +232,8 @@ def network(name: str, title: str) -> Callable[[Setting], Model]:
     """One of the networks that AirSTFM is compared with."""
 
     def build(setting: Setting) -> Model:
-        from engine import checkpoint
         from engine.recipes.superresolution import Learned
+        from engine.superresolution import checkpoint
         from engine.task import Need, Task
 
         if setting.factor != FACTOR:
@@ -295,8 +295,8 @@ def kriging(setting: Setting) -> Model:
 
 def aqnet(setting: Setting) -> Model:
     """AQ-Net with the weights for a network of stations."""
-    from engine import stationcheckpoint
     from engine.recipes.aqnet import AQNetMap
+    from engine.stations import checkpoint as stationcheckpoint
 
     data = setting.about
     about, network = stationcheckpoint.load(stationcheckpoint.weights_for(data.name, data.period))
@@ -326,7 +326,7 @@ def stepdiff(setting: Setting) -> Model:
     Raises:
         RequestError: If there is too little past to make a first guess from.
     """
-    from engine import stepcheckpoint
+    from engine.cities import checkpoint as stepcheckpoint
     from engine.recipes.stepdiff import StepDiffForecast, own_guess
 
     data = setting.about

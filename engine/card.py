@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from engine.checkpoint import Checkpoint
-from engine.lessons import Source
 from engine.models.networks import NETWORKS
+from engine.superresolution.checkpoint import Checkpoint
+from engine.superresolution.lessons import Source
 from engine.training.config import TrainingConfig
 from engine.training.state import Counters
 

@@ -17,7 +17,7 @@ from engine.recipes.stepdiff import DEFAULT_SAMPLER
 MEMBERS, ROWS, COLUMNS = 20, 10, 10
 GOAL_SECONDS = 10.0
 FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "stepdiff-speed.json"
-# As `engine.steptrainer.SMALL`, which lies above this folder; a test compares.
+# As `engine.cities.trainer.SMALL`, which lies above this folder; a test compares.
 SHAPE = StepDiffConfig(
     blocks=2, channels=32, heads=2, places="coordinates", dropout=0.0, predicts="velocity"
 )

@@ -38,8 +38,8 @@ def compare_command(
     steps, minutes = parse_budget(budget)
     shares, numbers = _numbers(fractions, "--fractions"), _numbers(seeds, "--seeds")
     with bar("comparing") as progress:
-        from engine.compare_page import publish
-        from engine.compare_runs import ALL, Plan, compare
+        from engine.comparison.page import publish
+        from engine.comparison.runs import ALL, Plan, compare
 
         plan = Plan(
             data,

@@ -63,8 +63,8 @@ def train_command(
         _train_stepdiff(data, out, preset, steps, seed, (train_end, validate_end), stop)
         return
     from engine.inference import device_of
-    from engine.learner import train_network
-    from engine.trainer import train_airstfm
+    from engine.superresolution.learner import train_network
+    from engine.superresolution.trainer import train_airstfm
 
     learn = train_airstfm if model == "airstfm" else partial(train_network, model)
     with bar("training") as progress:
@@ -100,7 +100,7 @@ def _train_aqnet(
     stop: "Stopper",
 ) -> None:
     """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices are not asked."""
-    from engine.stationtrainer import train_aqnet
+    from engine.stations.trainer import train_aqnet
     from engine.training.reanalysis import StationTraining
 
     last, until = (
@@ -136,7 +136,7 @@ def _train_stepdiff(
     stop: "Stopper",
 ) -> None:
     """STeP-Diff learns from mobile samples, on one CPU thread."""
-    from engine.steptrainer import train_stepdiff
+    from engine.cities.trainer import train_stepdiff
 
     last, until = (
         None if end is None else day(end, option) for end, option in zip(ends, ENDS, strict=True)

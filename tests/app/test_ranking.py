@@ -6,7 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from app import ranking
-from engine import catalogue, regression, stationcheckpoint, stepcheckpoint
+from engine import catalogue
+from engine.cities import checkpoint as stepcheckpoint
+from engine.stations import checkpoint as stationcheckpoint
+from engine.superresolution import regression
 
 TASKS = ("super-resolution", "reanalysis")
 

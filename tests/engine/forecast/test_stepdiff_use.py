@@ -9,8 +9,10 @@ import pytest
 import torch
 import xarray as xr
 
-from engine import catalogue, library, stepcheckpoint, steptrainer
-from engine.cityrecord import at_stations, gridded, parts_of, record_of
+from engine import catalogue, library
+from engine.cities import checkpoint as stepcheckpoint
+from engine.cities import trainer as steptrainer
+from engine.cities.record import at_stations, gridded, parts_of, record_of
 from engine.cli import main
 from engine.errors import DataError, NotFoundError, RequestError
 from engine.inference import Request, predict

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from learning_data import days, months
 
-from engine import library, trainer
+from engine import library
 from engine.models import airstfm
+from engine.superresolution import trainer
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine import ablation, library
-from engine.ablation import CONFIG, OURS, ROWS, Row, run
+from engine import library
 from engine.errors import NotFoundError
-from engine.lessons import prepare
+from engine.superresolution import ablation
+from engine.superresolution.ablation import CONFIG, OURS, ROWS, Row, run
+from engine.superresolution.lessons import prepare
 
 QUICK = replace(CONFIG, steps=2, pretext_steps=1, crop=3, batch=1, check_every=2)
 

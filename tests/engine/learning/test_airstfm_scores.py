@@ -4,11 +4,12 @@ import json
 import numpy as np
 import pytest
 
-from engine import airstfm_page, airstfm_scores
-from engine.airstfm_scores import BASE, Question, ask
 from engine.errors import NotFoundError
 from engine.evaluation import evaluate
 from engine.inference import Request, predict
+from engine.superresolution import page as airstfm_page
+from engine.superresolution import scores as airstfm_scores
+from engine.superresolution.scores import BASE, Question, ask
 
 START, END = dt.date(2006, 1, 1), dt.date(2006, 12, 31)
 ASKED = Question("monthly", ("bicubic", BASE, "airstfm"), START, END, "all")

@@ -3,12 +3,13 @@ import json
 import pytest
 import torch
 
-from engine import checkpoint, weightfiles
-from engine.checkpoint import Checkpoint, network_fields
+from engine import weightfiles
 from engine.errors import DataError, NotFoundError, StorageError
 from engine.grid import Grid
 from engine.models.airstfm import SMALL, AirSTFM
 from engine.models.regression import Past
+from engine.superresolution import checkpoint
+from engine.superresolution.checkpoint import Checkpoint, network_fields
 
 GRID = Grid(33.0, 118.0, 0.01, 0.01, 32, 40)
 TINY = {"extraction_blocks": 1, "reconstruction_blocks": 1, "patch": 3, "flow": False}

@@ -12,16 +12,18 @@ from safetensors.torch import load_file
 from test_learner import TINY
 from typer.testing import CliRunner
 
-from engine import catalogue, checkpoint, compare_scores, lessons, library
+from engine import catalogue, library
 from engine.cli import app
 from engine.cli.comparing import parse_budget
-from engine.compare_page import PAPER, collect, publish
-from engine.compare_runs import ALL, Plan, compare, middle
-from engine.compare_scores import exact_means
-from engine.compare_weights import FILES, ship
+from engine.comparison import scores as compare_scores
+from engine.comparison.page import PAPER, collect, publish
+from engine.comparison.runs import ALL, Plan, compare, middle
+from engine.comparison.scores import exact_means
+from engine.comparison.weights import FILES, ship
 from engine.errors import NotFoundError, RequestError, StorageError
 from engine.models import networks
 from engine.progress import Cancelled
+from engine.superresolution import checkpoint, lessons
 
 SPEED = {"edvr": {"processor_seconds": 1.5, "peak_megabytes": 77}}
 FEW = ("bilinear", "ha", "edvr")

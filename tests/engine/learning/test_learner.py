@@ -8,15 +8,16 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from engine import catalogue, checkpoint, trainer
+from engine import catalogue
 from engine.cli import app
 from engine.cli.training import TRAINABLE
 from engine.errors import DataError, EngineError
 from engine.evaluation import evaluate
 from engine.inference import Request, predict
-from engine.learner import train_network
 from engine.models import networks
 from engine.paths import home
+from engine.superresolution import checkpoint, trainer
+from engine.superresolution.learner import train_network
 
 TINY = {
     "urbanfm": {"channels": 4, "blocks": 1},

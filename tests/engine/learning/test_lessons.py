@@ -8,8 +8,8 @@ from learning_data import days, months
 from engine import library
 from engine.data import days as calendar
 from engine.errors import RequestError
-from engine.lessons import prepare
 from engine.models.masking import masked_block_mean
+from engine.superresolution.lessons import prepare
 
 
 def lessons(name, **options):
@@ -97,7 +97,7 @@ def test_empty_parts_are_refused(monthly):
 
 
 def test_a_record_that_cannot_be_held_is_refused(monthly, monkeypatch):
-    from engine import lessons as module
+    from engine.superresolution import lessons as module
 
     monkeypatch.setattr(module, "MOST_VALUES", 1000)
     with pytest.raises(RequestError, match="too many to hold"):

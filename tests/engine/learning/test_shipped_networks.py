@@ -5,10 +5,11 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from engine import catalogue, checkpoint
+from engine import catalogue
 from engine.inference import Request, predict
 from engine.models.networks import NETWORKS
 from engine.paths import ASSETS
+from engine.superresolution import checkpoint
 
 COMPARED = tuple(name for name in NETWORKS if name != "airstfm")
 SHIPPED = sorted(

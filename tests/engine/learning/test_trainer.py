@@ -10,12 +10,13 @@ import torch
 from learning_data import days, months
 from safetensors.torch import load_file
 
-from engine import checkpoint, library
+from engine import library
 from engine.errors import NotFoundError, RequestError
 from engine.inference import Request, open_run, predict
 from engine.models.airstfm import SMALL, AirSTFM
 from engine.paths import home
-from engine.trainer import calibrate, keep_base, train_airstfm, training_config
+from engine.superresolution import checkpoint
+from engine.superresolution.trainer import calibrate, keep_base, train_airstfm, training_config
 from engine.training.series import Series
 
 DATE = dt.date(2006, 3, 1)
@@ -121,7 +122,7 @@ def test_stopped_and_started_again_gives_the_same_weights(monthly, quick, tmp_pa
 
 def train_from(name, folder, left):
     """Train until `left` runs out, counting only the steps of training."""
-    from engine import trainer
+    from engine.superresolution import trainer
 
     known = trainer.lessons.prepare(
         library.open_dataset(name), library.info(name), validate_end=dt.date(2005, 12, 1)

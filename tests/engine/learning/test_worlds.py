@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine import checkpoint, trainer, weightfiles, worlds
+from engine import weightfiles
 from engine.grid import Grid
 from engine.models.masking import masked_block_mean
 from engine.models.regression import valid_blocks
-from engine.regression import Record
-from engine.twin import making
-from engine.twin.world import Day
-from engine.worlds import (
+from engine.superresolution import checkpoint, trainer, worlds
+from engine.superresolution.regression import Record
+from engine.superresolution.worlds import (
     CALIBRATION,
     TEST,
     TRAINING,
@@ -22,6 +21,8 @@ from engine.worlds import (
     size_intervals,
     train_worlds,
 )
+from engine.twin import making
+from engine.twin.world import Day
 
 GRID = Grid(33.0, 118.0, 0.01, 0.01, 32, 40)
 FEW = tuple(World(seed, dt.date(2010, 1, 1), 6) for seed in (1, 2, 3, 4))

@@ -6,7 +6,7 @@ import torch
 from station_worlds import world
 
 from engine import library
-from engine.stationtrainer import train_aqnet
+from engine.stations.trainer import train_aqnet
 from engine.training.reanalysis import StationTraining
 
 QUICK = StationTraining(steps=80, batch=64, keep_every=40, members=2)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from engine import aqnet_page
-from engine.aqnet_page import Setup, coverage, farthest, page, pooled, scores
 from engine.bench.stations import measure
-from engine.stationbaselines import Network
-from engine.stationfolds import Hidden, Parts
+from engine.stations import page as aqnet_page
+from engine.stations.baselines import Network
+from engine.stations.folds import Hidden, Parts
+from engine.stations.page import Setup, coverage, farthest, page, pooled, scores
 
 
 def test_scores_by_hand():

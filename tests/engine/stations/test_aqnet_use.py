@@ -9,7 +9,7 @@ import pytest
 import torch
 from station_worlds import world
 
-from engine import library, stationcheckpoint
+from engine import library
 from engine.cli import main
 from engine.errors import DataError, NotFoundError, RequestError, StorageError
 from engine.evaluation import evaluate
@@ -17,9 +17,10 @@ from engine.inference import Request, open_run, predict
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig, nearest
 from engine.recipes import aqnet, stationrecord
 from engine.recipes.stationrecord import OTHERS, clock_of, estimate, record_of, whole_axis
-from engine.stationcheckpoint import StationCheckpoint
-from engine.stationfolds import Parts, run_fold
-from engine.stationtrainer import shape_for, train_aqnet
+from engine.stations import checkpoint as stationcheckpoint
+from engine.stations.checkpoint import StationCheckpoint
+from engine.stations.folds import Parts, run_fold
+from engine.stations.trainer import shape_for, train_aqnet
 from engine.training.reanalysis import StationTraining
 
 DAY = dt.date(2015, 1, 24)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pykrige.ok import OrdinaryKriging
 
-from engine.stationbaselines import (
+from engine.stations.baselines import (
     Covariance,
     Network,
     boosted_trees,

@@ -5,13 +5,13 @@ import pytest
 import torch
 from station_worlds import world
 
-from engine import weekbaselines
 from engine.models.aqnet import AQNet, AQNetConfig
-from engine.stationfolds import Parts
+from engine.stations.folds import Parts
 from engine.training.weeks import Hours, WeekTraining, loss, train
-from engine.weekforecasts import all_scores, daily, held, tell
-from engine.weekrecord import origins, summaries, week_record
-from engine.weeks_page import section
+from engine.weeks import baselines as weekbaselines
+from engine.weeks.forecasts import all_scores, daily, held, tell
+from engine.weeks.page import section
+from engine.weeks.record import origins, summaries, week_record
 
 SHAPE = AQNetConfig(history=24, horizon=12, width=8, layers=1, dropout=0.0, weather=("u10",))
 HIDDEN, END = ("S1", "S4"), 250

@@ -10,11 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import citybaselines
-from engine.errors import EngineError
-from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
-from engine.recipes.stepdiff import DEFAULT_SAMPLER
-from engine.stepdiff_scores import (
+from engine.cities import baselines as citybaselines
+from engine.cities.scores import (
     Bench,
     Place,
     as_released,
@@ -26,7 +23,10 @@ from engine.stepdiff_scores import (
     shipped,
     split,
 )
-from engine.steptrainer import SMALL, begin, calibrate
+from engine.cities.trainer import SMALL, begin, calibrate
+from engine.errors import EngineError
+from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
+from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.stepdiff import StepTraining, train
 
 Scored = dict[str, Any]

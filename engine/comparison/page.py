@@ -1,6 +1,6 @@
 """A comparison as a page: table, pictures, and the paper's own table beside.
 
-Everything on the page but the paper's numbers comes from the record of `engine.compare_runs`.
+Everything on the page but the paper's numbers comes from the record of `engine.comparison.runs`.
 """
 
 import json
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from engine.bench import networks as bench
 from engine.catalogue import MODELS
-from engine.compare_charts import Axis, Line, chart, sheet
-from engine.compare_runs import ALL, RECORD
-from engine.compare_scores import PICTURES
+from engine.comparison.charts import Axis, Line, chart, sheet
+from engine.comparison.runs import ALL, RECORD
+from engine.comparison.scores import PICTURES
 from engine.models.networks import NETWORKS
 from engine.paths import ROOT
 

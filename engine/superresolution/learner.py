@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine import checkpoint, lessons
 from engine.card import History, card
-from engine.checkpoint import Checkpoint
-from engine.lessons import Lessons
 from engine.models.networks import NETWORKS, from_preset
 from engine.models.starting import keep_signal
 from engine.progress import Progress, Stop, part
-from engine.trainer import STATE, Preset, Trained, training_config, write_curve
+from engine.superresolution import checkpoint, lessons
+from engine.superresolution.checkpoint import Checkpoint
+from engine.superresolution.lessons import Lessons
+from engine.superresolution.trainer import STATE, Preset, Trained, training_config, write_curve
 from engine.training.config import TrainingConfig
 from engine.training.loop import train
 from engine.training.state import Counters

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from engine import library, stationcheckpoint
-from engine.checkpoint import identity
+from engine import library
 from engine.data import days
 from engine.errors import RequestError
 from engine.library import DatasetInfo
@@ -18,8 +17,10 @@ from engine.models.knn import great_circle_km
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest, offsets
 from engine.progress import Progress, Stop
 from engine.recipes.stationrecord import OTHERS, estimate, record_of, whole_axis
-from engine.stationbaselines import Network, fit_covariance
-from engine.stationcheckpoint import StationCheckpoint
+from engine.stations import checkpoint as stationcheckpoint
+from engine.stations.baselines import Network, fit_covariance
+from engine.stations.checkpoint import StationCheckpoint
+from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining, train_all
 
 LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 2)}

@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine import library, stepcheckpoint
-from engine.checkpoint import identity
-from engine.cityrecord import Parts, gridded, parts_of, record_of
+from engine import library
+from engine.cities import checkpoint as stepcheckpoint
+from engine.cities.checkpoint import StepCheckpoint
+from engine.cities.record import Parts, gridded, parts_of, record_of
 from engine.errors import RequestError
 from engine.grid import Region
 from engine.library import DatasetInfo
@@ -23,7 +24,7 @@ from engine.models.stepdiff import StepDiff, StepDiffConfig, Window
 from engine.models.trend import Trend
 from engine.progress import Progress, Stop, report
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
-from engine.stepcheckpoint import StepCheckpoint
+from engine.superresolution.checkpoint import identity
 from engine.training.curve import picture
 from engine.training.stepdiff import StepTraining, fields_of, future_hidden, train
 from engine.verify.ensembles import score, widening

@@ -1,7 +1,7 @@
-"""`docs/results/airstfm.md`: how good the shipped weights are. `python -m engine.airstfm_page`.
+"""`docs/results/airstfm.md`, how good shipped weights are: `python -m engine.superresolution.page`.
 
 Everything on the page but the paper's numbers is computed here, from the data, the weights in
-`assets/weights` and the short trainings of `engine.ablation`.
+`assets/weights` and the short trainings of `engine.superresolution.ablation`.
 """
 
 import datetime as dt
@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import ablation, library
-from engine.airstfm_scores import BANDS, BASE, SEASONS, Question, ask
+from engine import library
 from engine.catalogue import MODELS
-from engine.compare import RESULTS, WUSTL
+from engine.comparison.tables import RESULTS, WUSTL
 from engine.errors import EngineError, NotFoundError
 from engine.progress import Progress, part
+from engine.superresolution import ablation
+from engine.superresolution.scores import BANDS, BASE, SEASONS, Question, ask
 
 Answers = Mapping[str, Mapping[str, Any]]
 

@@ -1,7 +1,7 @@
 """The forecast part of `docs/results/aqnet.md`: two weeks seen, one week told, hourly.
 
-`python -m engine.weeks_page` trains what is not trained yet, goes on where it stopped, and writes
-`docs/results/aqnet-forecast.json`; `engine.aqnet_page` puts `section` on its page.
+`python -m engine.weeks.page` trains what is not trained yet, goes on where it stopped, and writes
+`docs/results/aqnet-forecast.json`; `engine.stations.page` puts `section` on its page.
 """
 
 import json
@@ -13,7 +13,7 @@ import torch
 
 from engine.errors import EngineError
 from engine.paths import ROOT
-from engine.weekforecasts import MAIN, measure
+from engine.weeks.forecasts import MAIN, measure
 
 FILE = ROOT / "docs" / "results" / "aqnet-forecast.json"
 

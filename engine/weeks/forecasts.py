@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from engine import library, weekbaselines
-from engine.checkpoint import identity
+from engine import library
 from engine.data import days
 from engine.models.aqnet import AQNet, AQNetConfig, Week
 from engine.models.weekbaselines import LastState, PatchConfig, PatchTST
 from engine.paths import home
 from engine.recipes.stationrecord import whole_axis
-from engine.stationbaselines import scores
-from engine.stationfolds import Parts
+from engine.stations.baselines import scores
+from engine.stations.folds import Parts
+from engine.superresolution.checkpoint import identity
 from engine.training.weeks import WeekTraining, train
-from engine.weekrecord import WeekRecord, origins, week_record
+from engine.weeks import baselines as weekbaselines
+from engine.weeks.record import WeekRecord, origins, week_record
 
 DATA = "prsa"
 HIDDEN = ("Huairou", "Aotizhongxin", "Guanyuan")  # one far from all others, two in the city

@@ -11,13 +11,13 @@ from typing import Literal
 
 import torch
 
-from engine import checkpoint, lessons
 from engine.card import History, card
-from engine.checkpoint import Checkpoint
-from engine.lessons import Lessons
 from engine.models.airstfm import PRESETS, AirSTFM, preset
 from engine.progress import Progress, Stop, part
 from engine.recipes.airstfm import PAST_PLANES
+from engine.superresolution import checkpoint, lessons
+from engine.superresolution.checkpoint import Checkpoint
+from engine.superresolution.lessons import Lessons
 from engine.training.config import TrainingConfig
 from engine.training.curve import picture
 from engine.training.loop import forward, train, validate

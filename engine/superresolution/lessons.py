@@ -13,7 +13,6 @@ import xarray as xr
 from torch import Tensor
 
 from engine import library
-from engine.checkpoint import Base, identity
 from engine.data import days
 from engine.errors import RequestError
 from engine.grid import Grid
@@ -21,8 +20,9 @@ from engine.library import DatasetInfo
 from engine.models.regression import LocalRegression, Parts, Past, RegressionConfig, plain
 from engine.progress import Progress, Stop, part, report
 from engine.recipes.airstfm import blind_planes, past_planes
-from engine.regression import LEAST_YEARS, MOST_VALUES, Record, fit, read
 from engine.schema import Period
+from engine.superresolution.checkpoint import Base, identity
+from engine.superresolution.regression import LEAST_YEARS, MOST_VALUES, Record, fit, read
 from engine.training.series import Series
 
 # Block corners of further looks at the same maps, in fine cells: each is new to the network.

@@ -15,9 +15,18 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from engine import citybaselines, library, stepcheckpoint
-from engine.citybaselines import City
-from engine.cityrecord import at_stations, gridded, parts_of, record_of
+from engine import library
+from engine.cities import baselines as citybaselines
+from engine.cities import checkpoint as stepcheckpoint
+from engine.cities.baselines import City
+from engine.cities.record import at_stations, gridded, parts_of, record_of
+from engine.cities.trainer import (
+    SMALL,
+    Lesson,
+    drawn_fields,
+    lesson,
+    settled,
+)
 from engine.models.advection import residual
 from engine.models.citynets import Recurrent
 from engine.models.citywindows import windows
@@ -25,13 +34,6 @@ from engine.models.diffusion import Sampler
 from engine.models.stepdiff import StepDiff, StepDiffConfig, Window
 from engine.paths import home
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
-from engine.steptrainer import (
-    SMALL,
-    Lesson,
-    drawn_fields,
-    lesson,
-    settled,
-)
 from engine.training.citynets import train_single
 from engine.training.stepdiff import StepTraining, future_hidden
 from engine.twin import demo_cells
@@ -213,7 +215,7 @@ def evaluate(found: Bench, told: Tensor) -> dict[str, Any]:
 
 
 def baseline(found: Bench, name: str) -> dict[str, Any]:
-    """Scores of one of `engine.citybaselines`."""
+    """Scores of one of `engine.cities.baselines`."""
     method = (citybaselines.SIMPLE | citybaselines.FITTED)[name]
     city = found.city
     if name in citybaselines.FITTED:  # what is fitted knows no more than the networks

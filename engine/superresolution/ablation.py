@@ -1,9 +1,10 @@
 """What each part of AirSTFM is worth: short trainings of equal budget, one part changed in each.
 
-`python -m engine.ablation` trains row after row on WUSTL's monthly maps and keeps what it has in
-`docs/results/airstfm-ablation.json`; stopped, it goes on with the next row; rows of another
-budget are trained anew. The budget is seconds for each row, not the paper's twenty hours, so the
-rows say what helps early, and a difference smaller than that between seeds says nothing.
+`python -m engine.superresolution.ablation` trains row after row on WUSTL's monthly maps and keeps
+what it has in `docs/results/airstfm-ablation.json`; stopped, it goes on with the next row; rows
+of another budget are trained anew. The budget is seconds for each row, not the paper's twenty
+hours, so the rows say what helps early, and a difference smaller than that between seeds says
+nothing.
 """
 
 import datetime as dt
@@ -20,11 +21,11 @@ import torch
 
 from engine import library
 from engine.errors import NotFoundError
-from engine.lessons import Lessons, prepare
 from engine.models.airstfm import preset
 from engine.paths import ROOT
 from engine.progress import Progress, part
-from engine.trainer import build
+from engine.superresolution.lessons import Lessons, prepare
+from engine.superresolution.trainer import build
 from engine.training.config import TrainingConfig
 from engine.training.loop import train, validate
 from engine.training.series import Series

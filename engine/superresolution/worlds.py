@@ -2,8 +2,8 @@
 
 A world is a seed of `engine.twin`: the same towns, coast and hills under other weather. The
 network learns on some seeds, is stopped by others, and is scored on ones that neither saw; the
-shipped windows have a seed and dates of their own. `python -m engine.worlds FOLDER` trains, and
-with `intervals` after it sizes the intervals of weights again.
+shipped windows have a seed and dates of their own. `python -m engine.superresolution.worlds FOLDER`
+trains, and with `intervals` after it sizes the intervals of weights again.
 
 What is learned of the place (`engine.models.regression`) is learned from the training worlds and
 shipped with the weights, so that no date of the demo is needed to map another. As a year is left
@@ -20,10 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine import checkpoint
 from engine.card import intervals
 from engine.errors import EngineError, NotFoundError
-from engine.lessons import BLIND, Lessons, Source, blind_series, cut, series_of
 from engine.models.masking import masked_block_mean
 from engine.models.regression import (
     LocalRegression,
@@ -34,8 +32,10 @@ from engine.models.regression import (
     valid_blocks,
 )
 from engine.progress import Progress, Stop, part, report
-from engine.regression import Record
-from engine.trainer import Trained, calibrate, train_on, training_config
+from engine.superresolution import checkpoint
+from engine.superresolution.lessons import BLIND, Lessons, Source, blind_series, cut, series_of
+from engine.superresolution.regression import Record
+from engine.superresolution.trainer import Trained, calibrate, train_on, training_config
 from engine.training.config import TrainingConfig
 from engine.twin.datasets import LICENCE
 from engine.twin.places import GRID, places

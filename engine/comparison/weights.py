@@ -1,4 +1,4 @@
-"""Ship the networks of comparisons: `python -m engine.compare_weights FOLDER...`.
+"""Ship the networks of comparisons: `python -m engine.comparison.weights FOLDER...`.
 
 From each comparison the networks that learned from the whole training part, with its first seed,
 go to `assets/weights`, where requests for maps of that averaging time find them.
@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine import checkpoint
-from engine.compare_runs import RECORD, place_of
+from engine.comparison.runs import RECORD, place_of
 from engine.errors import EngineError, NotFoundError
 from engine.models.networks import NETWORKS
 from engine.paths import ASSETS
+from engine.superresolution import checkpoint
 
 FILES = ("weights.safetensors", "card.md", "config.json")  # the configuration names the others
 OWN_WAY = ("airstfm",)  # ships weights of longer trainings

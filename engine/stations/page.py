@@ -1,6 +1,6 @@
 """`docs/results/aqnet.md`: reanalysis at stations never learned from.
 
-`python -m engine.aqnet_page 2 idw` does two folds of the variant `idw`. Each hides some of
+`python -m engine.stations.page 2 idw` does two folds of the variant `idw`. Each hides some of
 Beijing's twelve stations from training, and tells each of them from the eleven others in the last
 fifth of the record. It goes on where it stopped; the page names the stations that are done.
 `weights` in place of the number publishes the network of the first fold.
@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine import library, stationcheckpoint, weeks_page
-from engine.checkpoint import identity
+from engine import library
 from engine.data import days
 from engine.errors import EngineError, RequestError
 from engine.library import DatasetInfo
@@ -27,7 +26,8 @@ from engine.models.reanalysis import ReanalysisConfig, Record
 from engine.paths import ASSETS, ROOT, home
 from engine.progress import Progress
 from engine.recipes.stationrecord import OTHERS, record_of, stations_of, whole_axis
-from engine.stationbaselines import (
+from engine.stations import checkpoint as stationcheckpoint
+from engine.stations.baselines import (
     Network,
     boosted_trees,
     fit_covariance,
@@ -35,15 +35,17 @@ from engine.stationbaselines import (
     kriging,
     scores,
 )
-from engine.stationcheckpoint import StationCheckpoint
-from engine.stationfolds import Hidden, Parts, network_of, run_fold
-from engine.stationtrainer import (
+from engine.stations.checkpoint import StationCheckpoint
+from engine.stations.folds import Hidden, Parts, network_of, run_fold
+from engine.stations.trainer import (
     calibrate,
     card,
     plain_network,
     shape_for,
 )
+from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining
+from engine.weeks import page as weeks_page
 
 DATA, PERIOD, GAP = "prsa", "hour", 72
 RESULTS = ROOT / "docs" / "results"

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine.checkpoint import identity
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
 from engine.recipes.stationrecord import estimate, stations_of
+from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining, train_all
 
 Told = Callable[[float, str], None]

@@ -19,16 +19,18 @@ from typing import Any, Literal
 import torch
 import xarray as xr
 
-from engine import catalogue, checkpoint, compare_scores, learner, lessons, library
+from engine import catalogue, library
 from engine.catalogue import Model
+from engine.comparison import scores as compare_scores
 from engine.data import days
 from engine.errors import RequestError, StorageError
 from engine.inference import Request, Run, open_run
-from engine.lessons import Lessons
 from engine.models.layers import SCALE
 from engine.models.networks import NETWORKS
 from engine.progress import Progress, Stop, part, report
 from engine.recipes.superresolution import Learned
+from engine.superresolution import checkpoint, learner, lessons
+from engine.superresolution.lessons import Lessons
 from engine.task import Need, Task
 from engine.training.config import TrainingConfig
 from engine.training.series import Series

@@ -1,4 +1,4 @@
-"""`python -m engine.stepdiff_page`: what STeP-Diff is worth, measured, as docs/results/stepdiff.md.
+"""`python -m engine.cities.page`: what STeP-Diff is worth, measured, as docs/results/stepdiff.md.
 
 Goes on where it was stopped: scores are kept in docs/results/stepdiff.json, one method at a time.
 Kolkata, its fixed sensors and Changshu must be in the library as `kolkata`, `kolkata-static` and
@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from engine import citybaselines
+from engine.cities import baselines as citybaselines
+from engine.cities.runs import OMEGAS, TINY, Kept, score_place
+from engine.cities.scores import MEMBERS, places
 from engine.paths import ASSETS
-from engine.stepdiff_runs import OMEGAS, TINY, Kept, score_place
-from engine.stepdiff_scores import MEMBERS, places
 
 FOLDER = Path("docs/results")
 PROBABLE = "STeP-Diff"

@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor
 
 from engine.models.neuralknn import NeuralKNN
-from engine.weekrecord import WeekRecord
+from engine.weeks.record import WeekRecord
 
 Values = NDArray[np.float64]
 FIRST_DAY, LARGE, ROUNDS = 24, 0.2, 4  # hours; in the target's unit; of reweighting

@@ -1,4 +1,4 @@
-"""The tables of `docs/results/`, each made by one command: `python -m engine.compare classical`.
+"""Tables of `docs/results/`, one command each: `python -m engine.comparison.tables classical`.
 
 A table is a pure function of the data and the code: nothing in it depends on when it was made.
 """
