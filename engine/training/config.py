@@ -1,8 +1,9 @@
 """How a network is trained: every choice in one frozen place."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
+
+from engine.training import steps
 
 Loss = Literal["mse", "charbonnier", "gaussian", "laplace"]
 
@@ -60,9 +61,7 @@ class TrainingConfig:
         Raises:
             ValueError: With the value and what to choose instead.
         """
-        for name in ("steps", "batch", "crop", "check_every", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
+        steps.at_least(self, ("steps", "batch", "crop", "check_every", "patience"))
         if not 0 <= self.average < 1:
             raise ValueError(f"average={self.average}; choose from 0 up to, not including, 1")
         for name in ("learning_rate", "unit"):
@@ -71,4 +70,4 @@ class TrainingConfig:
 
     def text(self) -> str:
         """The configuration as JSON, the same text for the same choices."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return steps.text(self)

@@ -22,10 +22,9 @@ from engine.training.config import TrainingConfig
 from engine.training.losses import loss, pretext_loss
 from engine.training.series import Batch, Series, crops, window
 from engine.training.state import Counters
+from engine.training.steps import SEEDS_APART, Progress, Weights, copied, follow
 
-Progress = Callable[[float, str], None]
 FAR_WORSE = 3.0
-Best = dict[str, Tensor]
 
 
 @dataclass
@@ -37,8 +36,8 @@ class Run:
     optimiser: torch.optim.Adam
     device: torch.device
     counters: Counters
-    average: Best
-    best: Best
+    average: Weights
+    best: Weights
     folder: Path
     identity: str
 
@@ -145,7 +144,7 @@ def _begin(
     found = state.read(folder, network, optimiser, whole)
     pretext = getattr(network, "pretext", None) is not None and config.pretext_steps > 0
     counters, average, best = found or (Counters("pretext" if pretext else "whole"), {}, {})
-    average = {k: v.to(device) for k, v in average.items()} or _copy(network)
+    average = {k: v.to(device) for k, v in average.items()} or copied(network)
     return Run(config, network, optimiser, device, counters, average, best, folder, whole)
 
 
@@ -201,7 +200,7 @@ def _step(run: Run, batch: Batch, steps: int) -> float:
     nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
     _drop_frozen(run.optimiser)
     run.optimiser.step()
-    _follow(run)
+    follow(run.average, run.network, run.config.average, run.counters.step)
     return float(value.detach())
 
 
@@ -248,18 +247,6 @@ def _drop_frozen(optimiser: torch.optim.Adam) -> None:
                 parameter.grad = None
 
 
-def _follow(run: Run) -> None:
-    """The running average of the weights; young averages follow faster."""
-    step = run.counters.step
-    decay = min(run.config.average, (1 + step) / (10 + step))
-    with torch.no_grad():
-        for name, value in run.network.state_dict().items():
-            if value.is_floating_point():
-                run.average[name].lerp_(value, 1 - decay)
-            else:
-                run.average[name].copy_(value)
-
-
 def _check(run: Run, value: float, validation: Sequence[Series], frames: int) -> None:
     """Validate the averaged weights, keep the best, write the state."""
     counters = run.counters
@@ -271,7 +258,7 @@ def _check(run: Run, value: float, validation: Sequence[Series], frames: int) ->
         "seconds": round(counters.seconds, 1),
     }
     if counters.stage == "whole":
-        own = _copy(run.network)
+        own = copied(run.network)
         run.network.load_state_dict(run.average)
         score = validate(run.network, validation, frames, run.device)
         run.network.load_state_dict(own)
@@ -292,12 +279,8 @@ def _next_stage(run: Run) -> None:
     """From the pretext stage to the whole network; Adam's moments begin anew."""
     run.counters.stage, run.counters.step = "whole", 0
     run.optimiser.state.clear()
-    run.average = _copy(run.network)
-
-
-def _copy(network: nn.Module) -> Best:
-    return {k: v.detach().clone() for k, v in network.state_dict().items()}
+    run.average = copied(run.network)
 
 
 def _seed(seed: int, stage: str, step: int) -> int:
-    return (seed * 2 + (stage == "whole")) * 10_000_019 + step
+    return (seed * 2 + (stage == "whole")) * SEEDS_APART + step

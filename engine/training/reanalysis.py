@@ -5,11 +5,8 @@ some of the other stations. Whatever a network at work may lack is taken away no
 stations, other variables, all hours but one. Needs torch and safetensors alone.
 """
 
-import json
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,7 +23,7 @@ from engine.models.reanalysis import (
     Record,
     around,
 )
-from engine.training import state
+from engine.training import state, steps
 from engine.training.state import Counters
 
 FAR = 10.0  # farther than any chord of the unit sphere
@@ -81,19 +78,14 @@ class StationTraining:
         Raises:
             ValueError: With the value and what to choose instead.
         """
-        for name in ("steps", "batch", "keep_every", "members"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
-        for name in ("most_hidden", "bare", "lonely"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; choose a share below 1")
-
+        steps.at_least(self, ("steps", "batch", "keep_every", "members"))
+        steps.shares(self, ("most_hidden", "bare", "lonely"))
         if not 0 <= self.turn <= STRAIGHT:
             raise ValueError(f"turn={self.turn}; choose 0 to {STRAIGHT:g} degrees")
 
     def text(self) -> str:
         """The same text for the same choices."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return steps.text(self)
 
 
 @dataclass(frozen=True)
@@ -222,19 +214,24 @@ def train(
     found = state.read(folder, network, optimiser, whole)
     counters = found[0] if found else Counters("whole")
     distance = chord(seen.places, seen.places)
-    started, before = time.monotonic(), counters.seconds
-    while counters.step < config.steps:
-        if cancelled is not None and cancelled():
-            return counters
-        value = _step(config, network, optimiser, seen, pairs, distance, counters.step)
-        counters.step += 1
-        if counters.step % config.keep_every == 0 or counters.step == config.steps:
-            counters.seconds = before + time.monotonic() - started
-            counters.over = counters.step == config.steps
-            counters.curve.append({"stage": "whole", "step": counters.step, "loss": value})
-            state.write(folder, counters, network, {}, {}, optimiser, whole)
-        if progress is not None:
-            progress(counters.step / config.steps, f"step {counters.step}, loss {value:.4f}")
+
+    def step(number: int) -> dict[str, float]:
+        return {"loss": _step(config, network, optimiser, seen, pairs, distance, number)}
+
+    def keep(losses: Mapping[str, float]) -> None:
+        counters.over = counters.step == config.steps
+        counters.curve.append({"stage": "whole", "step": counters.step, **losses})
+        state.write(folder, counters, network, {}, {}, optimiser, whole)
+
+    steps.go_on(
+        counters,
+        config.steps,
+        config.keep_every,
+        step,
+        keep,
+        progress=progress,
+        cancelled=cancelled,
+    )
     return counters
 
 
@@ -322,21 +319,14 @@ def _step(
     distance: Tensor,
     step: int,
 ) -> float:
-    rise = min(1.0, (step + 1) / max(config.steps // 20, 1))
-    fall = (1 + math.cos(math.pi * step / config.steps)) / 2
-    for group in optimiser.param_groups:
-        group["lr"] = config.learning_rate * rise * fall
-    generator = torch.Generator().manual_seed(config.seed * 10_000_019 + step)
+    steps.set_rates(optimiser, config.learning_rate, step, config.steps)
+    generator = steps.drawing(config.seed, step)
     shape = network.config
     known, target = examples(
         config, record, pairs, distance, shape.lags, shape.neighbours, generator
     )
     if config.turn:
         known = turned(known, config.turn, shape.others, generator)
-    torch.manual_seed(config.seed * 10_000_019 + step)  # of dropout
     value = loss(config, network(known), target)
-    optimiser.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]  # torch's own
-    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-    optimiser.step()
+    steps.descend(network, optimiser, value, config.clip)
     return float(value.detach())

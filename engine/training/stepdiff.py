@@ -5,25 +5,23 @@ term is our reconstruction: the squared convection-diffusion residual of the cle
 by how much of it is signal. Needs torch and safetensors alone.
 """
 
-import json
-import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.models.advection import mean_square, residual
 from engine.models.diffusion import Multistep
 from engine.models.stepdiff import StepDiff, Window, cells_of
-from engine.training import state
+from engine.training import state, steps
 from engine.training.citypatches import cell_numbers, patch
 from engine.training.state import Counters
 from engine.verify.ensembles import crps
 
+LEAST_RATE = 0.02  # of the highest, below which the cosine does not fall
 LIMIT = 8.0  # departures beyond this many of their usual size are not believed
 
 
@@ -75,9 +73,7 @@ class StepTraining:
         Raises:
             ValueError: With the value and what to choose instead.
         """
-        for name in ("steps", "batch", "check_every", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
+        steps.at_least(self, ("steps", "batch", "check_every", "patience"))
         if self.patch < 3:
             raise ValueError(f"a patch of {self.patch} cells has no inner cell; choose at least 3")
         if self.members < 2:
@@ -85,7 +81,7 @@ class StepTraining:
 
     def text(self) -> str:
         """The same text for the same choices."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return steps.text(self)
 
 
 @dataclass(frozen=True)
@@ -278,21 +274,42 @@ def train(
     whole = f"{identity} {config.text()}"
     found = state.read(folder, network, optimiser, whole)
     counters, average, best = found or (Counters("whole"), {}, {})
-    average = average or _copy(network)
-    started, before = time.monotonic(), counters.seconds
-    while counters.step < config.steps and not counters.over:
-        if cancelled is not None and cancelled():
-            return counters
-        value = _step(config, network, optimiser, training, grid, change, counters.step)
-        _follow(config, network, average, counters.step)
-        counters.step += 1
-        if counters.step % config.check_every == 0 or counters.step == config.steps:
-            counters.seconds = before + time.monotonic() - started
-            best = _check(config, network, average, best, validation, grid, counters, value)
-            state.write(folder, counters, network, average, best, optimiser, whole)
-        if progress is not None:
-            progress(counters.step / config.steps, f"step {counters.step}, loss {value[0]:.4f}")
-    if best:
+    average = average or steps.copied(network)
+
+    def step(number: int) -> dict[str, float]:
+        told = _step(config, network, optimiser, training, grid, change, number)
+        steps.follow(average, network, config.average, number)
+        return told
+
+    def keep(losses: Mapping[str, float]) -> None:
+        score, mae = _score(config, network, average, validation, grid)
+        counters.curve.append(
+            {
+                "stage": "whole",
+                "step": counters.step,
+                **losses,
+                "validation_crps": score,
+                "validation_mae": mae,
+            }
+        )
+        if score < counters.best:
+            counters.best, counters.best_step, counters.waited = score, counters.step, 0
+            best.update({k: v.clone() for k, v in average.items()})
+        else:
+            counters.waited += 1
+        counters.over = counters.waited >= config.patience or counters.step == config.steps
+        state.write(folder, counters, network, average, best, optimiser, whole)
+
+    steps.go_on(
+        counters,
+        config.steps,
+        config.check_every,
+        step,
+        keep,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    if best and counters.over:
         network.load_state_dict(best)
     return counters
 
@@ -305,25 +322,21 @@ def _step(
     grid: tuple[int, int],
     change: float,
     step: int,
-) -> tuple[float, float, float, float]:
-    rise = min(1.0, (step + 1) / max(config.steps // 20, 1))
-    fall = (1 + math.cos(math.pi * step / config.steps)) / 2
-    for group in optimiser.param_groups:
-        group["lr"] = config.learning_rate * rise * max(fall, 0.02) * group["share"]
-    generator = torch.Generator().manual_seed(config.seed * 10_000_019 + step)
+) -> dict[str, float]:
+    steps.set_rates(optimiser, config.learning_rate, step, config.steps, LEAST_RATE)
+    generator = steps.drawing(config.seed, step)
     which = torch.randint(len(training), (config.batch,), generator=generator)
     batch = spoiled(training.at(which), config, network.config.history, generator)
-    # Dropout draws from torch's own generator: seeded by the step, so that a run can go on.
-    torch.manual_seed(config.seed * 10_000_019 + step)
     parts = losses(network, config, batch, grid, change, generator)
     value = parts.total(config)
-    optimiser.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]  # torch's own
-    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-    optimiser.step()
-    told = (value, parts.noise, parts.physics, parts.operator)
-    first, second, third, fourth = (float(t.detach()) for t in told)
-    return first, second, third, fourth
+    steps.descend(network, optimiser, value, config.clip)
+    told = {
+        "training_loss": value,
+        "noise": parts.noise,
+        "physics": parts.physics,
+        "operator": parts.operator,
+    }
+    return {name: float(part.detach()) for name, part in told.items()}
 
 
 def spoiled(
@@ -341,49 +354,16 @@ def spoiled(
     return replace(window, known=known, values=values, stations=stations)
 
 
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {k: v.detach().clone() for k, v in network.state_dict().items()}
-
-
-def _follow(
-    config: StepTraining, network: nn.Module, average: dict[str, Tensor], step: int
-) -> None:
-    decay = min(config.average, (step + 1) / (step + 10))
-    for name, value in network.state_dict().items():
-        average[name].lerp_(value, 1 - decay)
-
-
-def _check(
+def _score(
     config: StepTraining,
     network: StepDiff,
-    average: dict[str, Tensor],
-    best: dict[str, Tensor],
+    average: steps.Weights,
     validation: Window,
     grid: tuple[int, int],
-    counters: Counters,
-    value: tuple[float, float, float, float],
-) -> dict[str, Tensor]:
-    """Score the averaged weights; keep them if they are the best so far."""
-    current = _copy(network)
+) -> tuple[float, float]:
+    """Validation CRPS and MAE of the averaged weights; the network's own are put back."""
+    current = steps.copied(network)
     network.load_state_dict(average)
-    score, mae = validate(network, validation, grid, config.members)
+    score = validate(network, validation, grid, config.members)
     network.load_state_dict(current)
-    counters.curve.append(
-        {
-            "stage": "whole",
-            "step": counters.step,
-            "training_loss": value[0],
-            "noise": value[1],
-            "physics": value[2],
-            "operator": value[3],
-            "validation_crps": score,
-            "validation_mae": mae,
-        }
-    )
-    if score < counters.best:
-        counters.best, counters.best_step, counters.waited = score, counters.step, 0
-        best = {k: v.clone() for k, v in average.items()}
-    else:
-        counters.waited += 1
-    counters.over = counters.waited >= config.patience or counters.step == config.steps
-    return best
+    return score

@@ -5,11 +5,8 @@ after, which is told at the stations and, from the others, at those that are hid
 Needs torch and safetensors alone.
 """
 
-import json
-import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.aqnet import Week
-from engine.training import state
+from engine.training import state, steps
 from engine.training.state import Counters
 
 
@@ -66,15 +63,12 @@ class WeekTraining:
         Raises:
             ValueError: With the value and what to choose instead.
         """
-        for name in ("steps", "batch", "keep_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
-        if not 0 <= self.hidden < 1:
-            raise ValueError(f"hidden={self.hidden}; choose a share below 1")
+        steps.at_least(self, ("steps", "batch", "keep_every"))
+        steps.shares(self, ("hidden",))
 
     def text(self) -> str:
         """The same text for the same choices."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return steps.text(self)
 
 
 @dataclass(frozen=True)
@@ -150,17 +144,16 @@ def train(
     whole = f"{identity} {config.text()}"
     found = state.read(folder, network, optimiser, whole)
     counters = found[0] if found else Counters("whole")
-    started, before = time.monotonic(), counters.seconds
-    while counters.step < config.steps:
-        value = _step(config, network, optimiser, hours, origins, lengths, counters.step)
-        counters.step += 1
-        if counters.step % config.keep_every == 0 or counters.step == config.steps:
-            counters.seconds = before + time.monotonic() - started
-            counters.over = counters.step == config.steps
-            counters.curve.append({"stage": "whole", "step": counters.step, "loss": value})
-            state.write(folder, counters, network, {}, {}, optimiser, whole)
-        if progress is not None:
-            progress(counters.step / config.steps, f"step {counters.step}, loss {value:.4f}")
+
+    def step(number: int) -> dict[str, float]:
+        return {"loss": _step(config, network, optimiser, hours, origins, lengths, number)}
+
+    def keep(losses: Mapping[str, float]) -> None:
+        counters.over = counters.step == config.steps
+        counters.curve.append({"stage": "whole", "step": counters.step, **losses})
+        state.write(folder, counters, network, {}, {}, optimiser, whole)
+
+    steps.go_on(counters, config.steps, config.keep_every, step, keep, progress=progress)
     return counters
 
 
@@ -173,12 +166,8 @@ def _step(
     lengths: tuple[int, int],
     step: int,
 ) -> float:
-    rise = min(1.0, (step + 1) / max(config.steps // 20, 1))
-    fall = (1 + math.cos(math.pi * step / config.steps)) / 2
-    for group in optimiser.param_groups:
-        group["lr"] = config.learning_rate * rise * fall
-    generator = torch.Generator().manual_seed(config.seed * 10_000_019 + step)
-    torch.manual_seed(config.seed * 10_000_019 + step)  # of dropout
+    steps.set_rates(optimiser, config.learning_rate, step, config.steps)
+    generator = steps.drawing(config.seed, step)
     drawn = origins[torch.randint(len(origins), (config.batch,), generator=generator)]
     order = torch.randperm(len(hours.places), generator=generator)
     count = max(int(config.hidden * len(order)), 1)
@@ -188,10 +177,7 @@ def _step(
     )
     targets = shown.week(drawn, lengths[1]), hidden.week(drawn, lengths[1])
     value = loss(config, week, *targets)
-    optimiser.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]  # torch's own
-    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-    optimiser.step()
+    steps.descend(network, optimiser, value, config.clip)
     return float(value.detach())
 
 
