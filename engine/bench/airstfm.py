@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from engine.bench.attention import hardware, spread
+from engine.bench.attention import spread
+from engine.bench.machine import hardware
 from engine.bench.memory import peak_megabytes
 from engine.models.airstfm import PRESETS, AirSTFM
 from engine.models.tiling import tiled

@@ -8,7 +8,6 @@ other things too, seconds on the clock grow with its load; seconds of the proces
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.bench import memory
+from engine.bench.machine import hardware
 from engine.bench.unfolded import unfolded_attention
 from engine.models.attention import window_attention
 
@@ -63,23 +63,6 @@ def peak_megabytes(way: str, gradient: bool, threads: int, shape: Sequence[int] 
     command += ["--shape", *map(str, shape)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout)
-
-
-def hardware(threads: int) -> dict[str, object]:
-    """What the numbers were measured on; the load says how much else was running."""
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [z for z in info.read_text().splitlines() if z.startswith("model name")]
-        cpu = names[0].partition(":")[2].strip() if names else cpu
-    return {
-        "processor": cpu,
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "load_before": round(os.getloadavg()[0], 2),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def spread(seconds: list[float]) -> dict[str, float]:

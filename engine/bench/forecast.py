@@ -3,20 +3,16 @@
 Twenty members, twelve hours, 10 × 10 cells; and the time until the first member is there.
 """
 
-import json
-import os
-import platform
 import time
-from pathlib import Path
 
 import torch
 
+from engine.bench.machine import hardware, keep
 from engine.models.stepdiff import StepDiff, StepDiffConfig, Window
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
 
 MEMBERS, ROWS, COLUMNS = 20, 10, 10
 GOAL_SECONDS = 10.0
-FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "stepdiff-speed.json"
 # As `engine.cities.trainer.SMALL`, which lies above this folder; a test compares.
 SHAPE = StepDiffConfig(
     blocks=2, channels=32, heads=2, places="coordinates", dropout=0.0, predicts="velocity"
@@ -25,9 +21,10 @@ SHAPE = StepDiffConfig(
 
 def measure(
     shape: StepDiffConfig = SHAPE, members: int = MEMBERS, threads: int | None = None
-) -> dict[str, float | int | str]:
+) -> dict[str, object]:
     """Seconds for a forecast of made-up readings, by weights that were never trained."""
     torch.set_num_threads(threads or torch.get_num_threads())
+    before = hardware(torch.get_num_threads())
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     network = StepDiff(shape).eval()
@@ -60,13 +57,9 @@ def measure(
         "cpu_seconds": round(seconds[members][1], 2),
         "first_member_seconds": round(seconds[1][0], 2),
         "goal_seconds": GOAL_SECONDS,
-        "threads": torch.get_num_threads(),
-        "load": round(os.getloadavg()[0], 1),
-        "machine": platform.machine(),
-        "torch": torch.__version__,
+        "hardware": before,
     }
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
+    keep("stepdiff-speed.json", measure())

@@ -1,13 +1,10 @@
 """How long a year of hourly reanalysis takes at 40 places. `python -m engine.bench.stations`."""
 
-import json
-import os
-import platform
 import time
-from pathlib import Path
 
 import torch
 
+from engine.bench.machine import hardware, keep
 from engine.models.averaged import Averaged
 from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
 from engine.recipes.stationrecord import OTHERS, estimate
@@ -15,11 +12,11 @@ from engine.recipes.stationrecord import OTHERS, estimate
 HOURS, PLACES = 8760, 40
 GOAL_SECONDS = 30.0
 LAGS, MEMBERS = (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), 3  # as shipped
-FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "aqnet-speed.json"
 
 
-def measure(hours: int = HOURS, places: int = PLACES) -> dict[str, float | int | str]:
+def measure(hours: int = HOURS, places: int = PLACES) -> dict[str, object]:
     """Seconds for every hour at every place from its neighbours, made-up readings."""
+    before = hardware(torch.get_num_threads())
     generator = torch.Generator().manual_seed(0)
     corner = torch.tensor([39.4, 115.8], dtype=torch.float64)
     record = Record(
@@ -43,13 +40,9 @@ def measure(hours: int = HOURS, places: int = PLACES) -> dict[str, float | int |
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "goal_seconds": GOAL_SECONDS,
         "networks": MEMBERS,
-        "threads": torch.get_num_threads(),
-        "load": round(os.getloadavg()[0], 1),
-        "machine": platform.machine(),
-        "torch": torch.__version__,
+        "hardware": before,
     }
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
+    keep("aqnet-speed.json", measure())

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.bench.attention import hardware
+from engine.bench.machine import hardware
 from engine.paths import ROOT
 from engine.twin.carrying import Carrier, spread, upsample
 from engine.twin.datasets import Window, World

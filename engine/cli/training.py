@@ -1,5 +1,6 @@
 """`airlens train`."""
 
+import datetime as dt
 import signal
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ FROM_STATIONS = ("aqnet",)
 FROM_VEHICLES = ("stepdiff",)
 ENDS = ("--train-end", "--validate-end")
 STOPPED = 130
+Ends = tuple[dt.date | None, dt.date | None]  # last dates to learn from, and to stop by
 
 
 def train_command(
@@ -56,11 +58,15 @@ def train_command(
     if preset not in SIZES:
         raise RequestError(f"there is no preset {preset!r}", remedy=f"Choose {', '.join(SIZES)}")
     stop = _stop_at_interrupt()
+    last, until = (
+        None if end is None else day(end, option)
+        for end, option in zip((train_end, validate_end), ENDS, strict=True)
+    )
     if model in FROM_STATIONS:
-        _train_aqnet(data, out, steps, seed, (train_end, validate_end), stop)
+        _train_aqnet(data, out, steps, seed, (last, until), stop)
         return
     if model in FROM_VEHICLES:
-        _train_stepdiff(data, out, preset, steps, seed, (train_end, validate_end), stop)
+        _train_stepdiff(data, out, preset, steps, seed, (last, until), stop)
         return
     from engine.inference import device_of
     from engine.superresolution.learner import train_network
@@ -74,8 +80,8 @@ def train_command(
             size="paper" if preset == "paper" else "small",
             steps=steps,
             seed=seed,
-            train_end=None if train_end is None else day(train_end, "--train-end"),
-            validate_end=None if validate_end is None else day(validate_end, "--validate-end"),
+            train_end=last,
+            validate_end=until,
             phases=phases,
             device=str(device_of(device)),
             progress=progress,
@@ -96,24 +102,21 @@ def _train_aqnet(
     out: Path,
     steps: int | None,
     seed: int,
-    ends: tuple[str | None, str | None],
+    ends: Ends,
     stop: "Stopper",
 ) -> None:
     """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices are not asked."""
     from engine.stations.trainer import train_aqnet
     from engine.training.reanalysis import StationTraining
 
-    last, until = (
-        None if end is None else day(end, option) for end, option in zip(ends, ENDS, strict=True)
-    )
     config = StationTraining(seed=seed) if steps is None else StationTraining(steps, seed=seed)
     with bar("training") as progress:
         result = train_aqnet(
             data,
             out,
             config=config,
-            train_end=last,
-            validate_end=until,
+            train_end=ends[0],
+            validate_end=ends[1],
             progress=progress,
             cancelled=stop,
         )
@@ -132,15 +135,12 @@ def _train_stepdiff(
     preset: str,
     steps: int | None,
     seed: int,
-    ends: tuple[str | None, str | None],
+    ends: Ends,
     stop: "Stopper",
 ) -> None:
     """STeP-Diff learns from mobile samples, on one CPU thread."""
     from engine.cities.trainer import train_stepdiff
 
-    last, until = (
-        None if end is None else day(end, option) for end, option in zip(ends, ENDS, strict=True)
-    )
     with bar("training") as progress:
         result = train_stepdiff(
             data,
@@ -148,8 +148,8 @@ def _train_stepdiff(
             size=preset,
             steps=steps,
             seed=seed,
-            train_end=last,
-            validate_end=until,
+            train_end=ends[0],
+            validate_end=ends[1],
             progress=progress,
             cancelled=stop,
         )
