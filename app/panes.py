@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from app import palette
 from app.i18n import Words
-from app.maps.layers import Day, RasterLayer
+from app.maps.layers import Day, Fade, RasterLayer
 from app.maps.store import Promise, promise, renew
-from app.palette import Scale
+from app.palette import GREENS_BLUES, Scale
 from engine.grid import Grid
 
 # Layer → variable of a result. The order is that of the panes: three fit side by side.
@@ -26,7 +26,9 @@ VARIABLES: dict[str, str] = {
     "error": "error",
     "target": "target",
     "uncertainty": "uncertainty",
+    "distance": "station_distance",
 }
+DISTANT_KM = 150.0  # end of the scale of distances to a station
 # Days that one map offers. Each costs a few hundred bytes in the page, whether looked at or not.
 MOST_DAYS = 120
 # Lists of steps kept, so that a rerun does not name every raster again.
@@ -42,7 +44,9 @@ def one_step(result: xr.Dataset) -> xr.Dataset:
     return result.isel(valid_time=0) if "valid_time" in result.dims else result
 
 
-def layers(result: xr.Dataset, period: str, words: Words, scale: Scale) -> list[RasterLayer]:
+def layers(
+    result: xr.Dataset, period: str, words: Words, scale: Scale, fade: Fade | None = None
+) -> list[RasterLayer]:
     """The layers that a result has, in the order of the panes.
 
     Args:
@@ -50,12 +54,14 @@ def layers(result: xr.Dataset, period: str, words: Words, scale: Scale) -> list[
         period: Averaging time, for the range of the error scale.
         words: The language.
         scale: Of concentrations.
+        fade: How a map from stations pales.
     """
     unit, far = words("units.symbol"), "coarse" not in result
     sure = words("map.uncertainty")
     scales = {
         "error": palette.bias(period, unit=unit, title=words("map.error"), far=far),
         "uncertainty": palette.uncertainty(period, unit=unit, title=sure, far=far),
+        "distance": distance_scale(words),
     }
     found = []
     for name, variable in VARIABLES.items():
@@ -70,9 +76,16 @@ def layers(result: xr.Dataset, period: str, words: Words, scale: Scale) -> list[
                 grid,
                 scales.get(name, scale),
                 words(f"map.{shown}_short"),
+                fade if name in ("fine", "uncertainty") and "station_distance" in result else None,
             )
         )
     return found
+
+
+def distance_scale(words: Words) -> Scale:
+    """Colours of the distance to the nearest station."""
+    title = words("stations.distance")
+    return Scale("distance", GREENS_BLUES, 0.0, DISTANT_KM, unit="km", title=title, digits=0)
 
 
 def rasters(result: xr.Dataset) -> dict[str, Raster]:

@@ -22,15 +22,24 @@ HEIGHT = 260
 STYLES = (
     {"color": "#0f8aa3", "dash": "solid", "symbol": "circle"},
     {"color": "#c2571a", "dash": "dot", "symbol": "square"},
+    {"color": "#9a63d0", "dash": "dashdot", "symbol": "diamond"},
 )
+BAND = "rgba(154, 99, 208, .25)"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the chart."""
+    """One line of the chart.
+
+    Attributes:
+        title: As people read it.
+        series: Its values.
+        band: Lower and upper end of an interval at each date, or None.
+    """
 
     title: str
     series: Series
+    band: tuple[Series, Series] | None = None
 
 
 def draw(
@@ -52,6 +61,8 @@ def chart(lines: list[Line], words: Words, *, here: dt.date, limit: float | None
 
     figure = go.Figure()
     for line, style in zip(lines, STYLES, strict=False):
+        if line.band is not None:
+            _band(figure, line.band, words)
         figure.add_scatter(
             x=list(line.series.dates),
             y=[None if math.isnan(v) else v for v in line.series.values],
@@ -80,6 +91,22 @@ def chart(lines: list[Line], words: Words, *, here: dt.date, limit: float | None
         xaxis={"tickformat": words("units.tick")},
     )
     return figure
+
+
+def _band(figure: "go.Figure", band: tuple[Series, Series], words: Words) -> None:
+    """The interval as a band; it is broken where nothing is told."""
+    for n, end in enumerate(band):
+        figure.add_scatter(
+            x=list(end.dates),
+            y=[None if math.isnan(v) else v for v in end.values],
+            mode="lines",
+            line={"width": 0},
+            fill="tonexty" if n else None,
+            fillcolor=BAND,
+            name=words("overlay.band"),
+            showlegend=bool(n),
+            hovertemplate="%{y:.1f}<extra>" + words(f"overlay.end_{n}") + "</extra>",
+        )
 
 
 def describe(line: Line, words: Words, *, title: str) -> str:

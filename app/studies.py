@@ -58,6 +58,25 @@ class Withheld:
     share: float
 
 
+@dataclass(frozen=True)
+class Place:
+    """The course of PM2.5 at one place, told by the stations around it.
+
+    Attributes:
+        request: Whose station dataset is looked at.
+        dates: Local dates, increasing.
+        latitude: Of the place, degrees north.
+        longitude: Of the place, degrees east.
+        without: A station that is left out, since it is the place; or None.
+    """
+
+    request: Ask
+    dates: tuple[dt.date, ...]
+    latitude: float
+    longitude: float
+    without: str | None
+
+
 def last_dates(dates: Sequence[dt.date], day: dt.date, count: int) -> tuple[dt.date, ...]:
     """The `count` dates with data up to and including `day`; fewer where the record begins."""
     until = [date for date in dates if date <= day]
@@ -83,8 +102,26 @@ def withheld(wish: Withheld, *, slot: str) -> Made | None:
     return _awaited(wish, partial(map_without, wish), wish.request, 1, slot)
 
 
+def told_at(wish: Place, *, slot: str) -> Made | None:
+    """What AQ-Net tells of a place: `engine.stations.series.at_place`.
+
+    Raises:
+        EngineError: If there are no weights or no stations for it.
+    """
+    return _awaited(wish, partial(_place, wish), wish.request, len(wish.dates), slot)
+
+
+def _place(wish: Place, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
+    from engine.stations.series import at_place
+
+    report(progress, cancelled, 0.1, wish.request.dataset)
+    return at_place(
+        wish.request.dataset, wish.dates, wish.latitude, wish.longitude, without=wish.without
+    )
+
+
 def _awaited(
-    asked: Study | Withheld, call: Work[xr.Dataset], request: Ask, steps: int, slot: str
+    asked: Study | Withheld | Place, call: Work[xr.Dataset], request: Ask, steps: int, slot: str
 ) -> Made | None:
     runs = cache.runs()
     key = (asked, cache.info(request.dataset).checksum)

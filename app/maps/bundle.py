@@ -16,6 +16,7 @@ FRONTEND = Path(__file__).parent / "frontend"
 MODULES = (
     "codec",
     "fetching",
+    "fading",
     "colour",
     "geometry",
     "address",

@@ -131,7 +131,8 @@ def linked_maps(
         day: Key of the day to show; a new value moves the map to it. None takes the last.
         mode: How to begin: "three", "two", "swipe", "blink" or "single".
         show: Names of the layers to begin with, a pane each. None takes them in order.
-        stations: Fixed places; circle = used, square = withheld, hollow = invalid.
+        stations: Fixed places; circle = used, square = withheld, diamond =
+            reanalysed, hollow = invalid.
         tracks: Moving ones.
         outlines: "coast", "provinces", "lakes".
         labels: Texts that replace the English ones of `labels.LABELS`.

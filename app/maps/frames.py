@@ -76,16 +76,29 @@ def unpack(packed: bytes) -> NDArray[np.float32]:
     return values
 
 
-def picture(values: NDArray[np.floating], scale: Scale, *, steps: bool = False) -> bytes:
-    """PNG of an array, a pixel and a byte a cell, no data transparent.
+def picture(
+    values: NDArray[np.floating],
+    scale: Scale,
+    *,
+    steps: bool = False,
+    opacity: NDArray[np.floating] | None = None,
+) -> bytes:
+    """PNG of an array, a pixel a cell, no data transparent; a byte a pixel if nothing pales.
 
     For thumbnails and for maps without WebGL. Where nothing is, the palette is white under the
     transparency, so that a browser that blends neighbours shows no dark rim.
     """
-    image = Image.fromarray(index(values, scale, steps=steps), "P")
-    image.putpalette(b"\xff\xff\xff" + colours(scale, steps=steps).tobytes())
+    which = index(values, scale, steps=steps)
+    palette = np.frombuffer(b"\xff\xff\xff" + colours(scale, steps=steps).tobytes(), np.uint8)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=0, compress_level=6)
+    if opacity is None:
+        image = Image.fromarray(which, "P")
+        image.putpalette(palette.tobytes())
+        image.save(buffer, "PNG", transparency=0, compress_level=6)
+    else:
+        alpha = np.where(which > 0, (255 * opacity).round(), 0).astype(np.uint8)
+        pixels = np.dstack([palette.reshape(-1, 3)[which], alpha])
+        Image.fromarray(pixels, "RGBA").save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
 

@@ -18,10 +18,32 @@ from engine.grid import Grid
 
 Mode = Literal["three", "two", "swipe", "blink", "single"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-ROLES = ("used", "withheld")
+ROLES = ("used", "withheld", "reanalysed")  # their places are what the browser is told
 PANES = ("p0", "p1", "p2")
 OUTLINES = ("coast", "provinces", "lakes")
 NEAREST_ZOOM, FARTHEST_ZOOM = 13.0, 2.0
+PALEST = 0.12  # opacity of what is far from every station: it stays to be seen that there is a map
+
+
+@dataclass(frozen=True)
+class Fade:
+    """How a layer pales with a distance that another layer of the same grid holds.
+
+    Attributes:
+        layer: Name of that layer, km.
+        start: Up to here nothing pales, km.
+        end: From here on it is as pale as it gets, km; between the two evenly paler.
+    """
+
+    layer: str
+    start: float
+    end: float
+
+    def opacity(self, distance: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Share of a cell's colour that is drawn at a distance; the browser does the same."""
+        share = np.clip((self.end - distance) / (self.end - self.start), 0, 1)
+        opacity: NDArray[np.float64] = PALEST + (1 - PALEST) * np.nan_to_num(share)
+        return opacity
 
 
 @dataclass(frozen=True)
@@ -34,6 +56,7 @@ class RasterLayer:
         short: Title for the read-out, where space is scarce.
         grid: Where its cells lie; the picture is pinned to `grid.bounds`.
         scale: Its colours.
+        fade: How it pales, or None.
     """
 
     name: str
@@ -41,6 +64,7 @@ class RasterLayer:
     grid: Grid
     scale: Scale
     short: str = ""
+    fade: Fade | None = None
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "").replace("_", "").isalnum():
@@ -67,14 +91,29 @@ class Stations:
     """Places that do not move.
 
     Attributes:
-        table: Columns `id`, `name`, `latitude`, `longitude`, `role` ("used" or "withheld").
+        table: Columns `id`, `name`, `latitude`, `longitude`, `role` (one of `ROLES`).
         values: (days, stations), in the unit of the scale; NaN is an invalid day.
         scale: Colours: take the one of the concentration map.
+        roles: (days, stations), positions in `ROLES`, where roles differ from day to day; None:
+            those of the table.
     """
 
     table: pd.DataFrame
     values: NDArray[np.floating]
     scale: Scale
+    roles: NDArray[np.integer] | None = None
+
+    def reanalysed(self) -> bool:
+        """Whether the value of any station, on any day, is a model's."""
+        if self.roles is None:
+            return bool((self.table["role"] == "reanalysed").any())
+        return bool((self.roles == ROLES.index("reanalysed")).any())
+
+    def role(self, day: int) -> list[str]:
+        """The role of each station on a day."""
+        if self.roles is None:
+            return [str(role) for role in self.table["role"]]
+        return [ROLES[int(role)] for role in self.roles[day]]
 
 
 @dataclass(frozen=True)
@@ -133,6 +172,8 @@ class View:
             raise ValueError(f"layers {names} are not all different")
         if unknown := set(self.show) - set(names):
             raise ValueError(f"panes show {sorted(unknown)}, which are no layers")
+        if unknown := {layer.fade.layer for layer in self.layers if layer.fade} - set(names):
+            raise ValueError(f"layers pale with {sorted(unknown)}, which are no layers")
         if self.mode not in MODES:
             raise ValueError(f"mode {self.mode!r} is none of {MODES}")
 
@@ -166,6 +207,7 @@ def to_wire(view: View) -> dict[str, object]:
                 "columns": layer.grid.columns,
                 "bounds": box(layer),
                 "scale": layer.scale.name,
+                "fade": _fade(layer.fade),
             }
             for layer in view.layers
         ],
@@ -256,12 +298,20 @@ def _scales(view: View) -> list[Scale]:
     return scales
 
 
-def _stations(stations: Stations | None) -> dict[str, str] | None:
+def _fade(fade: Fade | None) -> dict[str, object] | None:
+    if fade is None:
+        return None
+    return {"layer": fade.layer, "start": fade.start, "end": fade.end, "palest": PALEST}
+
+
+def _stations(stations: Stations | None) -> dict[str, object] | None:
     if stations is None:
         return None
     return {
         "url": publish_json(_columns(stations)),
         "values": publish(stations.values),
+        "roles": None if stations.roles is None else publish(stations.roles.astype(float)),
+        "reanalysed": stations.reanalysed(),
         "scale": stations.scale.name,
     }
 
@@ -274,7 +324,7 @@ def _columns(stations: Stations) -> dict[str, list[object]]:
         "name": table["name"].astype(str).tolist(),
         "lat": table["latitude"].round(5).tolist(),
         "lon": table["longitude"].round(5).tolist(),
-        "withheld": (table["role"] == "withheld").astype(int).tolist(),
+        "role": [ROLES.index(role) for role in table["role"]],
     }
 
 
@@ -289,6 +339,6 @@ def _tracks(tracks: Tracks | None) -> dict[str, str] | None:
         "lat": table["latitude"].round(5).tolist(),
         "lon": table["longitude"].round(5).tolist(),
         "value": values.tolist(),
-        "withheld": (table["role"] == "withheld").astype(int).tolist(),
+        "role": [ROLES.index(role) for role in table["role"]],
     }
     return {"url": publish_json(columns), "scale": tracks.scale.name}

@@ -82,7 +82,8 @@ def _map(view: View, layer: RasterLayer, ask: Asked, *, zoom_control: bool) -> f
     url = view.days[ask.day].rasters.get(layer.name)
     packed = read(url) if url else None
     if packed is not None:
-        drawn.add_child(_overlay(frames.unpack(packed), layer, ask))
+        opacity = _opacity(view, layer, ask)
+        drawn.add_child(_overlay(frames.unpack(packed), layer, ask, opacity))
     for name in view.outlines:
         lines = within(name, view.bounds())
         if lines:
@@ -97,12 +98,23 @@ def _map(view: View, layer: RasterLayer, ask: Asked, *, zoom_control: bool) -> f
     return drawn
 
 
+def _opacity(view: View, layer: RasterLayer, ask: Asked) -> np.ndarray | None:
+    """How much of each cell's colour is drawn; None: all of it."""
+    url = view.days[ask.day].rasters.get(layer.fade.layer) if layer.fade else None
+    packed = read(url) if url else None
+    if layer.fade is None or packed is None:
+        return None
+    return layer.fade.opacity(frames.unpack(packed))
+
+
 def _overlay(
-    values: np.ndarray, layer: RasterLayer, ask: Asked
+    values: np.ndarray, layer: RasterLayer, ask: Asked, opacity: np.ndarray | None
 ) -> folium.raster_layers.ImageOverlay:
     west, south, east, north = box(layer)
     rows = frames.mercator_rows(values, south=south, north=north)
-    png = frames.picture(rows, layer.scale, steps=ask.steps)
+    if opacity is not None:
+        opacity = frames.mercator_rows(opacity, south=south, north=north)
+    png = frames.picture(rows, layer.scale, steps=ask.steps, opacity=opacity)
     nothing = np.zeros((1, 1, 4), np.uint8)
     overlay = folium.raster_layers.ImageOverlay(
         nothing, bounds=[[south, west], [north, east]], pixelated=True
@@ -130,6 +142,11 @@ def _content(
         "scales": wire["scales"],
         "labels": wire["labels"],
         "points": _points(view, ask.day),
+        "signs": {
+            "points": view.stations is not None or view.tracks is not None,
+            "reanalysed": view.stations is not None and view.stations.reanalysed(),
+            "fade": next((entries[la.name]["fade"] for la in chosen if la.fade), None),
+        },
         "bounds": view.bounds(),
         "whole": ask.camera is None,
         "day": view.days[ask.day].key,
@@ -143,7 +160,9 @@ def _points(view: View, day: int) -> list[dict[str, object]]:
     """Stations and samples of a day, in one list."""
     points = []
     if view.stations is not None:
-        table = view.stations.table.assign(value=view.stations.values[day])
+        table = view.stations.table.assign(
+            value=view.stations.values[day], role=view.stations.role(day)
+        )
         points += _records(table, view.stations.scale.name)
     if view.tracks is not None:
         table = view.tracks.table
@@ -160,7 +179,7 @@ def _records(table: pd.DataFrame, scale: str) -> list[dict[str, object]]:
             "lat": float(lat),
             "lon": float(lon),
             "value": float(value) if np.isfinite(value) else None,
-            "withheld": role == "withheld",
+            "role": role,
             "scale": scale,
         }
         for name, lat, lon, value, role in zip(

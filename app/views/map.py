@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 import xarray as xr
+from streamlit.delta_generator import DeltaGenerator
 
 from app import (
     cache,
@@ -17,12 +19,14 @@ from app import (
     i18n,
     limits,
     look,
+    overlay,
     panes,
     points,
     provenance,
     running,
     series,
     sidebar,
+    studies,
     summary,
     trouble,
 )
@@ -31,15 +35,18 @@ from app.limits import Bound
 from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
+from app.overlay import Overlay
 from app.palette import Scale
 from app.request import Ask, Selection
 from app.running import Shown
+from engine.errors import EngineError
 from engine.library import DatasetInfo
 from engine.standards import Standard
 
 MAP_HEIGHT = 470
 SERIES_REACH = 45  # steps before and after the day on the map
 STATION_KM = 50.0  # a station farther away says little about the place
+AT_STATION_KM = 4.0  # a click so near means the station itself
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def render(selection: Selection) -> None:
     with tools:
         downloads.panel(shown.result, shown.request, sheet.info, numbers, words)
         provenance.panel(shown.result, sheet.info, words)
-    _explore(sheet)
+    _explore(sheet, _overlay(sheet, st.container(key="overlay")))
     with st.container(key="stale" if shown.stale else "fresh"):
         figures.cards(numbers, sheet.bound, words)
         st.subheader(words("map.cities"), anchor=False)
@@ -121,37 +128,68 @@ def _stale(sheet: Sheet) -> str:
 
 
 @st.fragment
-def _explore(sheet: Sheet) -> None:
+def _explore(sheet: Sheet, over: Overlay | None) -> None:
     """The map and the series of what is clicked on it; a click draws this part alone."""
     with trouble.told(sheet.words):
-        state = _draw(sheet)
+        state = _draw(sheet, over)
         _follow(state.day, sheet)
         if state.click is None:
             st.caption(sheet.words("map.series_hint"))
         else:
-            _series(sheet, state.click)
+            _series(sheet, state.click, over)
 
 
-def _draw(sheet: Sheet) -> MapState:
+def _overlay(sheet: Sheet, controls: DeltaGenerator) -> Overlay | None:
+    """The map that the stations make by themselves, if it is wanted and made."""
+    words, beside = sheet.words, cache.stations_beside(sheet.info.name)
+    if beside is None or sheet.info.period not in ("hour", "day"):
+        return None
+    with controls:
+        wish = overlay.controls(words, own=sheet.info.kind == "stations")
+        if wish is None:
+            return None
+        if wish.share is None:  # the page's own map is made from all stations
+            return overlay.of_result(sheet.shown, wish.reach)
+        grid = panes.grid_of(sheet.result, "pm2p5")
+        try:
+            over = overlay.made(wish, beside, sheet.day, grid, sheet.shown.request.model)
+        except EngineError as error:
+            trouble.sentence(error, words)
+            return None
+        if over is not None:
+            model = sidebar.model_title(over.asked.request.model, words)
+            st.caption(words("overlay.told", model=model, **overlay.counts(over.map)))
+    return over
+
+
+def _draw(sheet: Sheet, over: Overlay | None) -> MapState:
     words = sheet.words
     # A date of hourly data is shown as the mean of its day.
     period = "day" if sheet.info.period == "hour" else sheet.info.period
     scale = limits.scale(sheet.rules, period, words)
     model = sidebar.model_title(sheet.shown.request.model, words)
+    days = panes.days(
+        cache.dates(sheet.info.name),
+        sheet.day,
+        list(panes.rasters(sheet.result)),
+        label=sheet.when,
+        identity=partial(_identity, sheet),
+        make=_maker(sheet),
+        passing=running.quick(sheet.shown.request),
+    )
+    fade = over.fade if over is not None and sheet.info.kind == "stations" else None
+    layers = panes.layers(sheet.result, period, words, scale, fade)
+    stations = _stations(sheet, scale)
+    if over is not None:
+        days, layers = overlay.upon(over, days, layers, words, scale)
+        stations = overlay.stations(over, days, stations)
     return linked_maps(
         "map",
-        days=panes.days(
-            cache.dates(sheet.info.name),
-            sheet.day,
-            list(panes.rasters(sheet.result)),
-            label=sheet.when,
-            identity=partial(_identity, sheet),
-            make=_maker(sheet),
-            passing=running.quick(sheet.shown.request),
-        ),
-        layers=panes.layers(sheet.result, period, words, scale),
+        days=days,
+        layers=layers,
+        show=overlay.shown_first(over, layers),
         day=sheet.day.isoformat(),
-        stations=_stations(sheet, scale),
+        stations=stations,
         labels={key: words(f"maps.{key}") for key in LABEL_KEYS},
         language=words.language,
         title=words("map.title", where=_where(sheet), when=sheet.when(sheet.day)),
@@ -207,13 +245,14 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     return cache.kept(key, lambda: Stations(cache.station_table(beside), values, scale))
 
 
-def _series(sheet: Sheet, click: Click) -> None:
-    """The clicked cell, and the station nearest to it, over time."""
+def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:
+    """The clicked cell, the station nearest to it, and what the stations tell of it, over time."""
     words = sheet.words
     place = words(
         "units.place", latitude=f"{click.latitude:.2f}", longitude=f"{click.longitude:.2f}"
     )
-    lines = [line for line in (_cell_line(sheet, click), _station_line(sheet, click)) if line]
+    found = (_cell_line(sheet, click), _station_line(sheet, click), _told_line(sheet, click, over))
+    lines = [line for line in found if line]
     with st.container(key="series-panel"):
         st.subheader(words("map.series_here", place=place), anchor=False)
         if not lines:
@@ -233,7 +272,8 @@ def _cell_line(sheet: Sheet, click: Click) -> series.Line | None:
     return None if cell is None else series.Line(sheet.words("map.series_known"), cell)
 
 
-def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
+def _near(sheet: Sheet, click: Click, within: float) -> tuple[pd.DataFrame, int, float] | None:
+    """The stations beside the map, which of them is nearest to a place, and how far it is, km."""
     beside = cache.stations_beside(sheet.info.name)
     if beside is None:
         return None
@@ -241,15 +281,42 @@ def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
     found = points.nearest(
         table["latitude"].to_numpy(), table["longitude"].to_numpy(), click.latitude, click.longitude
     )
-    if found is None or found[1] > STATION_KM:
+    return None if found is None or found[1] > within else (table, *found)
+
+
+def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
+    beside, found = cache.stations_beside(sheet.info.name), _near(sheet, click, STATION_KM)
+    if beside is None or found is None:
         return None
-    index, km = found
+    table, index, km = found
     dates = _dates_around(sheet)
     values = cache.averages(beside, tuple(dates), sheet.info.period)[:, index]
     title = sheet.words(
         "map.series_station", name=table["name"].iloc[index], km=sheet.words.number(km, 1)
     )
     return series.Line(title, points.Series(tuple(dates), tuple(float(v) for v in values)))
+
+
+def _told_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line | None:
+    """What AQ-Net tells of the place; of a station without its own readings."""
+    if over is None or over.asked.request.model != "aqnet":
+        return None
+    near, dates = _near(sheet, click, AT_STATION_KM), tuple(_dates_around(sheet))
+    latitude, longitude, without = click.latitude, click.longitude, None
+    title = sheet.words("overlay.here")
+    if near is not None:
+        row = near[0].iloc[near[1]]
+        latitude, longitude, without = row["latitude"], row["longitude"], row["id"]
+        title = sheet.words("overlay.at", name=row["name"])
+    wish = studies.Place(over.asked.request, dates, latitude, longitude, without)
+    made = studies.told_at(wish, slot="place")
+    if made is None or made.stale:
+        return None
+    value, low, high = (
+        points.Series(dates, tuple(float(v) for v in made.result[name].values))
+        for name in ("pm2p5", "low", "high")
+    )
+    return series.Line(title, value, (low, high))
 
 
 def _dates_around(sheet: Sheet) -> list[dt.date]:

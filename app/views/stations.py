@@ -8,19 +8,15 @@ import streamlit as st
 import xarray as xr
 from numpy.typing import NDArray
 
-from app import cache, limits, palette, panes, stationtables, studies, study, trouble
+from app import cache, limits, overlay, palette, panes, stationtables, studies, study, trouble
 from app.maps.component import MapState
-from app.maps.layers import Day, RasterLayer, Stations
+from app.maps.layers import ROLES, Day, RasterLayer, Stations
 from app.maps.store import publish
-from app.palette import GREENS_BLUES, Scale
 from app.request import Ask, Selection
 from app.studies import Study, Withheld
 from app.study import Scene
 from engine.schema import grid_of
 
-SHARES = (0.0, 0.1, 0.2, 0.3)
-REACHES = (0, 25, 50, 100, 200)  # km; 0 hides nothing
-FAR_KM = 150.0  # end of the scale of distances
 STEPS = {"month": (12, 24, 60), "day": (7, 31, 90), "hour": (7, 31, 90)}
 
 
@@ -67,24 +63,10 @@ def render(selection: Selection) -> None:
 
 
 def _controls(about: Scene) -> tuple[float, int, int]:
-    """Share of stations kept out, distance beyond which cells are hidden, seed of the draw."""
+    """Share of stations kept out, distance beyond which the map pales, seed of the draw."""
     words = about.words
-    none = words("stations.none")
     with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
-        share = study.choose(
-            "withheld",
-            words("stations.withhold"),
-            SHARES,
-            0.2,
-            lambda s: words("stations.share", share=round(100 * s)) if s else none,
-        )
-        reach = study.choose(
-            "reach",
-            words("stations.reach"),
-            REACHES,
-            0,
-            lambda km: words("units.km", value=km) if km else words("stations.everywhere"),
-        )
+        share, reach = overlay.share(words), overlay.reach(words)
         seed = st.number_input(
             words("stations.seed"),
             0,
@@ -101,14 +83,7 @@ def _controls(about: Scene) -> tuple[float, int, int]:
 
 def _told(network: Network) -> str:
     words = network.about.words
-    used = network.map["used"].values
-    heard = np.isfinite(network.map["observed"].values)
-    told = words(
-        "stations.told",
-        used=int((used & heard).sum()),
-        withheld=int((~used).sum()),
-        silent=int((~heard).sum()),
-    )
+    told = words("stations.told", **overlay.counts(network.map))
     model = network.asked.request.model
     return words("study.join").join((told, study.source(network.about, model, network.attributes)))
 
@@ -128,22 +103,20 @@ def _explore(network: Network, reach: int) -> None:
 def _map(network: Network, reach: int) -> MapState:
     about, words, shown = network.about, network.about.words, network.map
     grid = grid_of(shown)
-    distance = shown["station_distance"].values
-    far = distance > reach if reach else np.zeros(distance.shape, dtype=bool)
+    fade = overlay.fading(reach)
     unit = words("units.symbol")
     level = limits.scale(about.rules, about.average, words)
-    layers = [RasterLayer("fine", words("map.analysis", km=""), grid, level)]
+    layers = [RasterLayer("fine", words("map.analysis", km=""), grid, level, fade=fade)]
     values: dict[str, NDArray[np.floating]] = {"fine": shown["pm2p5"].values}
     if "uncertainty" in shown:
         sure = words("map.uncertainty")
         scale = palette.uncertainty(about.average, unit=unit, title=sure, far=True)
-        layers.append(RasterLayer("uncertainty", sure, grid, scale))
+        layers.append(RasterLayer("uncertainty", sure, grid, scale, fade=fade))
         values["uncertainty"] = shown["uncertainty"].values
-    title = words("stations.distance")
-    scale = Scale("distance", GREENS_BLUES, 0.0, FAR_KM, unit="km", title=title, digits=0)
-    layers.append(RasterLayer("distance", words("stations.distance"), grid, scale))
-    rasters = {name: publish(np.where(far, np.nan, array)) for name, array in values.items()}
-    rasters["distance"] = publish(distance)
+    layers.append(overlay.distance_layer(grid, words))
+    values["distance"] = shown["station_distance"].values
+    rasters = {name: publish(array) for name, array in values.items()}
+    told, role = overlay.told_at(shown)
     day = network.asked.request.date
     return study.draw_map(
         about,
@@ -152,21 +125,21 @@ def _map(network: Network, reach: int) -> MapState:
         layers=layers,
         mode="two",
         show=[layer.name for layer in layers],
-        stations=Stations(_table(shown), shown["observed"].values[None], level),
+        stations=Stations(_table(shown, role), told[None], level),
         title=words("stations.title", where=about.where, when=about.when(day)),
         model=about.model(network.asked.request.model),
         stale=network.stale,
     )
 
 
-def _table(shown: xr.Dataset) -> pd.DataFrame:
+def _table(shown: xr.Dataset, role: NDArray[np.intp]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "id": shown["station"].values.astype(str),
             "name": shown["name"].values.astype(str),
             "latitude": shown["station_latitude"].values,
             "longitude": shown["station_longitude"].values,
-            "role": np.where(shown["used"].values, "used", "withheld"),
+            "role": np.array(ROLES)[role],
         }
     )
 

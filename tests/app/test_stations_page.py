@@ -15,6 +15,7 @@ def test_it_counts_used_withheld_and_silent_stations():
     assert "2 stations used (circles), 0 kept out (squares), 1 without a valid reading" in captions(
         at
     )
+    assert the_map(at)["stations"]["reanalysed"] is True
     wire = the_map(at)
     assert wire["stations"] is not None
     assert [layer["id"] for layer in wire["layers"]] == ["fine", "distance"]
@@ -47,11 +48,13 @@ def test_another_station():
     assert "Gamma: 0 of 7 dates" in captions(at)
 
 
-def test_far_cells_are_hidden():
-    near, whole = page(withheld="0.0", reach="25"), page(withheld="0.0")
-    urls = [the_map(at)["days"][0]["urls"] for at in (near, whole)]
-    assert urls[0]["fine"] != urls[1]["fine"]
-    assert urls[0]["distance"] == urls[1]["distance"]
+def test_far_cells_fade_and_keep_their_values():
+    near, none = page(withheld="0.0", reach="25"), page(withheld="0.0", reach="0")
+    wires = [the_map(at) for at in (near, none)]
+    fades = [{layer["id"]: layer["fade"] for layer in wire["layers"]} for wire in wires]
+    assert (fades[0]["fine"]["start"], fades[0]["fine"]["end"]) == (25, 75)
+    assert fades[1]["fine"] is None
+    assert wires[0]["days"][0]["urls"] == wires[1]["days"][0]["urls"]
 
 
 def test_in_chinese():

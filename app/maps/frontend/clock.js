@@ -1,4 +1,5 @@
 // Days: going to one, fetching the next, playing them back.
+import { needed } from './fading.js';
 import { raster } from './fetching.js';
 import { pointsOf } from './points.js';
 
@@ -22,7 +23,7 @@ export class Clock {
     map.controls.refreshTime();
     this.began = performance.now();
     try {
-      const urls = map.shown().map((id) => map.url(id, map.day)).filter(Boolean);
+      const urls = needed(map).map((id) => map.url(id, map.day)).filter(Boolean);
       const [points] = await Promise.all([pointsOf(map.data, map.day), ...urls.map((url) => raster(url))]);
       if (turn !== this.turn) return;
       map.points = points;
@@ -51,7 +52,7 @@ export class Clock {
       map.read();
     }
     for (const by of AROUND) {
-      await Promise.all(map.shown().map((id) => quietly(id, map.day + by)));
+      await Promise.all(needed(map).map((id) => quietly(id, map.day + by)));
       if (turn !== this.turn || map.closed) return;
     }
   }

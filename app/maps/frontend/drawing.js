@@ -3,6 +3,7 @@
 import { rasterNow, json } from './fetching.js';
 import { viewportOf } from './geometry.js';
 import { colouring, paint, stretchedRange } from './colour.js';
+import { veil, veilOf } from './fading.js';
 import { loadDeck, release } from './library.js';
 import { drawOver, drawUnder } from './overlay.js';
 import { sketch } from './sketch.js';
@@ -95,9 +96,13 @@ export class Drawing {
       const values = url && rasterNow(url);
       const tint = colours(map, map.layer(id).scale);
       // Blending is set when a picture is handed over, so a change of it needs a new one too.
-      const stamp = [url, tint.scale.name, tint.steps, tint.low, tint.high, map.options.smooth].join();
+      const pale = veilOf(map, id);
+      const stamp = [url, tint.scale.name, tint.steps, tint.low, tint.high, map.options.smooth, pale?.url, pale?.start].join();
       if (!values) delete this.images[id];
-      else if (this.images[id]?.stamp !== stamp) this.images[id] = { stamp, picture: paint(values, tint) };
+      else if (this.images[id]?.stamp !== stamp) {
+        const picture = paint(values, tint);
+        this.images[id] = { stamp, picture: pale ? veil(picture, pale) : picture };
+      }
     }
   }
 

@@ -121,22 +121,41 @@ function text(at, label, width, x) {
 const SYMBOL = {
   used: '<circle cx="8" cy="8" r="6.5" fill="#fff" stroke="#16232a" stroke-width="1.8"/><circle cx="8" cy="8" r="4" fill="#fe9929"/>',
   withheld: '<rect x="1.5" y="1.5" width="13" height="13" fill="#fff" stroke="#16232a" stroke-width="1.8"/><rect x="4" y="4" width="8" height="8" fill="#fe9929"/>',
+  reanalysed: '<path d="M8 0L16 8L8 16L0 8Z" fill="#16232a"/><path d="M8 2.2L13.8 8L8 13.8L2.2 8Z" fill="#fff"/><path d="M8 4.2L11.8 8L8 11.8L4.2 8Z" fill="#fe9929"/>',
   invalid: '<circle cx="8" cy="8" r="5.5" fill="none" stroke="INK" stroke-width="2.4"/>',
 };
 
-/** What the shapes of stations mean: [{ svg, text }]. */
-export function symbolsOf(labels, ink) {
-  return Object.entries(SYMBOL).map(([key, shape]) => ({
-    svg:
-      '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">' +
-      `${shape.replace('INK', ink)}</svg>`,
-    text: labels[key],
-  }));
+/**
+ * What shapes of stations and pale colours mean: [{ svg, text, width }].
+ * @param signs { points, reanalysed, fade }: whether there are stations, told ones, and how a layer pales
+ */
+export function symbolsOf(labels, { points, reanalysed, fade }, ink) {
+  const shapes = Object.keys(SYMBOL).filter((key) => points && (key !== 'reanalysed' || reanalysed));
+  const found = shapes.map((key) => ({ svg: icon(SYMBOL[key].replace('INK', ink), 16), text: labels[key], width: 16 }));
+  if (!fade) return found;
+  const text = labels.fades.replace('{start}', number(fade.start)).replace('{end}', number(fade.end));
+  return [...found, { svg: icon(pales(fade, ink), 64), text, width: 64 }];
 }
 
 /** The same as HTML. */
-export function symbolsHtml(labels, ink = '#16232a') {
-  return symbolsOf(labels, ink).map(({ svg, text }) => `<span>${svg}${escapeXml(text)}</span>`).join('');
+export function symbolsHtml(labels, signs, ink = '#16232a') {
+  return symbolsOf(labels, signs, ink).map(({ svg, text }) => `<span>${svg}${escapeXml(text)}</span>`).join('');
+}
+
+// Full colour at the left, as pale as it gets at the right, over the hatching of missing data.
+function pales({ palest }, ink) {
+  const id = `airmap-pale-${drawn++}`;
+  const lines = Array.from({ length: 11 }, (_, i) => `<path d="M${7 * i - 14} 15l14 -14"/>`).join('');
+  const stop = (at, opacity) => `<stop offset="${at}" stop-color="#cc4c02" stop-opacity="${opacity}"/>`;
+  return (
+    `<defs><linearGradient id="${id}">${stop(0.12, 1)}${stop(0.88, palest)}</linearGradient><clipPath id="${id}c"><rect x="1" y="2" width="62" height="12"/></clipPath></defs>` +
+    `<g clip-path="url(#${id}c)" stroke="${ink}" stroke-opacity=".4">${lines}</g>` +
+    `<rect x="1" y="2" width="62" height="12" fill="url(#${id})" stroke="${ink}" stroke-opacity=".5"/>`
+  );
+}
+
+function icon(content, width) {
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="16" viewBox="0 0 ${width} 16" aria-hidden="true">${content}</svg>`;
 }
 
 /** A number as people read it: as many decimals as it has, a typographic minus. */

@@ -1,5 +1,6 @@
 // What stands above and below the panes: the choice of a layer with the value read there, and the
 // legends. A slot is a column of both; swiped and blinked layers share one pane but have a slot each.
+import { signsOf } from './fading.js';
 import { CHOICES, panesOf, slenderness } from './geometry.js';
 import { legendSvg, number, symbolsHtml } from './legend.js';
 
@@ -103,6 +104,6 @@ function sign(text, pane) {
 function buildSymbols(map) {
   const { data, root } = map;
   const row = root.querySelector('.symbols');
-  row.hidden = !data.stations && !data.tracks;
-  row.innerHTML = symbolsHtml(data.labels, map.ink);
+  row.innerHTML = symbolsHtml(data.labels, signsOf(map), map.ink);
+  row.hidden = !row.innerHTML;
 }

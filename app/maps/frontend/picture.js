@@ -1,4 +1,5 @@
 // A picture of what is on screen that can stand alone: maps, titles, legends, date, source, licence.
+import { signsOf } from './fading.js';
 import { drawOver, drawUnder } from './overlay.js';
 import { LEGEND_HEIGHT, legendSvg, symbolsOf } from './legend.js';
 import { asked } from './memory.js';
@@ -18,7 +19,7 @@ async function pictureOf(map) {
   const top = MARGIN + 26;
   const legendTop = top + heads + height + 10;
   const credit = wrap(map.data.credit, Math.floor(width / 6.2));
-  const symbols = map.data.stations || map.data.tracks ? symbolsOf(map.data.labels, INK) : [];
+  const symbols = symbolsOf(map.data.labels, signsOf(map), INK);
   const creditTop = legendTop + LEGEND_HEIGHT + 18 + (symbols.length ? 24 : 0);
   const tall = creditTop + 15 * credit.length + MARGIN;
   const canvas = document.createElement('canvas');
@@ -57,10 +58,10 @@ async function pictureOf(map) {
   }
   let x = MARGIN;
   pen.font = `12px ${map.font}`;
-  for (const { svg, text } of symbols) {
+  for (const { svg, text, width: wide } of symbols) {
     pen.drawImage(await image(svg), x, legendTop + LEGEND_HEIGHT + 2);
-    pen.fillText(text, x + 22, legendTop + LEGEND_HEIGHT + 14);
-    x += 22 + pen.measureText(text).width + 20;
+    pen.fillText(text, x + wide + 6, legendTop + LEGEND_HEIGHT + 14);
+    x += wide + 6 + pen.measureText(text).width + 20;
   }
   pen.fillStyle = INK;
   pen.font = `11px ${map.font}`;

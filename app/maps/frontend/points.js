@@ -1,5 +1,8 @@
-// Stations and mobile sensors of a day: where, which value, used or withheld.
+// Stations and mobile sensors of a day: where, which value, and whose: used for the map, withheld from
+// it, or told by a model.
 import { json, raster } from './fetching.js';
+
+const ROLES = ['used', 'withheld', 'reanalysed']; // as app/maps/layers.py counts them
 
 /** Points of a day: { stations: [...] | null, tracks: [...] | null }, each { lon, lat, value, … }. */
 export async function pointsOf(data, day) {
@@ -10,8 +13,8 @@ export async function pointsOf(data, day) {
   return { stations, tracks };
 }
 
-async function stationsOf({ url, values: valuesUrl }, day) {
-  const [table, { values, columns }] = await Promise.all([json(url), raster(valuesUrl)]);
+async function stationsOf({ url, values: valuesUrl, roles: rolesUrl }, day) {
+  const [table, { values, columns }, roles] = await Promise.all([json(url), raster(valuesUrl), rolesUrl && raster(rolesUrl)]);
   return table.id.map((id, i) => {
     const value = values[day * columns + i];
     return {
@@ -19,7 +22,7 @@ async function stationsOf({ url, values: valuesUrl }, day) {
       name: table.name[i],
       lon: table.lon[i],
       lat: table.lat[i],
-      withheld: Boolean(table.withheld[i]),
+      role: ROLES[roles ? roles.values[day * columns + i] : table.role[i]],
       value: value === value ? value : null,
     };
   });
@@ -35,7 +38,7 @@ async function tracksOf({ url }, key) {
       name: table.id[i],
       lon: table.lon[i],
       lat: table.lat[i],
-      withheld: Boolean(table.withheld[i]),
+      role: ROLES[table.role[i]],
       value: table.value[i],
     });
   }

@@ -47,7 +47,7 @@ function stationText(map, { station, km }) {
   const { unit } = scales[stations.scale];
   const value = station.value === null ? labels.invalid : `${number(station.value, 1)} ${unit}`;
   const name = labels.station_near.replace('{name}', station.name).replace('{km}', number(km, 1));
-  return `${name}: ${value} (${station.withheld ? labels.withheld : labels.used})`;
+  return `${name}: ${value} (${labels[station.role]})`;
 }
 
 function placeText([lon, lat]) {

@@ -76,22 +76,27 @@ function point({ lng, lat }, page) {
 }
 
 function drawPoints(map, page) {
-  // Leaflet's canvas draws circles; a withheld station is a square.
-  const Square = L.CircleMarker.extend({
+  // Leaflet's canvas draws circles; a withheld station is a square, a reanalysed one stands on its tip.
+  const Cornered = L.CircleMarker.extend({
     _updatePath() {
       const { _ctx: pen } = this._renderer;
       if (!this._renderer._drawing || this._empty()) return;
+      const { x, y } = this._point;
       const r = this._radius;
+      const t = 1.3 * r;
+      const square = [[-r, -r], [r, -r], [r, r], [-r, r]];
+      const diamond = [[0, -t], [t, 0], [0, t], [-t, 0]];
       pen.beginPath();
-      pen.rect(this._point.x - r, this._point.y - r, 2 * r, 2 * r);
+      for (const [dx, dy] of this.options.role === 'withheld' ? square : diamond) pen.lineTo(x + dx, y + dy);
+      pen.closePath();
       this._renderer._fillStroke(pen, this);
     },
   });
   for (const p of page.points) {
     const tint = colouring(page.scales[p.scale], { steps: page.steps, range: null });
     const fill = p.value === null ? null : `rgb(${colourOf(p.value, tint).join()})`;
-    const style = { radius: RADIUS, color: INK, weight: 2, fill: Boolean(fill), fillColor: fill, fillOpacity: 1 };
-    const marker = new (p.withheld ? Square : L.CircleMarker)([p.lat, p.lon], style);
+    const style = { role: p.role, radius: RADIUS, color: INK, weight: 2, fill: Boolean(fill), fillColor: fill, fillOpacity: 1 };
+    const marker = new (p.role === 'used' ? L.CircleMarker : Cornered)([p.lat, p.lon], style);
     const said = p.value === null ? page.labels.invalid : `${number(p.value, 1)} ${page.scales[p.scale].unit}`;
     marker.bindTooltip(document.createTextNode(`${p.name}: ${said}`)).addTo(map);
   }
@@ -121,7 +126,7 @@ function drawLegends(page) {
     const tint = colouring(page.scales[layer.scale], { steps: page.steps, range: null });
     places[i].innerHTML = legendSvg(tint, page.labels, Math.min(440, places[i].clientWidth), INK, 'sans-serif');
   });
-  if (page.points.length) document.querySelector('.symbols').innerHTML = symbolsHtml(page.labels);
+  document.querySelector('.symbols').innerHTML = symbolsHtml(page.labels, page.signs);
 }
 
 async function unpacked(base64) {

@@ -1,5 +1,5 @@
-// Stations and mobile samples, drawn with a pen: circle = used, square = withheld, hollow = no valid
-// value; the colour is that of the value, the size says nothing. By deck.gl they would cost a browser
+// Stations and mobile samples, drawn with a pen: circle = used, square = withheld, diamond = told by a
+// model, hollow = no valid value; the colour is that of the value, the size says nothing. By deck.gl they would cost a browser
 // without a graphics card more than the whole rest of the map.
 import { colourOf } from './colour.js';
 import { kmPerPixel } from './geometry.js';
@@ -9,23 +9,23 @@ const RIM = '#fff';
 const GROUND_KM = 7; // of a symbol, between the smallest and the largest in pixels
 const PIXELS = { stations: [12, 17], tracks: [7, 11] };
 
-/** What is to be drawn: [{ kind, lon, lat, withheld, fill }], fill null where there is no value. */
+/** What is to be drawn: [{ kind, lon, lat, role, fill }], fill null where there is no value. */
 export function symbolsFor(kind, points, colours) {
-  return points.map(({ lon, lat, withheld, value }) => {
+  return points.map(({ lon, lat, role, value }) => {
     const fill = value === null ? null : `rgb(${colourOf(value, colours).join()})`;
-    return { kind, lon, lat, withheld, fill };
+    return { kind, lon, lat, role, fill };
   });
 }
 
 /** Draw symbols into one viewport, whose corner is the origin of the pen. */
 export function drawSymbols(pen, viewport, symbols, camera) {
   const natural = GROUND_KM / kmPerPixel(camera);
-  for (const { kind, lon, lat, withheld, fill } of symbols) {
+  for (const { kind, lon, lat, role, fill } of symbols) {
     const [least, most] = PIXELS[kind];
     const radius = Math.max(least, Math.min(most, natural)) / 2;
     const [x, y] = viewport.project([lon, lat]);
     if (x < -radius || y < -radius || x > viewport.width + radius || y > viewport.height + radius) continue;
-    const shape = withheld ? square : disc;
+    const shape = SHAPES[role];
     if (fill === null) hollow(pen, shape, x, y, radius);
     else filled(pen, shape, x, y, radius, fill);
   }
@@ -58,3 +58,14 @@ function square(pen, x, y, radius) {
   const half = 0.92 * radius; // as large to the eye as the disc
   pen.rect(x - half, y - half, 2 * half, 2 * half);
 }
+
+function diamond(pen, x, y, radius) {
+  const half = 1.25 * radius;
+  pen.moveTo(x, y - half);
+  pen.lineTo(x + half, y);
+  pen.lineTo(x, y + half);
+  pen.lineTo(x - half, y);
+  pen.closePath();
+}
+
+const SHAPES = { used: disc, withheld: square, reanalysed: diamond };
