@@ -179,7 +179,7 @@ MODELS: dict[str, Entry] = {
             "reanalysis",
             ("stations",),
             "AQ-Net",
-            "A network that corrects inverse distance by what stations measured before and after.",
+            "A network that corrects kriging by what stations measured before and after.",
             building.aqnet,
         ),
         Entry(

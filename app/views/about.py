@@ -31,6 +31,8 @@ PAPERS = {
     "airstfm": "Li et al. (2025), Atmosphere 16, 166, doi:10.3390/atmos16020166",
     "kriging": "PyKrige (Murphy et al.), BSD-3-Clause",
     "idw": "Shepard (1968), doi:10.1145/800186.810616",
+    "aqnet": "after Kheder et al. (2025), SCIA, arXiv:2502.11941",
+    "stepdiff": "after Zhou et al. (2025), arXiv:2512.04385",
 }
 PARTS = (
     ("deck.gl", "MIT", "pydeck 0.9"),
