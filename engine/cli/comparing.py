@@ -1,18 +1,32 @@
 """`airlens compare`."""
 
+import signal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from engine.cli.asking import DataOption, TrainEndOption, bar, day
+from engine.cli.training import STOPPED, Stopper
 from engine.errors import RequestError
+from engine.progress import Cancelled, part
+
+if TYPE_CHECKING:
+    from engine.comparison.plan import Plan
+
+# What a budget may end in.
+STEPS, MINUTES = ("steps", "step"), ("minutes", "minute", "mins", "min")
 
 
 def compare_command(
     data: DataOption,
-    out: Annotated[Path, typer.Option(help="Folder for record, weights, page and pictures.")],
-    budget: Annotated[str, typer.Option(help="Of each training: 300steps or 10min.")],
+    budget: Annotated[
+        str, typer.Option(help="Of each training: 300steps, or 5minutes without its checks.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for record, weights, page and pictures; else comparison-DATA."),
+    ] = None,
     models: Annotated[str, typer.Option(help="all, or names separated by commas.")] = "all",
     fractions: Annotated[
         str, typer.Option(help="Shares of the training part, in %.")
@@ -28,8 +42,11 @@ def compare_command(
     checks: Annotated[int, typer.Option(min=1, help="Validations in a training.")] = 4,
     look: Annotated[
         int, typer.Option(min=0, help="Stop by so many coarse cells a side; 0: the whole map.")
-    ] = 0,
-    every: Annotated[int, typer.Option(min=1, help="Score one of so many test dates.")] = 1,
+    ] = 16,
+    every: Annotated[
+        int | None,
+        typer.Option(min=1, help="Score one of so many test dates; else so that 24 are scored."),
+    ] = None,
 ) -> None:
     """Train and score all super-resolution systems under one budget; a page with a table.
 
@@ -37,9 +54,12 @@ def compare_command(
     """
     steps, minutes = parse_budget(budget)
     shares, numbers = _numbers(fractions, "--fractions"), _numbers(seeds, "--seeds")
+    stop = Stopper()
+    signal.signal(signal.SIGINT, stop.interrupted)
     with bar("comparing") as progress:
         from engine.comparison.page import publish
-        from engine.comparison.runs import ALL, Plan, compare
+        from engine.comparison.plan import ALL, Plan, check
+        from engine.comparison.runs import compare
 
         plan = Plan(
             data,
@@ -57,9 +77,27 @@ def compare_command(
             look=look,
             every=every,
         )
-        record = compare(plan, out, progress=progress)
-        page = publish(record, out)
+        goal = out or Path(f"comparison-{data}")
+        check(plan)
+        typer.echo(_what_it_takes(plan, goal), err=True)
+        try:
+            record = compare(plan, goal, progress=part(progress, 0.0, 0.97), cancelled=stop)
+            page = publish(record, goal, progress=part(progress, 0.97, 1.0), cancelled=stop)
+        except Cancelled:
+            typer.echo("What is done is kept; the same command goes on from there.", err=True)
+            raise typer.Exit(STOPPED) from None
     typer.echo(str(page))
+
+
+def _what_it_takes(plan: "Plan", folder: Path) -> str:
+    """What is about to be done, for whoever decides to wait."""
+    trainings = plan.trainings
+    each = f"{plan.steps} steps" if plan.steps else f"{plan.minutes:g} minutes"
+    whole = f", {trainings * plan.minutes:.0f} minutes and the scoring" if plan.minutes else ""
+    return (
+        f"{len(plan.models)} systems, {trainings} trainings of {each}{whole}; into {folder}. "
+        "Ctrl-C stops; the same command goes on."
+    )
 
 
 def parse_budget(text: str) -> tuple[int | None, float | None]:
@@ -68,19 +106,18 @@ def parse_budget(text: str) -> tuple[int | None, float | None]:
     Raises:
         RequestError: If it is neither.
     """
-    for ending in ("steps", "min"):
-        number = text.removesuffix(ending).strip()
-        if not text.endswith(ending):
-            continue
-        try:
-            value = float(number)
-        except ValueError:
-            break
-        if ending == "steps" and value >= 1 and value == int(value):
-            return int(value), None
-        if ending == "min" and 0 < value < float("inf"):
-            return None, value
-    raise RequestError(f"{text!r} is no budget", where="--budget", remedy="Write 300steps or 10min")
+    ending = next((e for e in (*STEPS, *MINUTES) if text.strip().endswith(e)), None)
+    try:
+        value = float(text.strip().removesuffix(ending or ""))
+    except ValueError:
+        value = 0.0
+    if ending in STEPS and value >= 1 and value == int(value):
+        return int(value), None
+    if ending in MINUTES and 0 < value < float("inf"):
+        return None, value
+    raise RequestError(
+        f"{text!r} is no budget", where="--budget", remedy="Write 300steps or 5minutes"
+    )
 
 
 def _numbers(text: str, option: str) -> list[float]:

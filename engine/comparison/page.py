@@ -14,63 +14,44 @@ from numpy.typing import NDArray
 
 from engine.bench import networks as bench
 from engine.catalogue import MODELS
+from engine.comparison import published
 from engine.comparison.charts import Axis, Line, chart, sheet
-from engine.comparison.runs import ALL, RECORD
+from engine.comparison.plan import ALL
+from engine.comparison.runs import RECORD
 from engine.comparison.scores import PICTURES
 from engine.models.networks import NETWORKS
 from engine.paths import ROOT
+from engine.progress import Progress, Stop, report
 
 PAGE, SPEED = "comparison.md", "speed.json"
-LOSS = "squared error"  # of records that do not say
 Record = Mapping[str, Any]
 
-# Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: RMSE / MAE / MAPE with
-# 100, 80 and 40 % of the training part; parameters in millions; hours of training.
-PAPER = (
-    ("MEAN", "24.710 / 16.227 / 1.025", "the same", "the same", "", ""),
-    ("HA", "5.039 / 1.942 / 0.534", "6.760 / 2.049 / 0.592", "6.479 / 1.999 / 0.546", "", ""),
-    (
-        "Urban-FM", "4.808 / 2.021 / 0.573", "5.970 / 3.536 / 0.237", "9.520 / 5.877 / 0.438",
-        "6.42", "12:52",
-    ),
-    (
-        "EDVR", "1.386 / 0.737 / 0.061", "1.403 / 0.741 / 0.064", "1.991 / 1.032 / 0.126",
-        "3.03", "10:41",
-    ),
-    (
-        "BasicVSR", "1.281 / 0.638 / 0.055", "1.306 / 0.631 / 0.047", "1.331 / 0.667 / 0.069",
-        "4.22", "30:06",
-    ),
-    (
-        "IconVSR", "1.204 / 0.602 / 0.039", "1.246 / 0.616 / 0.051", "1.313 / 0.651 / 0.070",
-        "6.2", "43:21",
-    ),
-    (
-        "BasicVSR++", "1.235 / 0.621 / 0.055", "1.226 / 0.597 / 0.046", "1.298 / 0.645 / 0.059",
-        "7.47", "35:50",
-    ),
-    (
-        "MANA", "1.711 / 1.191 / 0.111", "1.896 / 1.599 / 0.184", "4.589 / 1.885 / 0.428",
-        "82.03", "8:50",
-    ),
-    (
-        "AirSTFM", "1.173 / 0.584 / 0.036", "1.200 / 0.585 / 0.044", "1.248 / 0.621 / 0.052",
-        "4.64", "20:06",
-    ),
-)  # fmt: skip
 
-
-def publish(record: Record, folder: Path, *, speed: Mapping[str, Any] | None = None) -> Path:
+def publish(
+    record: Record,
+    folder: Path,
+    *,
+    speed: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    cancelled: Stop | None = None,
+) -> Path:
     """Write the page and its pictures into the folder; the page's path.
 
     Args:
         record: Of the comparison.
         folder: Where its record is.
-        speed: Measurements of the networks; None: those kept in the folder, or measured now.
+        speed: Measurements of the systems; None: those kept in the folder, or measured now.
+        progress: Told while measuring.
+        cancelled: Looked at while measuring.
+
+    Raises:
+        Cancelled: If it was.
     """
     path = folder / PAGE
+    if speed is None:
+        speed = _speed(record, folder, progress, cancelled)
     sections = _sections(record, folder, speed, "")
-    lines = ["# All super-resolution systems under one budget", "", *sections, *_paper()]
+    lines = ["# All super-resolution systems under one budget", "", *sections, *published.section()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -95,36 +76,45 @@ def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
     ]
     for folder in folders:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        lines += _sections(record, folder, None, f"{folder.relative_to(path.parent).as_posix()}/")
-    path.write_text("\n".join([*lines, *_paper()]) + "\n", encoding="utf-8")
+        speed = _speed(record, folder)
+        lines += _sections(record, folder, speed, f"{folder.relative_to(path.parent).as_posix()}/")
+    path.write_text(
+        "\n".join([*lines, *published.section(published.sizes(path.with_suffix("")))]) + "\n",
+        encoding="utf-8",
+    )
 
 
-def _sections(
-    record: Record, folder: Path, speed: Mapping[str, Any] | None, prefix: str
-) -> list[str]:
+def _sections(record: Record, folder: Path, speed: Mapping[str, Any], prefix: str) -> list[str]:
     """All of one comparison; its pictures are written into its folder."""
-    names = [n for n in ALL if any(run["model"] == n for run in record["runs"].values())]
-    timed = speed if speed is not None else _speed(record, names, folder)
+    names = _compared(record)
     charts = _charts(record, names)
     for name, text in charts.items():
         (folder / f"{name}.svg").write_text(text, encoding="utf-8")
     sheets = _sheets(names, folder)
     return [
         *_head(record),
-        *_tables(record, names, timed),
+        *_tables(record, names, speed),
         *_shares(record, names),
         *_pictures(record, list(charts), sheets, prefix),
     ]
 
 
-def _speed(record: Record, names: Sequence[str], folder: Path) -> dict[str, Any]:
-    """One 800 × 720 day of each network, kept beside the record."""
+def _compared(record: Record) -> list[str]:
+    return [n for n in ALL if any(run["model"] == n for run in record["runs"].values())]
+
+
+def _speed(
+    record: Record, folder: Path, progress: Progress | None = None, cancelled: Stop | None = None
+) -> dict[str, Any]:
+    """One 800 × 720 day of each system, kept beside the record."""
     path = folder / SPEED
     known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    for name in names:
-        if name in NETWORKS and name not in known:
+    names = _compared(record)
+    for i, name in enumerate(names):
+        if name not in known:
+            report(progress, cancelled, i / len(names), f"timing {name} on an 800 × 720 map")
             known[name] = bench.measured(name, record["fixed"]["preset"], record["threads"])
-    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return known
 
 
@@ -135,16 +125,16 @@ def _head(record: Record) -> list[str]:
     what = "**SYNTHETIC data.** " if record["synthetic"] else ""
     shape = record["shape"]
     return [
-        f"## {record.get('title', fixed['data'])}",
+        f"## {fixed['data']}",
         "",
         f"{what}Data: {record['data']} ({record['licence']}), {shape['latitude']} × "
         f"{shape['longitude']} fine cells, one map a {record['period']}. Coarse maps are block "
         "means of 8 × 8 fine cells: *synthetic degradation*. Scored on the dates from "
-        f"{tested[0]} to {tested[1]}{_every(fixed['every'])}, from which nothing learned and by "
+        f"{tested[0]} to {tested[1]}{_scored(record)}, from which nothing learned and by "
         "which nothing was stopped.",
         "",
         f"Every network: preset `{fixed['preset']}`, **{budget}**, batch {fixed['batch']}, crops "
-        f"of {fixed['crop']} coarse cells, {record.get('loss', LOSS)} over valid cells, the same "
+        f"of {fixed['crop']} coarse cells, squared error over valid cells, the same "
         f"data in the same order, the same early stopping{_look(fixed)}, "
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. Hardware: "
         f"{record['threads']} CPU thread(s), {record['machine']}, PyTorch {record['torch']}; the "
@@ -162,8 +152,10 @@ def _look(fixed: Mapping[str, Any]) -> str:
     return f" (by the middle {fixed['look']} × {fixed['look']} coarse cells)"
 
 
-def _every(number: int) -> str:
-    return f" (one in {number})" if number > 1 else ""
+def _scored(record: Record) -> str:
+    every = record["fixed"]["every"]
+    number = max(run["dates"] for run in record["runs"].values())
+    return f" ({number} of them{f', one in {every}' if every else ''})"
 
 
 def _tables(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
@@ -204,14 +196,36 @@ def _table(
         ]
         cells += [_paper_like(runs, kind) for kind in ("as_it_is", "exact_means")]
         own = timed.get(name, {})
-        seconds = f"{own['processor_seconds']:.1f}" if own else "–"
+        seconds = f"{own['processor_seconds']:.3g}" if own else "–"
         lines.append(
             f"| {MODELS[name].title} (`{name}`) | {' | '.join(cells)} | "
             f"{runs[0]['parameters']:,} | {seconds} | {own.get('peak_megabytes', '–')} | "
             f"{statistics.mean(run['training_seconds'] for run in runs):.0f} | "
             f"{len(runs) if name in NETWORKS else '–'} |"
         )
-    return [*lines, ""]
+    return [*lines, "", *_verdict(record, known, share)]
+
+
+def _verdict(record: Record, known: Sequence[str], share: float) -> list[str]:
+    """Where AirSTFM stands, in words."""
+    learned = [name for name in known if name in NETWORKS]
+    if "airstfm" not in learned or len(learned) < 2:
+        return []
+    said = []
+    for kind, words in (("as_it_is", "as they are"), ("exact_means", "with exact block means")):
+
+        def error(name: str, kind: str = kind) -> float:
+            return _score(record, name, share, kind, "rmse")
+
+        order, first = sorted(learned, key=error), min(known, key=error)
+        place, ours = order.index("airstfm") + 1, error("airstfm")
+        best = next(name for name in order if name != "airstfm")
+        away = f"{abs(ours - error(best)):.3f} {'behind' if ours > error(best) else 'ahead of'}"
+        said.append(
+            f"{words}, AirSTFM is number {place} of {len(order)} networks, {away} "
+            f"{MODELS[best].title}; best of all is {MODELS[first].title} ({error(first):.3f})"
+        )
+    return [f"RMSE {'; '.join(said)}.", ""]
 
 
 def _paper_like(runs: Sequence[Mapping[str, Any]], kind: str) -> str:
@@ -311,21 +325,6 @@ def _pictures(
     for name in charts:
         lines += [f"![{name}]({prefix}{name}.svg)", ""]
     return lines
-
-
-def _paper() -> list[str]:
-    return [
-        "## The paper's own table",
-        "",
-        "Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: **theirs, "
-        "not ours**, on daily 1 km maps of the Yangtze River Delta, networks of paper size after "
-        "hours of training, probably scored over all cells with no data as 0. RMSE / MAE / MAPE. "
-        "MANA's 82 million are mostly 81 million constant distances, which we compute.",
-        "",
-        "| system | 100 % | 80 % | 40 % | parameters, M | training, h:min |",
-        "|---|---|---|---|--:|--:|",
-        *(f"| {' | '.join(row)} |" for row in PAPER),
-    ]
 
 
 def _runs(record: Record, name: str, share: float) -> list[Mapping[str, Any]]:

@@ -10,11 +10,12 @@ import datetime as dt
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from platform import machine
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import xarray as xr
@@ -22,6 +23,7 @@ import xarray as xr
 from engine import catalogue, library
 from engine.catalogue import Model
 from engine.comparison import scores as compare_scores
+from engine.comparison.plan import Plan, check
 from engine.data import days
 from engine.errors import RequestError, StorageError
 from engine.inference import Request, Run, open_run
@@ -32,90 +34,11 @@ from engine.recipes.superresolution import Learned
 from engine.superresolution import checkpoint, learner, lessons
 from engine.superresolution.lessons import Lessons
 from engine.task import Need, Task
-from engine.training.config import TrainingConfig
 from engine.training.series import Series
 
-# Systems that learn nothing, or maps of the past alone; then the networks.
-CLASSICAL = ("copy", "bilinear", "bicubic", "ha", "ha-monthly", "bicubic-ratio")
-ALL = (*CLASSICAL, *(name for name in NETWORKS if name != "airstfm"), "airstfm")
 RECORD = "runs.json"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is compared, and how.
-
-    Attributes:
-        data: Name in the library.
-        models: Names in the catalogue.
-        steps: Budget of each training, in steps; or
-        minutes: in minutes, from which steps follow by the measured time of a step.
-        fractions: Shares of the training part, 0 to 1.
-        seeds: Of weights and data order.
-        preset: Size of the networks.
-        train_end: Last local date to learn from; None: the dataset's own.
-        validate_end: Last local date to stop by; None: half of what follows.
-        batch: Crops in a step.
-        crop: Side of a crop in coarse cells.
-        checks: Validations in a training.
-        look: Side, in coarse cells, of the middle of the map that training is stopped by; 0: all.
-        every: Of so many test dates one is scored.
-    """
-
-    data: str
-    models: tuple[str, ...] = ALL
-    steps: int | None = None
-    minutes: float | None = None
-    fractions: tuple[float, ...] = (1.0, 0.8, 0.4)
-    seeds: tuple[int, ...] = (0,)
-    preset: Literal["small", "paper"] = "small"
-    train_end: dt.date | None = None
-    validate_end: dt.date | None = None
-    batch: int = 8
-    crop: int = 8
-    checks: int = 4
-    look: int = 0
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be run.
-
-        Raises:
-            RequestError: With what may be chosen.
-        """
-        unknown = [name for name in self.models if name not in ALL]
-        if unknown or not self.models:
-            raise RequestError(
-                f"{', '.join(unknown) or 'no model'} cannot be compared here",
-                remedy=f"Choose all, or some of {', '.join(ALL)}",
-            )
-        if (self.steps is None) == (self.minutes is None):
-            raise RequestError("the budget is in steps or in minutes", remedy="Give one of them")
-        if not all(0 < share <= 1 for share in self.fractions) or not self.fractions:
-            raise RequestError("a share of the training part is more than 0 and at most 100 %")
-
-    def config(self, steps: int, seed: int) -> TrainingConfig:
-        """How every network is trained.
-
-        The loss is the squared error. Under Charbonnier's, whose gradient is the sign of the
-        error, the many cells that bilinear already has right to a hundredth outvote the few that
-        matter: networks stay at their bilinear start for hundreds of steps.
-        """
-        return TrainingConfig(
-            steps=steps,
-            pretext_steps=0,
-            batch=self.batch,
-            crop=self.crop,
-            learning_rate=2e-3,
-            pretext_factor=1.0,
-            warm_up=max(1, steps // 20),
-            flow_frozen=steps // 6,
-            average=0.97,
-            loss="mse",
-            check_every=max(1, steps // self.checks),
-            patience=3,
-            seed=seed,
-        )
+SCORED = 24  # dates at most, unless told
+TRAINED = 20  # times as long as a system takes that only is scored, for the display
 
 
 def compare(
@@ -134,9 +57,7 @@ def compare(
         EngineError: If dataset and models do not go together, or the folder holds another plan.
         Cancelled: If it was; what was done stays, and the next call goes on.
     """
-    about = library.info(plan.data)
-    for name in plan.models:
-        catalogue.check_kind(catalogue.find(name), about)
+    about = check(plan)
     record = _open(plan, folder, about)
     dataset = library.open_dataset(plan.data)
     jobs = [
@@ -147,13 +68,14 @@ def compare(
         if _key(name, share, seed) not in record["runs"]
     ]
     known: dict[float, Lessons] = {}
-    for i, (share, name, seed) in enumerate(jobs):
-        told = part(progress, i / len(jobs), (i + 1) / len(jobs))
-        report(told, cancelled, 0.0, f"{name}, {share:.0%}, seed {seed}")
+    for (share, name, seed), told in zip(jobs, _parts(progress, jobs), strict=True):
+        report(told, cancelled, 0.0, "making ready")
         if share not in known:
             known = {share: _lessons(plan, dataset, about, share, cancelled)}
-        run, row = _ready(plan, name, known[share], share, seed, folder, told, cancelled)
         dates = _test_dates(plan, known[share])
+        report(told, cancelled, 0.0, "measuring a step" if plan.minutes else "beginning")
+        job = Job(plan, name, share, seed, _steps(plan, name, known[share], seed, folder, record))
+        run, row = _ready(job, known[share], folder, told, cancelled)
         winter = min(dates, key=lambda d: (abs((d.month - 1 + 6) % 12 - 6), d))
         tally = compare_scores.score(run, dates, part(told, 0.8, 1.0), cancelled)
         row |= compare_scores.row(tally)
@@ -166,6 +88,23 @@ def compare(
         record["runs"][_key(name, share, seed)] = row
         _write(folder, record)
     return record
+
+
+def _parts(
+    progress: Progress | None, jobs: Sequence[tuple[float, str, int]]
+) -> Iterator[Progress | None]:
+    """The progress of each job, which says whose it is. To train takes far longer than to score."""
+    lengths = [TRAINED if name in NETWORKS else 1 for _, name, _ in jobs]
+    done = 0
+    for (share, name, seed), length in zip(jobs, lengths, strict=True):
+        told = part(progress, done / sum(lengths), (done + length) / sum(lengths))
+        done += length
+        whose = f"{name} {share:.0%} seed {seed}" if name in NETWORKS else name
+        yield None if told is None else partial(_tell, told, whose)
+
+
+def _tell(progress: Progress, whose: str, share: float, doing: str) -> None:
+    progress(share, f"{whose}: {doing}")
 
 
 def _lessons(
@@ -203,17 +142,41 @@ def middle(series: Series, side: int) -> Series:
     )
 
 
+@dataclass(frozen=True)
+class Job:
+    """One system to make ready and to score; `steps` is 0 for one that is not trained."""
+
+    plan: Plan
+    name: str
+    share: float
+    seed: int
+    steps: int
+
+
+def _steps(
+    plan: Plan, name: str, known: Lessons, seed: int, folder: Path, record: dict[str, Any]
+) -> int:
+    """How long a network is trained. Steps measured once hold for all its runs, and going on."""
+    if name not in NETWORKS:
+        return 0
+    if plan.steps:
+        return plan.steps
+    measured: dict[str, int] = record.setdefault("steps", {})
+    if name not in measured:
+        measured[name] = _steps_within(plan, name, known, seed)
+        _write(folder, record)
+    return measured[name]
+
+
 def _ready(
-    plan: Plan,
-    name: str,
+    job: Job,
     known: Lessons,
-    share: float,
-    seed: int,
     folder: Path,
     progress: Progress | None,
     cancelled: Stop | None,
 ) -> tuple[Run, dict[str, Any]]:
     """A system that has learned, and what that took."""
+    plan, name, share, seed = job.plan, job.name, job.share, job.seed
     request = Request(plan.data, known.validate_end, model="bilinear", train_end=known.train_end)
     row: dict[str, Any] = {"model": name, "fraction": share, "seed": seed}
     if name not in NETWORKS:
@@ -223,8 +186,7 @@ def _ready(
         return run, row | {"parameters": 0, "training_seconds": taken, "curve": []}
     network = learner.fresh(name, plan.preset, known, seed)
     place = place_of(folder, name, share, seed)
-    steps = plan.steps or _steps_within(plan, name, known, seed)
-    config = plan.config(steps, seed)
+    config = plan.config(job.steps, seed)
     resumed, started = (place / "state").exists(), time.process_time()
     counters = learner.learn(
         network,
@@ -293,7 +255,14 @@ def _test_dates(plan: Plan, known: Lessons) -> list[dt.date]:
     last = days.local_dates(dataset)[-1].item()
     found = days.between(dataset, known.validate_end, last, name=plan.data)
     # Any day of a month means the month: one that decided something is not looked at again.
-    return [date for date in found if date > known.validate_end][:: plan.every]
+    later = [date for date in found if date > known.validate_end]
+    if not later:
+        raise RequestError(
+            f"no date is left to score: training is stopped by those up to {known.validate_end}",
+            where=plan.data,
+            remedy="Set --train-end and --validate-end earlier",
+        )
+    return later[:: plan.every or -(-len(later) // SCORED)]
 
 
 def _key(name: str, share: float, seed: int) -> str:

@@ -43,7 +43,7 @@ def score(
     tally = Tally()
     cell = cell_km(grid_of(run.dataset))
     for i, date in enumerate(dates):
-        report(progress, cancelled, i / len(dates), f"{run.entry.name} on {date}")
+        report(progress, cancelled, i / len(dates), f"map of {date}")
         result = run.predict(date)
         fine, target = result["pm2p5"].values[0], result["target"].values[0]
         valid = np.isfinite(target)

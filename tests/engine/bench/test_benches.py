@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from engine.bench import airstfm, attention, memory, networks
+from engine.comparison.plan import ALL
 
 TINY = (1, 1, 4, 13, 12)
 
@@ -44,11 +45,16 @@ def test_a_day_of_airstfm_is_measured(preset):
     assert found["peak_megabytes"] > 50
 
 
-@pytest.mark.parametrize("name", ["urbanfm", "basicvsr"])
-def test_a_day_of_any_network_is_measured(name):
+@pytest.mark.parametrize("name", ["urbanfm", "basicvsr", "bilinear", "bicubic-ratio"])
+def test_a_day_of_any_system_is_measured(name):
     found = networks.measure(name, "small", (3, 4))
+    assert (found["parameters"] > 0) == (name in networks.NETWORKS)
     assert found["seconds"] > 0
     assert found["peak_megabytes"] > 50
+
+
+def test_every_system_of_the_comparison_can_be_measured():
+    assert set(networks.SYSTEMS) == set(ALL)
 
 
 def test_a_name_that_is_none_is_refused():

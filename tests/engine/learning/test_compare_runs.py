@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,15 @@ from test_learner import TINY
 from typer.testing import CliRunner
 
 from engine import catalogue, library
+from engine.bench import networks as bench
 from engine.cli import app
 from engine.cli.comparing import parse_budget
+from engine.comparison import runs
 from engine.comparison import scores as compare_scores
-from engine.comparison.page import PAPER, collect, publish
-from engine.comparison.runs import ALL, Plan, compare, middle
+from engine.comparison.page import collect, publish
+from engine.comparison.plan import ALL, Plan
+from engine.comparison.published import PAPER
+from engine.comparison.runs import compare, middle
 from engine.comparison.scores import exact_means
 from engine.comparison.weights import FILES, ship
 from engine.errors import NotFoundError, RequestError, StorageError
@@ -30,10 +35,16 @@ FEW = ("bilinear", "ha", "edvr")
 
 
 @pytest.fixture
+def timed(monkeypatch):
+    """Seconds and memory without the processes that measure them."""
+    monkeypatch.setattr(bench, "measured", lambda *_: SPEED["edvr"])
+
+
+@pytest.fixture
 def small(monkeypatch):
     for name, fields in TINY.items():
         kind = networks.NETWORKS[name]
-        presets = {"small": replace(kind.presets["small"], **fields)}
+        presets = {**kind.presets, "small": replace(kind.presets["small"], **fields)}
         monkeypatch.setitem(networks.NETWORKS, name, replace(kind, presets=presets))
 
 
@@ -60,7 +71,9 @@ def test_moving_to_exact_block_means_is_exact_and_never_worse():
         assert after < before
 
 
-def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(daily, small, tmp_path, monkeypatch):
+def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(
+    daily, small, timed, tmp_path, monkeypatch
+):
     told = []
     first = compare(plan(models=FEW[:2]), tmp_path)
     assert set(first["runs"]) == {f"{m} {s} 0" for m in FEW[:2] for s in ("100%", "50%")}
@@ -153,17 +166,44 @@ def test_stopped_it_keeps_what_is_done(daily, tmp_path):
     assert 0 < len(done) < 6
 
 
-def test_minutes_become_steps(daily, small, tmp_path):
-    record = compare(
-        plan(models=("basicvsr",), steps=None, minutes=0.02, fractions=(1.0,)), tmp_path
-    )
-    assert record["runs"]["basicvsr 100% 0"]["steps"] >= 1
+def test_minutes_become_steps_once_and_hold_when_going_on(daily, small, tmp_path, monkeypatch):
+    chosen = plan(models=("basicvsr",), steps=None, minutes=0.02, fractions=(1.0,))
+    monkeypatch.setattr(runs, "_steps_within", lambda *_: 3)
+    with pytest.raises(Cancelled):  # in the training, as soon as its length is known
+        compare(chosen, tmp_path, cancelled=(tmp_path / "runs.json").is_file)
+    # The machine has become faster; what was begun goes on with the steps that were measured.
+    monkeypatch.setattr(runs, "_steps_within", lambda *_: 7)
+    record = compare(chosen, tmp_path)
+    assert record["runs"]["basicvsr 100% 0"]["steps"] == 3
+
+
+def test_minutes_become_steps(daily, small):
+    known = lessons.prepare(library.open_dataset(daily), library.info(daily), regress=False)
+    chosen = plan(models=("basicvsr",), steps=None, minutes=0.02)
+    few = runs._steps_within(chosen, "basicvsr", known, 0)
+    assert few >= 1
+    many = runs._steps_within(replace(chosen, minutes=20.0), "basicvsr", known, 0)
+    assert many > 20 * few
+
+
+def test_no_more_dates_are_scored_than_asked(daily, monkeypatch):
+    known = lessons.prepare(library.open_dataset(daily), library.info(daily), regress=False)
+    chosen = plan(models=("copy",))
+    whole = runs._test_dates(replace(chosen, every=1), known)
+    assert runs._test_dates(chosen, known) == whole
+    monkeypatch.setattr(runs, "SCORED", len(whole) - 1)
+    assert runs._test_dates(chosen, known) == whole[::2]
+    last = library.info(daily).end
+    with pytest.raises(RequestError, match="no date is left to score"):
+        runs._test_dates(chosen, replace(known, validate_end=last))
 
 
 def test_budgets_are_steps_or_minutes():
     assert parse_budget("300steps") == (300, None)
     assert parse_budget("2.5min") == (None, 2.5)
-    for wrong in ("", "300", "0steps", "1.5steps", "-1min", "xmin", "infmin", "nanmin"):
+    assert parse_budget("5minutes") == (None, 5)
+    assert parse_budget("1 step") == (1, None)
+    for wrong in ("", "minutes", "300", "0steps", "1.5steps", "-1min", "xmin", "infmin", "nanmin"):
         with pytest.raises(RequestError, match="is no budget"):
             parse_budget(wrong)
 
@@ -178,13 +218,40 @@ def test_plans_that_cannot_be_run_are_refused():
     assert set(ALL) <= set(catalogue.MODELS)
 
 
-def test_the_command(daily, tmp_path):
+def test_the_command(daily, timed, tmp_path):
     words = ["compare", "--data", "daily", "--out", str(tmp_path / "c"), "--budget", "2steps"]
     told = CliRunner().invoke(app, [*words, "--models", "copy,bicubic", "--fractions", "100"])
     assert told.exit_code == 0, told.output
     page = (tmp_path / "c" / "comparison.md").read_text(encoding="utf-8")
     assert "| Block copy (`copy`) |" in page
     assert page.index("`bicubic`") < page.index("`copy`")
+    assert "2 systems, 0 trainings of 2 steps" in told.output
+
+
+def test_the_command_stops_at_ctrl_c_and_goes_on(daily, timed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scored = compare_scores.score
+
+    def interrupted(*given):
+        if (tmp_path / "comparison-daily" / "runs.json").is_file():
+            signal.raise_signal(signal.SIGINT)
+        return scored(*given)
+
+    before = signal.getsignal(signal.SIGINT)
+    words = ["compare", "--data", "daily", "--budget", "2steps", "--fractions", "100"]
+    try:
+        monkeypatch.setattr(compare_scores, "score", interrupted)
+        told = CliRunner().invoke(app, [*words, "--models", "copy,bilinear,bicubic"])
+        assert told.exit_code == 130, told.output
+        assert "the same command goes on" in told.output
+        kept = json.loads((tmp_path / "comparison-daily" / "runs.json").read_text())["runs"]
+        assert list(kept) == ["copy 100% 0"]
+        monkeypatch.setattr(compare_scores, "score", scored)
+        told = CliRunner().invoke(app, [*words, "--models", "copy,bilinear,bicubic"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert told.exit_code == 0, told.output
+    assert "| Bicubic (`bicubic`) |" in (tmp_path / "comparison-daily/comparison.md").read_text()
 
 
 def test_no_date_that_decided_anything_is_scored(own, tmp_path):
