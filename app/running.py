@@ -163,7 +163,7 @@ def _watch(slot: str) -> None:
     """Progress of the slot's run; the whole page is drawn again when it is over."""
     words, runs = i18n.current(), cache.runs()
     run: Run[xr.Dataset] = st.session_state[f"run:{slot}"]
-    status = runs.status(run)
+    status = runs.status(run, watcher=_session())
     if run.over.is_set():
         st.rerun()
     with st.container(border=True, key=f"progress-{slot}"):

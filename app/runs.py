@@ -9,6 +9,7 @@ and before the first word of it from the last run of the same kind.
 No Streamlit here, and no model: the work is any function that tells its progress.
 """
 
+import math
 import threading
 import time
 from collections import OrderedDict, deque
@@ -25,6 +26,9 @@ OVER: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 # An estimate from less than this share of the work jumps about too much to be shown.
 ENOUGH_TO_TELL = 0.02
+# Who watched a run and has been silent for so long has closed the page. A page in the background
+# still speaks once a minute.
+SILENT_S = 150.0
 
 
 class Work(Protocol[Given]):
@@ -77,6 +81,7 @@ class Run(Generic[Result]):
     error: Exception | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
+    heard: dict[str, float] = field(default_factory=dict)  # when a watching owner last asked
 
 
 class Runs(Generic[Result]):
@@ -144,6 +149,7 @@ class Runs(Generic[Result]):
             live = self._live.get(key)
             if live is not None and not live.stop.is_set():
                 live.owners.add(owner)
+                live.heard.pop(owner, None)
                 return live
             run = Run(key, kind, device, work, {owner})
             self._live[key] = run
@@ -167,9 +173,17 @@ class Runs(Generic[Result]):
                 self._queues[run.device].remove(run)
                 self._finish(run, "cancelled")
 
-    def status(self, run: Run[Result]) -> Status:
-        """How a run stands now."""
+    def status(self, run: Run[Result], *, watcher: str | None = None) -> Status:
+        """How a run stands now.
+
+        Args:
+            run: Which.
+            watcher: The owner that asks, if it will go on asking: a run whose owners have all
+                watched and fallen silent is stopped.
+        """
         with self._lock:
+            if watcher in run.owners:
+                run.heard[watcher] = self._clock()
             elapsed = self._clock() - run.started if run.state == "running" else 0.0
             return Status(
                 run.state,
@@ -211,6 +225,10 @@ class Runs(Generic[Result]):
                     del self._queues[device]
                     return
                 run = queue.popleft()
+                if self._deserted(run):
+                    run.stop.set()
+                    self._finish(run, "cancelled")
+                    continue
                 run.state, run.started = "running", self._clock()
             self._run(run)
 
@@ -220,8 +238,14 @@ class Runs(Generic[Result]):
             run.share = max(run.share, min(float(share), 1.0))
             run.doing = doing
 
+        def cancelled() -> bool:
+            with self._lock:
+                if self._deserted(run):
+                    run.stop.set()
+            return run.stop.is_set()
+
         try:
-            result = run.work(progress=progress, cancelled=run.stop.is_set)
+            result = run.work(progress=progress, cancelled=cancelled)
         except Exception as error:  # the work is any function; its error belongs to who asked
             with self._lock:
                 stopped = isinstance(error, Cancelled) or run.stop.is_set()
@@ -233,6 +257,12 @@ class Runs(Generic[Result]):
             self._seconds[run.kind] = self._clock() - run.started
             self._keep(run.key, result)
             self._finish(run, "done")
+
+    def _deserted(self, run: Run[Result]) -> bool:
+        silent = self._clock() - SILENT_S
+        return bool(run.owners) and all(
+            run.heard.get(owner, math.inf) < silent for owner in run.owners
+        )
 
     def _finish(self, run: Run[Result], state: State) -> None:
         run.state = state

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from app.runs import Runs
+from app.runs import SILENT_S, Runs
 from engine.progress import Cancelled
 
 WAIT = 10  # seconds; only a failure waits as long
@@ -254,3 +254,66 @@ def test_a_result_made_elsewhere_is_found(runs):
     assert run.result == "ready"
     assert gate.calls == 0
     assert runs.usual("slow") == 0.5
+
+
+def test_a_run_whose_pages_were_closed_is_stopped(runs, clock):
+    gate, later = Gate(), Gate()
+    run = runs.submit("key", gate, owner="a")
+    assert gate.at_gate.wait(WAIT)
+    queued = runs.submit("later", later, owner="a")
+    runs.status(run, watcher="a")
+    runs.status(queued, watcher="a")
+    clock.now = SILENT_S - 1
+    runs.status(run, watcher="a")
+    clock.now = SILENT_S + 1  # the first was asked after a moment ago, the second was not
+    assert not run.over.wait(0.05)
+    clock.now = 2 * SILENT_S
+    assert run.over.wait(WAIT)
+    assert gate.seen_cancel
+    assert queued.over.wait(WAIT)
+    assert [runs.status(one).state for one in (run, queued)] == ["cancelled", "cancelled"]
+    assert later.calls == 0
+
+
+def test_a_run_goes_on_for_who_is_still_there_or_never_watched(runs, clock):
+    shared, unwatched = Gate(), Gate()
+    run = runs.submit("shared", shared, owner="a")
+    runs.submit("shared", shared, owner="b")
+    assert shared.at_gate.wait(WAIT)
+    runs.status(run, watcher="a")
+    runs.status(run, watcher="b")
+    clock.now = SILENT_S + 1
+    runs.status(run, watcher="b")
+    clock.now = SILENT_S + 2
+    assert not run.over.wait(0.05)
+    finish(run, shared)
+    assert runs.status(run).state == "done"
+    quiet = runs.submit("quiet", unwatched, owner="passer-by")
+    assert unwatched.at_gate.wait(WAIT)
+    clock.now = 10 * SILENT_S
+    assert not quiet.over.wait(0.05)
+    finish(quiet, unwatched)
+    assert runs.status(quiet).state == "done"
+
+
+def test_who_left_and_looks_on_is_no_owner(runs, clock):
+    gate = Gate()
+    run = runs.submit("key", gate, owner="a")
+    runs.submit("key", gate, owner="b")
+    assert gate.at_gate.wait(WAIT)
+    runs.leave(run, "a")
+    runs.status(run, watcher="a")
+    assert set(run.heard) <= run.owners == {"b"}
+    finish(run, gate)
+
+
+def test_who_asks_again_is_there(runs, clock):
+    first, second = Gate(), Gate()
+    running = runs.submit("first", first, owner="passer-by")
+    waiting = runs.submit("second", second, owner="a")
+    runs.status(waiting, watcher="a")
+    clock.now = SILENT_S + 1
+    assert runs.submit("second", second, owner="a") is waiting
+    finish(running, first)
+    finish(waiting, second)
+    assert runs.status(waiting).state == "done"
