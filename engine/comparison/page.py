@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.bench import networks as bench
 from engine.catalogue import MODELS
-from engine.comparison import published
+from engine.comparison import probes, published
 from engine.comparison.charts import Axis, Line, chart, sheet
 from engine.comparison.plan import ALL
 from engine.comparison.runs import RECORD
@@ -78,8 +78,10 @@ def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         speed = _speed(record, folder)
         lines += _sections(record, folder, speed, f"{folder.relative_to(path.parent).as_posix()}/")
+    lines += probes.section(path.with_suffix("") / probes.RESULTS.name)
+    lines += published.section(published.sizes(path.with_suffix("")))
     path.write_text(
-        "\n".join([*lines, *published.section(published.sizes(path.with_suffix("")))]) + "\n",
+        "\n".join(lines) + "\n",
         encoding="utf-8",
     )
 

@@ -103,11 +103,14 @@ def plain_config(config: TrainingConfig) -> TrainingConfig:
     return replace(config, loss="charbonnier", pretext_steps=0)
 
 
-def fresh(model: str, size: str, known: Lessons, seed: int) -> nn.Module:
-    """A network that at first gives the map it starts from, the same for the same seed."""
+def fresh(model: str, size: str, known: Lessons, seed: int, **changes: object) -> nn.Module:
+    """A network that at first gives the map it starts from, the same for the same seed.
+
+    `changes` are fields of its configuration that differ from the preset's.
+    """
     torch.manual_seed(seed)
     fields: dict[str, object] = {"mask_plane": True, "mean": known.mean, "std": known.std}
-    network = from_preset(model, size, **fields)
+    network = from_preset(model, size, **(fields | changes))
     if model != "urbanfm":  # whose norms see to it
         keep_signal(network.get_submodule("tail"))
     last: nn.Module = network.get_submodule("last" if model == "urbanfm" else "tail.last")
