@@ -9,7 +9,9 @@ from engine import catalogue, regions, standards
 from engine.errors import NotFoundError
 from engine.task import TaskName
 
-KNOWN_AHEAD = 7  # dates that a forecast is opened with, so that its error can be seen
+# Dates that a forecast is opened with, so that its error can be seen as far as it goes; of hours
+# no more than that, or it would open among the dates that were learned from.
+KNOWN_AHEAD = {"hour": 2, "day": 7, "month": 6}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class PageChoices:
     def default_date(self, dataset: str) -> dt.date:
         """The last date; of a forecast, one whose days to come are known."""
         dates = cache.dates(dataset)
-        back = KNOWN_AHEAD if self.tasks == ("forecast",) else 0
+        ahead = KNOWN_AHEAD[cache.info(dataset).period]
+        back = ahead if self.tasks == ("forecast",) else 0
         return dates[max(-1 - back, -len(dates))]
 
     def regions(self, dataset: str) -> Sequence[str]:
