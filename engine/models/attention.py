@@ -19,7 +19,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from engine.models.layers import conv3, leaky
-from engine.models.stacks import StackedWeights, numbers, stacked_weights
+from engine.models.stackedweights import StackedWeights, stacked_weights
+from engine.models.stacks import numbers
 from engine.models.windows import Closed, Tile, WholeWeights, whole_weights
 
 WEIGHTS = 2**25  # weights of window pairs held at once where that costs little: 128 MiB

@@ -147,7 +147,7 @@ class WholeWeights:
         given: tuple[Tensor, Tensor] | None = None,
         asked: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        """As `engine.models.stacks.StackedWeights.products`."""
+        """As `engine.models.stackedweights.StackedWeights.products`."""
         pairs = spread_weights(self.weights, self.tile)
         for side, matrix in ((given, pairs), (asked, pairs.T)):
             if side is not None:
@@ -155,7 +155,7 @@ class WholeWeights:
                 out += (matrix @ values.flatten(0, 1)).view(out.shape)
 
     def through(self, pull: Tensor, values: Tensor, held: Tensor) -> "WholeWeights":
-        """As `engine.models.stacks.StackedWeights.through`; nothing is held."""
+        """As `engine.models.stackedweights.StackedWeights.through`; nothing is held."""
         del held
         change = window_scores(pull, values, self.tile).mul_(self.weights)
         mean = change.sum(3, keepdim=True).sum(1, keepdim=True)
