@@ -92,6 +92,7 @@ results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL
 
 ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings, one switch changed in each; goes on where it stopped
 	$(BIN)/python -m engine.superresolution.ablation
+	$(BIN)/python -m engine.superresolution.page kept
 
 weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (quarter of an hour)
 	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day

@@ -83,6 +83,16 @@ def test_the_page_holds_the_numbers_it_was_given(answers):
     assert f"RMSE {fake['year']['rmse']:.3f}" in text
     assert "| ours | 1.125 | 12,345 |" in text
     assert text.rstrip().endswith("PAPER")
+    assert "What the rows say" not in text
+    short["rows"] |= {
+        "modules A+F+S": {"rmse": 4.25, "parameters": 1},
+        "modules A+F+S, another seed": {"rmse": 4.5, "parameters": 1},
+        "overlap 0 %": {"rmse": 4.125, "parameters": 1},
+    }
+    text = airstfm_page.page(found, short, "PAPER")
+    assert "2 seeds of the whole network lie between 4.250 and 4.500" in text
+    assert "between 4.125 (overlap 0 %) and 4.500" in text
+    assert "1 of 3 rows below the best" in text
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) >= 9
     for table in tables:
@@ -92,6 +102,8 @@ def test_the_page_holds_the_numbers_it_was_given(answers):
 def test_data_that_are_not_there_are_named(tmp_path):
     with pytest.raises(NotFoundError, match="not there"):
         airstfm_page.measure(tmp_path / "none.nc")
+    with pytest.raises(NotFoundError, match="no scores yet"):
+        airstfm_page.again(tmp_path)
 
 
 def test_the_published_page_was_made_from_its_numbers():
