@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from engine.cli.asking import DataOption, TrainEndOption, bar, day
 from engine.cli.training import STOPPED, Stopper
@@ -57,7 +59,7 @@ def compare_command(
     stop = Stopper()
     signal.signal(signal.SIGINT, stop.interrupted)
     with bar("comparing") as progress:
-        from engine.comparison.page import publish
+        from engine.comparison.page import publish, summary
         from engine.comparison.plan import ALL, Plan, check
         from engine.comparison.runs import compare
 
@@ -86,7 +88,13 @@ def compare_command(
         except Cancelled:
             typer.echo("What is done is kept; the same command goes on from there.", err=True)
             raise typer.Exit(STOPPED) from None
-    typer.echo(str(page))
+    table = Table(title=f"{data}, the largest share of the training part", title_justify="left")
+    for i, head in enumerate(("system", "rmse", "rmse, exact block means", "training s")):
+        table.add_column(head, justify="right" if i else "left")
+    for row in summary(record):
+        table.add_row(*row)
+    Console().print(table)
+    typer.echo(f"rmse in µg/m³, best first. More, with maps and charts: {page}")
 
 
 def _what_it_takes(plan: "Plan", folder: Path) -> str:

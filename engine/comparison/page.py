@@ -56,6 +56,22 @@ def publish(
     return path
 
 
+def summary(record: Record) -> list[tuple[str, ...]]:
+    """Name, RMSE, RMSE with exact block means and training seconds, the best system first.
+
+    Of the largest share of the training part.
+    """
+    share = max(run["fraction"] for run in record["runs"].values())
+    known = [name for name in _compared(record) if _runs(record, name, share)]
+    rows = []
+    for name in sorted(known, key=lambda n: _score(record, n, share, "exact_means", "rmse")):
+        runs = _runs(record, name, share)
+        errors = (_spread([r[kind]["rmse"] for r in runs]) for kind in ("as_it_is", "exact_means"))
+        seconds = statistics.mean(run["training_seconds"] for run in runs)
+        rows.append((name, *errors, f"{seconds:.0f}"))
+    return rows
+
+
 def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
     """One page of several comparisons: what they say, in words, then each, then the paper's.
 
@@ -186,8 +202,8 @@ def _table(
         "",
         "| system | RMSE | RMSE exact | MAE | MAE exact | MAPE | MAPE exact | RMSE, MAE, MAPE "
         "paper-like | paper-like, exact | parameters | s per 800 × 720 map | peak MB "
-        "| training s | seeds |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| training s | steps | seeds |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name in sorted(known, key=lambda n: _score(record, n, share, "exact_means", "rmse")):
         runs = _runs(record, name, share)
@@ -203,7 +219,7 @@ def _table(
             f"| {MODELS[name].title} (`{name}`) | {' | '.join(cells)} | "
             f"{runs[0]['parameters']:,} | {seconds} | {own.get('peak_megabytes', '–')} | "
             f"{statistics.mean(run['training_seconds'] for run in runs):.0f} | "
-            f"{len(runs) if name in NETWORKS else '–'} |"
+            f"{runs[0].get('steps', '–')} | {len(runs) if name in NETWORKS else '–'} |"
         )
     return [*lines, "", *_verdict(record, known, share)]
 

@@ -226,6 +226,7 @@ def test_the_command(daily, timed, tmp_path):
     assert "| Block copy (`copy`) |" in page
     assert page.index("`bicubic`") < page.index("`copy`")
     assert "2 systems, 0 trainings of 2 steps" in told.output
+    assert "│ bicubic │" in told.output
 
 
 def test_the_command_stops_at_ctrl_c_and_goes_on(daily, timed, tmp_path, monkeypatch):
