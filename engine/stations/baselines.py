@@ -152,21 +152,21 @@ def kriging(
 
 
 def _solve(inner: Values, outer: Values, shown: Values) -> Values:
-    """One system an hour; rows and columns of gaps become those of the identity."""
-    heard = np.isfinite(shown)
+    """One system for all hours with the same gaps, whose rows become those of the identity."""
+    heard, which = np.unique(np.isfinite(shown), axis=0, return_inverse=True)
     n = len(outer)
-    system = np.zeros((len(shown), n + 1, n + 1))
+    system = np.zeros((len(heard), n + 1, n + 1))
     both = heard[:, :, None] & heard[:, None, :]
     system[:, :n, :n] = np.where(both, inner, 0)
     system[:, np.arange(n), np.arange(n)] += ~heard
     system[:, :n, n] = system[:, n, :n] = heard
     system[:, n, n] = ~heard.any(1)  # nothing to add up to one
-    right = np.zeros((len(shown), n + 1, 1))
+    right = np.zeros((len(heard), n + 1, 1))
     right[:, :n, 0] = np.where(heard, outer, 0)
     right[:, n, 0] = heard.any(1)
-    weight = np.linalg.solve(system, right)[:, :n, 0]
-    told = (weight * np.where(heard, shown, 0)).sum(1)
-    result: Values = np.where(heard.any(1), told.clip(0), np.nan)
+    weight = np.linalg.solve(system, right)[which.ravel(), :n, 0]
+    told = (weight * np.nan_to_num(shown)).sum(1)
+    result: Values = np.where(np.isfinite(shown).any(1), told.clip(0), np.nan)
     return result
 
 
@@ -218,11 +218,13 @@ def boosted_trees(
     share: int = 6,
     trees: int = 300,
     seed: int = 0,
+    told_from: Sequence[int] | None = None,
 ) -> Values:
-    """What boosted trees tell of hidden stations, each from all others, (time, hidden).
+    """What boosted trees tell of hidden stations, (time, hidden).
 
     They learn what to add to inverse distance at stations that are not hidden, from every
-    `share`-th of the hours before `end`, drawn at random.
+    `share`-th of the hours before `end`, drawn at random. Each hidden station is told from the
+    stations `told_from`; None: from all others.
     """
     everyone = range(network.readings.shape[1])
     known = [s for s in everyone if s not in hidden]
@@ -244,7 +246,8 @@ def boosted_trees(
     ).fit(np.concatenate(rows), np.concatenate(targets))
     answers = []
     for station in hidden:
-        features = tree_features(network, station, [s for s in everyone if s != station])
+        seen = told_from or [s for s in everyone if s != station]
+        features = tree_features(network, station, seen)
         answers.append((features[:, 0] + model.predict(features)).clip(0))
     return np.stack(answers, 1)
 

@@ -116,6 +116,27 @@ def run_fold(
     return Hidden(stations, kept["value"], kept["scale"])
 
 
+def covered(
+    readings: NDArray[np.floating], parts: Parts, answers: Sequence[Hidden]
+) -> dict[str, float]:
+    """Share of errors in the 50 and 90 % intervals in the test part, over all hidden stations.
+
+    The intervals of a station are calibrated on the *other* hidden stations, in the calibration
+    part: nothing of the station itself, and none of the hours that count.
+    """
+    columns = [(a, i, s) for a in answers for i, s in enumerate(a.stations)]
+    away = {s: np.abs(a.value[:, i] - readings[:, s]) / a.scale[:, i] for a, i, s in columns}
+    inside = {"50": [], "90": []}  # type: dict[str, list[NDArray[np.bool_]]]
+    first, last = parts.calibrate
+    for station, own in away.items():
+        others = np.concatenate([w[first:last] for s, w in away.items() if s != station])
+        for share, found in inside.items():
+            reach = np.nanquantile(others, int(share) / 100)
+            tested = own[parts.test :]
+            found.append(tested[np.isfinite(tested)] <= reach)
+    return {share: float(np.concatenate(found).mean()) for share, found in inside.items()}
+
+
 def _name(
     record: Record,
     hidden: Sequence[int],

@@ -9,26 +9,21 @@ fifth of the record. It goes on where it stopped; the page names the stations th
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
-from engine import library
-from engine.data import days
-from engine.errors import EngineError, RequestError
-from engine.library import DatasetInfo
-from engine.models.reanalysis import ReanalysisConfig, Record
+from engine.errors import EngineError
+from engine.models.reanalysis import ReanalysisConfig
 from engine.paths import ASSETS, ROOT, home
 from engine.progress import Progress
-from engine.recipes.stationrecord import OTHERS, record_of, stations_of, whole_axis
+from engine.recipes.stationrecord import OTHERS, stations_of
+from engine.stations import ceiling, splits
 from engine.stations import checkpoint as stationcheckpoint
 from engine.stations.baselines import (
-    Network,
     boosted_trees,
     fit_covariance,
     inverse_distance,
@@ -36,18 +31,14 @@ from engine.stations.baselines import (
     scores,
 )
 from engine.stations.checkpoint import StationCheckpoint
-from engine.stations.folds import Hidden, Parts, network_of, run_fold
-from engine.stations.trainer import (
-    calibrate,
-    card,
-    plain_network,
-    shape_for,
-)
+from engine.stations.folds import Hidden, covered, network_of, run_fold
+from engine.stations.known import FOLDER, Setup, Values, kept, setup
+from engine.stations.trainer import calibrate, card, shape_for
 from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining
 from engine.weeks import page as weeks_page
 
-DATA, PERIOD, GAP = "prsa", "hour", 72
+DATA, PERIOD = "prsa", "hour"
 RESULTS = ROOT / "docs" / "results"
 FOLDS = (
     ("Huairou", "Aotizhongxin", "Guanyuan"),
@@ -66,50 +57,15 @@ BASELINES = (
     "boosted trees",
 )
 GOAL = 0.1
-FOLDER = Path("cache") / "aqnet"
-Values = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Setup:
-    """The record and how it is parted.
-
-    Attributes:
-        about: Of the dataset.
-        names: Of its stations.
-        record: For the network.
-        plain: The same for the baselines.
-        parts: In time.
-        dates: First and last local date of: training, calibration, test.
-    """
-
-    about: DatasetInfo
-    names: tuple[str, ...]
-    record: Record
-    plain: Network
-    parts: Parts
-    dates: tuple[str, ...]
-
-
-def setup() -> Setup:
-    """Beijing's record from the library.
+def beijing() -> Setup:
+    """Beijing's record.
 
     Raises:
-        NotFoundError: If it was not imported.
-        RequestError: If a station of the folds is not in it.
+        EngineError: If it is not in the library, or lacks a station of the folds.
     """
-    about = library.info(DATA)
-    dataset = whole_axis(library.open_dataset(DATA).load())
-    names = tuple(str(name) for name in dataset["name"].values)
-    missing = {name for fold in FOLDS for name in fold} - set(names)
-    if missing:
-        raise RequestError(f"stations {', '.join(sorted(missing))} are missing", where=DATA)
-    record = record_of(dataset, OTHERS)
-    parts = Parts.of(len(record.readings), GAP)
-    local = days.local_dates(dataset)
-    ends = (0, parts.train - 1, *parts.calibrate, parts.test, len(local) - 1)
-    dates = tuple(str(local[i]) for i in ends)
-    return Setup(about, names, record, plain_network(record), parts, dates)
+    return setup(DATA, [name for fold in FOLDS for name in fold])
 
 
 def choices(known: Setup, names: Sequence[str], variant: str) -> tuple[list[int], ReanalysisConfig]:
@@ -118,7 +74,9 @@ def choices(known: Setup, names: Sequence[str], variant: str) -> tuple[list[int]
     if variant == "idw":
         return hidden, ReanalysisConfig(others=OTHERS, width=32, inner=64, neighbours=12)
     seen = torch.tensor([s for s in range(len(known.names)) if s not in hidden])
-    return hidden, shape_for(stations_of(known.record, seen), PERIOD, known.parts.train)
+    return hidden, shape_for(
+        stations_of(known.record, seen), PERIOD, known.parts.train, known.others
+    )
 
 
 def fold(
@@ -143,19 +101,12 @@ def baselines(known: Setup, names: Sequence[str]) -> dict[str, Values]:
 
     They are fitted as the network is: without them, and on the training part.
     """
-    text = f"{identity(known.record.readings)[:16]} {names} {known.parts}"
-    path = home() / FOLDER / f"baselines-{identity(torch.tensor(list(text.encode())))[:24]}"
-    if not path.is_file():
-        told = {k: v.astype(np.float32) for k, v in _baselines(known, names).items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        save_file(told, part)
-        part.replace(path)
-    kept = load_file(path)
-    return {name: kept[name] for name in BASELINES}
+    text = f"baselines {identity(known.record.readings)[:16]} {names} {known.parts}"
+    found = kept(text, lambda: _baselines(known, names))
+    return {name: found[name] for name in BASELINES}
 
 
-def _baselines(known: Setup, names: Sequence[str]) -> dict[str, Values]:
+def _baselines(known: Setup, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     hidden, everyone = [known.names.index(name) for name in names], range(len(known.names))
     seen = [s for s in everyone if s not in hidden]
     covariance = fit_covariance(known.plain, seen, known.parts.train)
@@ -174,33 +125,12 @@ def _baselines(known: Setup, names: Sequence[str]) -> dict[str, Values]:
         for name, way in ways.items()
     }
     told["boosted trees"] = boosted_trees(known.plain, hidden, known.parts.train)
-    return told
-
-
-def coverage(known: Setup, answers: Sequence[Hidden]) -> dict[str, float]:
-    """Share of errors in the 50 and 90 % intervals in the test part, over all hidden stations.
-
-    The intervals of a station are calibrated on the *other* hidden stations, in the calibration
-    part: nothing of the station itself, and none of the hours that count.
-    """
-    columns = [(a, i, s) for a in answers for i, s in enumerate(a.stations)]
-    away = {
-        s: np.abs(a.value[:, i] - known.plain.readings[:, s]) / a.scale[:, i] for a, i, s in columns
-    }
-    inside = {"50": [], "90": []}  # type: dict[str, list[NDArray[np.bool_]]]
-    first, last = known.parts.calibrate
-    for station, own in away.items():
-        others = np.concatenate([w[first:last] for s, w in away.items() if s != station])
-        for share, found in inside.items():
-            reach = np.nanquantile(others, int(share) / 100)
-            tested = own[known.parts.test :]
-            found.append(tested[np.isfinite(tested)] <= reach)
-    return {share: float(np.concatenate(found).mean()) for share, found in inside.items()}
+    return {name: values.astype(np.float32) for name, values in told.items()}
 
 
 def measure(count: int, variant: str, progress: Progress | None = None) -> dict[str, Any]:
     """All numbers of the page, for the first `count` folds and one variant of the network."""
-    known = setup()
+    known = beijing()
     test = slice(known.parts.test, None)
     targets, answers = [], []
     columns: dict[str, list[Values]] = {}
@@ -216,10 +146,11 @@ def measure(count: int, variant: str, progress: Progress | None = None) -> dict[
     everywhere = np.isfinite(np.stack(list(by_model.values()))).all(0)
     target = np.where(everywhere, target, np.nan)  # the same hours for all
     order = [s for answer in answers for s in answer.stations]
-    distance = [
-        float(known.plain.distance(s, [o for o in range(len(known.names)) if o != s]).min())
-        for s in order
-    ]
+    distance = [known.nearest_km(s, range(len(known.names))) for s in order]
+    base = np.concatenate(
+        [baselines(known, names)["space-time kriging"] for names in FOLDS[:count]], 1
+    )
+    own = by_model[LABELS[variant]]
     return {
         "data": known.about.source,
         "dates": known.dates,
@@ -229,11 +160,18 @@ def measure(count: int, variant: str, progress: Progress | None = None) -> dict[
         "nearest_km": distance,
         "of": len(known.names),
         "deviation": float(np.nanstd(target)),
-        "coverage": coverage(known, answers),
+        "coverage": covered(known.plain.readings, known.parts, answers),
         "scores": {
             name: {"all": scores(target, values)}
             | {known.names[s]: scores(target[:, i], values[:, i]) for i, s in enumerate(order)}
             for name, values in by_model.items()
+        },
+        "ceiling": {
+            "fits": ceiling.measure(
+                known, order, {s: base[:, i] for i, s in enumerate(order)}, target
+            ),
+            "mixture": ceiling.mixture(target, by_model),
+            "few": ceiling.in_few_hours(target, own),
         },
     }
 
@@ -302,6 +240,7 @@ def page(found: Mapping[str, Any]) -> str:
             "|---|" + "---:|" * len(marks),
             *(f"{row} |" for row in each),
             "",
+            *ceiling.section(found["ceiling"], own["all"], (best, marks[best]["all"]["rmse"])),
         ]
     )
 
@@ -320,7 +259,7 @@ def pooled(marks: Mapping[str, Any], names: Sequence[str]) -> float:
 
 def publish(folder: Path, variant: str) -> StationCheckpoint:
     """The first fold's network as weights, its intervals from the stations it never saw."""
-    known = setup()
+    known = beijing()
     names = FOLDS[0]
     hidden, shape = choices(known, names, variant)
     training = VARIANTS[variant]
@@ -362,12 +301,13 @@ def main(arguments: Sequence[str]) -> int:
             publish(ASSETS / "weights" / "aqnet-hour", variant)
             return 0
         found = measure(int(what), variant, _tell)
+        hidden = {name: splits.measure(split, _tell) for name, split in splits.SPLITS.items()}
     except EngineError as problem:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
     RESULTS.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found, indent=1, ensure_ascii=False)
-    whole = page(found)
+    text = json.dumps(found | {"splits": hidden}, indent=1, ensure_ascii=False)
+    whole = page(found) + "\n" + "\n".join(splits.section(hidden))
     if weeks_page.FILE.is_file():
         forecast = json.loads(weeks_page.FILE.read_text(encoding="utf-8"))
         whole += "\n" + "\n".join(weeks_page.section(forecast))

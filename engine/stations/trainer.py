@@ -68,11 +68,20 @@ class Calibration:
     rmse: float
 
 
-def shape_for(record: Record, period: str, end: int) -> ReanalysisConfig:
-    """The network's shape for a network of stations; the covariance from the steps before `end`."""
+def shape_for(
+    record: Record, period: str, end: int, names: Sequence[str] = OTHERS
+) -> ReanalysisConfig:
+    """The network's shape for a network of stations; the covariance from the steps before `end`.
+
+    Args:
+        record: Of the stations that are learned from.
+        period: Its averaging time.
+        end: Of what is learned from.
+        names: Of the record's other variables; those that nobody measured are left out.
+    """
     steps = 24 if period == "hour" else 0
     measured = record.others.isfinite().flatten(0, 1).any(0)
-    others = tuple(name for name, there in zip(OTHERS, measured, strict=True) if there)
+    others = tuple(name for name, there in zip(names, measured, strict=True) if there)
     covariance = fit_covariance(plain_network(record), range(len(record.places)), end)
     return ReanalysisConfig(
         lags=LAGS[period],

@@ -557,6 +557,58 @@ def test_stations_have_the_shape_of_their_role(on_page):
     assert min(corner_is_dark(118.78, 32.05)) > 250  # Nanjing, used: a disc
 
 
+def test_a_reanalysed_station_is_a_diamond_and_is_said_to_be_one(on_page):
+    def touched(query):
+        here = on_page(f"{query}view=single&show=error&at=120.0,31.6,8")
+        here.option("cities", False)
+        shown, box = here.picture(), here.stage.bounding_box()
+        signs = here.root.locator(".symbols").text_content()
+        here.option("stations", False)
+        changed = np.abs(shown - here.picture()).max(axis=2)
+        here.point(120.30, 31.57)
+        said = here.reading()
+        x, y = here.pixel(120.30, 31.57)
+        column, row = round(x - box["x"]), round(y - box["y"])
+        tips = [changed[row, column - 9], changed[row, column + 9], changed[row - 9, column]]
+        corners = [changed[row + dy, column + dx] for dx in (-7, 7) for dy in (-7, 7)]
+        return min(tips), max(corners), signs, said
+
+    tips, corners, signs, said = touched("fourth=reanalysed&")
+    assert tips > 40 > corners
+    assert "Station, reanalysed" in signs
+    assert "(Station, reanalysed)" in said
+    tips, corners, signs, said = touched("")
+    assert tips < 40 > corners  # a disc ends before
+    assert "reanalysed" not in signs + said
+
+
+def test_a_map_fades_with_distance_and_the_legend_says_so(on_page):
+    from app import palette
+    from app.maps.layers import PALEST
+
+    here = on_page("fading&view=single&show=even&at=119.2,31.3,6.7")
+    for name in ("stations", "cities", "outlines"):
+        here.option(name, False)
+    here.page.mouse.move(5, 5)
+    picture, box = here.picture(), here.stage.bounding_box()
+
+    def colour(km):
+        x, y = here.pixel(known.FINE.longitude[round(km / 0.75)], 32.5)
+        column, row = round(x - box["x"]), round(y - box["y"])
+        # The lines of the hatching shine through: most of the pixels lie between them.
+        return np.median(picture[row - 20 : row + 20, column - 2 : column + 3], axis=(0, 1))
+
+    scale = palette.concentration("day")
+    level = int(palette.index(np.array([100.0]), scale)[0]) - 1
+    full = palette.colours(scale)[level].astype(float)
+    assert np.abs(colour(30) - full).max() <= 3
+    ground = (colour(400) - PALEST * full) / (1 - PALEST)
+    middle = (1 + PALEST) / 2
+    assert np.abs(colour(100) - (middle * full + (1 - middle) * ground)).max() <= 6
+    assert np.abs(colour(400) - full).max() > 60
+    assert "fades between 50 and 150 km from a station" in here.root.text_content()
+
+
 def test_a_station_without_a_value_is_hollow(on_page):
     here = on_page("view=single&show=error&at=117.4,32.4,7.3")
     picture, box = here.picture(), here.stage.bounding_box()

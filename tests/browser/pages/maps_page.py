@@ -13,6 +13,7 @@ from maps_values import (
     FINE,
     SAMPLES,
     coarse_values,
+    distance_values,
     error_values,
     fine_values,
     graticule_values,
@@ -21,7 +22,7 @@ from maps_values import (
 from app import i18n, palette
 from app.maps.component import Fly, linked_maps
 from app.maps.labels import LABEL_KEYS
-from app.maps.layers import Day, RasterLayer, Stations, Tracks
+from app.maps.layers import Day, Fade, RasterLayer, Stations, Tracks
 from app.maps.store import offer, publish
 
 DAYS = 30
@@ -38,6 +39,21 @@ def layers() -> list[RasterLayer]:
     ]
 
 
+def fading() -> tuple[list[RasterLayer], list[Day]]:
+    """A map of one value that fades from 50 to 150 km, the distance, and their day."""
+    kilometres = palette.Scale("distance", palette.GREENS_BLUES, 0, 150, unit="km")
+    pm = palette.concentration("day")
+    chosen = [
+        RasterLayer("even", "Even", FINE, pm, fade=Fade("distance", 50, 150)),
+        RasterLayer("distance", "Distance", FINE, kilometres),
+    ]
+    urls = {
+        "even": publish(np.full(FINE.shape, 100.0)),
+        "distance": publish(distance_values()),
+    }
+    return chosen, [Day("2015-01-01", "1 January 2015", urls)]
+
+
 def days(count: int) -> list[Day]:
     """The steps; nothing is computed until a browser asks."""
     out = []
@@ -52,15 +68,15 @@ def days(count: int) -> list[Day]:
     return out
 
 
-def stations(count: int) -> Stations:
-    """Six stations: used, withheld, one invalid."""
+def stations(count: int, fourth: str = "used") -> Stations:
+    """Six stations: used, withheld, one invalid; the fourth has the role that is asked for."""
     table = pd.DataFrame(
         {
             "id": [f"S{i}" for i in range(6)],
             "name": ["Nanjing", "Hefei", "Xuzhou", "Wuxi", "Bengbu", "Suzhou"],
             "latitude": [32.05, 31.86, 34.0, 31.57, 32.93, 31.30],
             "longitude": [118.78, 117.28, 117.2, 120.30, 117.37, 120.62],
-            "role": ["used", "withheld", "used", "used", "used", "withheld"],
+            "role": ["used", "withheld", "used", fourth, "used", "withheld"],
         }
     )
     values = 60 + 20 * np.sin(np.arange(count)[:, None] / 4 + np.arange(6)[None])
@@ -98,6 +114,9 @@ def main() -> None:
         url = publish(graticule_values())
         chosen = [RasterLayer("graticule", "Graticule", FINE, palette.concentration("day"))]
         steps = [Day("2015-01-01", "1 January 2015", {"graticule": url})]
+    if "fading" in ask:
+        chosen, steps = fading()
+        count = 1
     runs = st.session_state.runs = st.session_state.get("runs", 0) + 1
     where = st.empty()
     words = i18n.current()
@@ -110,7 +129,7 @@ def main() -> None:
             layers=chosen,
             day=steps[0].key,
             mode="single" if "graticule" in ask else "three",
-            stations=None if "graticule" in ask else stations(count),
+            stations=None if "graticule" in ask else stations(count, ask.get("fourth", "used")),
             tracks=tracks() if "tracks" in ask else None,
             title="PM2.5, eastern China",
             credit="Synthetic test values · no licence needed · AirLens",

@@ -37,6 +37,11 @@ def graticule_values() -> np.ndarray:
     return np.where(near(lat, 0.008) | near(lon, 0.008), 100.0, 0.0) + 0 * lat
 
 
+def distance_values() -> np.ndarray:
+    """(720, 800): km east of the western edge, 0.75 a cell."""
+    return np.broadcast_to(0.75 * np.arange(FINE.columns), FINE.shape).astype(np.float32)
+
+
 def coarse_values(day: int) -> np.ndarray:
     """(90, 100) block means."""
     return block_mean(fine_values(day), 8)

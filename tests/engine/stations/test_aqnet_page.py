@@ -5,9 +5,8 @@ import pytest
 
 from engine.bench.stations import measure
 from engine.stations import page as aqnet_page
-from engine.stations.baselines import Network
-from engine.stations.folds import Hidden, Parts
-from engine.stations.page import Setup, coverage, farthest, page, pooled, scores
+from engine.stations.folds import Hidden, Parts, covered
+from engine.stations.page import farthest, page, pooled, scores
 
 
 def test_scores_by_hand():
@@ -20,15 +19,14 @@ def test_intervals_of_a_station_come_from_the_others():
     random = np.random.default_rng(0)
     hours, parts = 4000, Parts(1000, (1000, 2000), 2000)
     error = random.standard_normal((hours, 3)) * [1.0, 1.0, 1.0]
-    net = Network(np.zeros((hours, 3)), np.zeros((3, 2)), np.empty((hours, 3, 0)), np.zeros((1, 2)))
-    known = Setup(None, ("a", "b", "c"), None, net, parts, ())
+    readings = np.zeros((hours, 3))
     told = Hidden((0, 1, 2), error.astype(np.float32), np.ones((hours, 3), np.float32))
-    held = coverage(known, [told])
+    held = covered(readings, parts, [told])
     assert held["50"] == pytest.approx(0.5, abs=0.03)
     assert held["90"] == pytest.approx(0.9, abs=0.02)
     error[:, 2] *= 10  # a station whose errors nobody warned of
     wild = Hidden((0, 1, 2), error.astype(np.float32), np.ones((hours, 3), np.float32))
-    assert coverage(known, [wild])["90"] < 0.8
+    assert covered(readings, parts, [wild])["90"] < 0.8
 
 
 def numbers(aqnet, kriging):
@@ -59,6 +57,11 @@ def numbers(aqnet, kriging):
             name: {"all": row | {"rmse": rmse}, "Huairou": row | {"rmse": rmse}}
             for name, rmse in models.items()
         },
+        "ceiling": {
+            "fits": {"ridge regression": {"all": row | {"rmse": 21.0}}},
+            "mixture": {"rmse": 21.5},
+            "few": 0.4,
+        },
     }
 
 
@@ -69,6 +72,15 @@ def test_the_page_says_what_the_numbers_say():
     assert "1 of 12 stations are done" in text
     assert "Huairou (21 km)" in text
     assert "is reached" in page(numbers(18.0, 22.0))
+
+
+def test_the_page_says_how_much_the_neighbours_know():
+    text = page(numbers(21.5, 22.0))
+    assert "10 % below ordinary kriging would be 19.80" in text
+    assert "is 4.5% below ordinary kriging and does not reach it either" in text
+    # Half of the way from 22 to 21.
+    assert "goes 50%" in text
+    assert "40% of the network's squared error" in text
 
 
 def test_stations_are_pooled_by_their_hours():

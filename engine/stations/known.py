@@ -1,0 +1,89 @@
+"""A record of stations and how it is parted in time: what every measurement of this folder sees."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from engine import library
+from engine.data import days
+from engine.errors import RequestError
+from engine.library import DatasetInfo
+from engine.models.reanalysis import Record
+from engine.paths import home
+from engine.recipes.stationrecord import OTHERS, record_of, whole_axis
+from engine.stations.baselines import Network
+from engine.stations.folds import Parts
+from engine.stations.trainer import plain_network
+from engine.superresolution.checkpoint import identity
+
+FOLDER = Path("cache") / "aqnet"
+# Between parts, more steps than any lag; and where two of the three parts end.
+GAPS = {"hour": 72, "day": 14}
+SHARES = {"hour": (0.74, 0.8), "day": (0.6, 0.8)}
+Values = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The record and how it is parted.
+
+    Attributes:
+        about: Of the dataset.
+        names: Of its stations.
+        record: For the network.
+        plain: The same for the baselines.
+        parts: In time.
+        dates: First and last local date of: training, calibration, test.
+        others: Names of the record's other variables.
+    """
+
+    about: DatasetInfo
+    names: tuple[str, ...]
+    record: Record
+    plain: Network
+    parts: Parts
+    dates: tuple[str, ...]
+    others: tuple[str, ...]
+
+    def nearest_km(self, station: int, seen: Sequence[int]) -> float:
+        """Distance from a station to the nearest of others, km."""
+        return float(self.plain.distance(station, [s for s in seen if s != station]).min())
+
+
+def setup(name: str, needed: Sequence[str] = ()) -> Setup:
+    """A station dataset of the library, parted.
+
+    Raises:
+        NotFoundError: If it was not imported.
+        RequestError: If a station that is needed is not in it.
+    """
+    about = library.info(name)
+    dataset = whole_axis(library.open_dataset(name).load())
+    names = tuple(str(station) for station in dataset["name"].values)
+    if missing := set(needed) - set(names):
+        raise RequestError(f"stations {', '.join(sorted(missing))} are missing", where=name)
+    measured = [n for n in OTHERS if n in dataset and bool(dataset[n].notnull().any())]
+    record = record_of(dataset, measured)
+    parts = Parts.of(len(record.readings), GAPS[about.period], SHARES[about.period])
+    local = days.local_dates(dataset)
+    ends = (0, parts.train - 1, *parts.calibrate, parts.test, len(local) - 1)
+    dates = tuple(str(local[i]) for i in ends)
+    return Setup(about, names, record, plain_network(record), parts, dates, tuple(measured))
+
+
+def kept(text: str, make: Callable[[], dict[str, NDArray[np.float32]]]) -> dict[str, Values]:
+    """What `make` gives, made once for a text that says all it depends on, and kept on disk."""
+    folder = home() / FOLDER
+    path = folder / f"told-{identity(torch.tensor(list(text.encode())))[:24]}"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        save_file({name: np.ascontiguousarray(v) for name, v in make().items()}, part)
+        part.replace(path)
+    found: dict[str, Values] = load_file(path)
+    return found
