@@ -49,6 +49,9 @@ def compare_command(
         int | None,
         typer.Option(min=1, help="Score one of so many test dates; else so that 24 are scored."),
     ] = None,
+    use: Annotated[
+        bool, typer.Option("--use", help="Offer the trained networks in the dashboard for DATA.")
+    ] = False,
 ) -> None:
     """Train and score all super-resolution systems under one budget; a page with a table.
 
@@ -59,6 +62,7 @@ def compare_command(
     stop = Stopper()
     signal.signal(signal.SIGINT, stop.interrupted)
     with bar("comparing") as progress:
+        from engine.comparison import weights
         from engine.comparison.page import publish, summary
         from engine.comparison.plan import ALL, Plan, check
         from engine.comparison.runs import compare
@@ -85,6 +89,7 @@ def compare_command(
         try:
             record = compare(plan, goal, progress=part(progress, 0.0, 0.97), cancelled=stop)
             page = publish(record, goal, progress=part(progress, 0.97, 1.0), cancelled=stop)
+            offered = weights.use(goal) if use else []
         except Cancelled:
             typer.echo("What is done is kept; the same command goes on from there.", err=True)
             raise typer.Exit(STOPPED) from None
@@ -95,6 +100,8 @@ def compare_command(
         table.add_row(*row)
     Console().print(table)
     typer.echo(f"rmse in µg/m³, best first. More, with maps and charts: {page}")
+    for path in offered:
+        typer.echo(f"In the dashboard now: {path}")
 
 
 def _what_it_takes(plan: "Plan", folder: Path) -> str:

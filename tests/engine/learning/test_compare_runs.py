@@ -24,9 +24,11 @@ from engine.comparison.plan import ALL, Plan
 from engine.comparison.published import PAPER
 from engine.comparison.runs import compare, middle
 from engine.comparison.scores import exact_means
-from engine.comparison.weights import FILES, ship
+from engine.comparison.weights import FILES, ship, use
 from engine.errors import NotFoundError, RequestError, StorageError
+from engine.inference import Request, predict
 from engine.models import networks
+from engine.paths import home, inside
 from engine.progress import Cancelled
 from engine.superresolution import checkpoint, lessons
 
@@ -145,6 +147,21 @@ def test_what_is_shipped_loads_and_is_what_was_scored(daily, small, tmp_path):
         assert sorted(p.name for p in path.iterdir()) == sorted(FILES)
     with pytest.raises(NotFoundError, match="no comparison"):
         ship(tmp_path / "nothing", tmp_path / "assets")
+
+
+def test_what_is_used_is_found_for_its_dataset_and_replaces_nothing(daily, small, tmp_path):
+    compare(plan(models=("edvr", "urbanfm"), fractions=(1.0,)), tmp_path / "c")
+    own = inside(home() / "weights", "edvr-daily")
+    own.mkdir(parents=True)
+    (own / "config.json").write_text("{}")
+    made = use(tmp_path / "c")
+    assert [path.name for path in made] == ["urbanfm-daily"]
+    assert (own / "config.json").read_text() == "{}"
+    about = library.info(daily)
+    assert catalogue.weights_for(about, "urbanfm") == made[0]
+    answer = predict(Request(daily, about.end, model="urbanfm"))
+    assert answer.attrs["weights_sha256"] == checkpoint.describe(made[0]).sha256
+    assert use(tmp_path / "c") == []
 
 
 def test_another_budget_is_not_mixed_in(daily, tmp_path):
