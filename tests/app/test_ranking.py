@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from app import ranking
-from engine import catalogue
+from engine import catalogue, library
 from engine.cities import checkpoint as stepcheckpoint
 from engine.stations import checkpoint as stationcheckpoint
 from engine.superresolution import regression
@@ -48,10 +48,19 @@ def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
     (tmp_path / "config.json").touch()
     monkeypatch.setattr(catalogue, "weights_for", lambda about, model: tmp_path)
     assert ranking.ranked(TASKS, record())[0] == "airstfm"
+    assert ranking.ranked(TASKS, record(cells=(800, 720)))[0] == "airstfm"
     # On a large grid it is offered, but a day that takes many seconds is no way to begin.
-    large = ranking.ranked(TASKS, record(cells=(800, 720)))
+    large = ranking.ranked(TASKS, record(cells=(1400, 2200)))
     assert large[0] == "bicubic-ratio"
     assert "airstfm" in large
+
+
+def test_the_demo_opens_with_airstfm():
+    if "demo" not in library.names():
+        pytest.skip("the demo is not here")
+    about = library.info("demo")
+    assert ranking.ranked(["super-resolution"], about)[0] == "airstfm"
+    assert ranking.ranked(TASKS, about)[0] == "airstfm"
 
 
 def test_what_cannot_run_is_not_offered(monkeypatch):
