@@ -42,6 +42,8 @@ class Setting:
         train_end: Last local date to learn from; None: the dataset's own.
         lead_times: Steps ahead, for forecasts.
         members: Possible courses, for probable forecasts.
+        stations: Dataset of fixed stations that a forecast from vehicles hears; empty: none.
+        wind: Dataset of stations whose wind it hears; empty: none.
         progress: Told while a model is fitted.
         cancelled: Looked at while a model is fitted.
     """
@@ -54,6 +56,8 @@ class Setting:
     train_end: dt.date | None = None
     lead_times: int = 1
     members: int = 20
+    stations: str = ""
+    wind: str = ""
     progress: Progress | None = None
     cancelled: Stop | None = None
 
@@ -324,7 +328,8 @@ def stepdiff(setting: Setting) -> Model:
     """STeP-Diff with the weights for a mobile dataset; the first guess is made from its own past.
 
     Raises:
-        RequestError: If there is too little past to make a first guess from.
+        RequestError: If there is too little past to make a first guess from, or the network does
+            not hear what it is told beside, or misses it.
     """
     from engine.cities import checkpoint as stepcheckpoint
     from engine.recipes.stepdiff import StepDiffForecast, own_guess
@@ -332,6 +337,8 @@ def stepdiff(setting: Setting) -> Model:
     data = setting.about
     folder = stepcheckpoint.weights_for(data.name, synthetic=data.synthetic)
     about, network = stepcheckpoint.load(folder)
+    stations = _beside("stations", setting.stations, heard=network.config.stations)
+    wind = _beside("wind", setting.wind, heard=network.config.wind)
     home_grid = about.trained_on == data.source
     end = setting.train_end or (
         dt.date.fromisoformat(about.train_end) if home_grid else data.train_end
@@ -352,12 +359,29 @@ def stepdiff(setting: Setting) -> Model:
             setting.lead_times,
             setting.members,
             about.trust,
+            stations=stations,
+            wind=wind,
         ),
         network,
         about.sha256,
         end,
         note,
     )
+
+
+def _beside(what: str, name: str, *, heard: bool) -> xr.Dataset | None:
+    """A dataset that a network from vehicles hears beside; None where neither wants it."""
+    from engine.cities.record import stations_named
+
+    if heard and not name and what == "wind":
+        raise RequestError("these weights want wind", remedy="Name it: --wind DATASET")
+    if name and not heard:
+        raise RequestError(
+            f"these weights do not hear {what}",
+            where=name,
+            remedy=f"Train some that do: airlens train stepdiff --{what} {name} --data …",
+        )
+    return stations_named(name, f"--{what}")
 
 
 def _grid(setting: Setting) -> Grid:

@@ -45,6 +45,8 @@ class Request:
         resolution: Degrees between cells of a map made from stations; None: by its extent.
         lead_times: Steps ahead (forecast); None: a day of hours, three days, three months.
         members: Possible courses that a probable forecast draws.
+        stations: Dataset of fixed stations that a forecast from vehicles hears; empty: none.
+        wind: Dataset of stations whose wind it hears; empty: none.
     """
 
     dataset: str
@@ -59,6 +61,8 @@ class Request:
     resolution: float | None = None
     lead_times: int | None = None
     members: int = 20
+    stations: str = ""
+    wind: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no dataset could meet.
@@ -193,6 +197,7 @@ class Run:
         request, about, model = self.request, self.about, self.model
         learned = {"training_end": model.train_end.isoformat()} if model.train_end else {}
         hour = {} if request.hour is None else {"hour": request.hour}
+        beside = {"stations_dataset": request.stations, "wind_dataset": request.wind}
         note = {"model_note": model.note} if model.note else {}
         box = str(self.region) if self.region else "all of the dataset"
         return {
@@ -218,6 +223,7 @@ class Run:
             "airlens_version": version("airlens"),
             **learned,
             **hour,
+            **{name: given for name, given in beside.items() if given},
             **note,
         }
 
@@ -269,6 +275,11 @@ def open_run(
     entry = catalogue.find(request.model)
     about = library.info(request.dataset)
     catalogue.check_kind(entry, about)
+    if (request.stations or request.wind) and entry.kinds != ("mobile",):
+        raise RequestError(
+            f"{entry.name} hears neither fixed stations nor wind beside its dataset",
+            remedy="Leave them out, or choose stepdiff",
+        )
     region = regions.resolve(request.region)
     device = device_of(request.device)
     dataset = library.open_dataset(request.dataset)
@@ -279,6 +290,8 @@ def open_run(
         train_end=request.train_end,
         lead_times=request.lead_times or LEAD_TIMES[about.period],
         members=request.members,
+        stations=request.stations,
+        wind=request.wind,
         progress=progress,
         cancelled=cancelled,
     )

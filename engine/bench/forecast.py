@@ -15,7 +15,15 @@ MEMBERS, ROWS, COLUMNS = 20, 10, 10
 GOAL_SECONDS = 10.0
 # As `engine.cities.trainer.SMALL`, which lies above this folder; a test compares.
 SHAPE = StepDiffConfig(
-    blocks=2, channels=32, heads=2, places="coordinates", dropout=0.0, predicts="velocity"
+    blocks=2,
+    channels=32,
+    heads=2,
+    places="coordinates",
+    dropout=0.0,
+    predicts="velocity",
+    common=0.5,
+    smooth=0.3,
+    memory=6.0,
 )
 
 

@@ -20,7 +20,7 @@ class StepCheckpoint(Described):
         covariance: Of the first guess; see `engine.models.trend.Trend`.
         variance: Of the city's anomaly in the training part.
         scale: Usual departure from the first guess there, ug m-3.
-        spread: What departures from the members' mean are multiplied with.
+        spread: What departures from the members' mean are multiplied with, by lead hour.
         trust: Share of the members' mean departure from the first guess that is believed.
         trained_on: The training data, in words.
         dataset: Its name where it was trained.
@@ -29,6 +29,8 @@ class StepCheckpoint(Described):
         train_end: Last local date learned from.
         validate_end: Last local date that decided anything.
         licence: Of the training data.
+        stations: Dataset of fixed stations that it heard; empty: none.
+        wind: Dataset of stations whose wind it heard; empty: none.
         physics: Weight of the convection-diffusion residual.
         seed: Of the run.
         steps: Of the optimiser, at which the weights that are kept were best.
@@ -38,7 +40,7 @@ class StepCheckpoint(Described):
     covariance: tuple[float, ...]
     variance: float
     scale: float
-    spread: float
+    spread: tuple[float, ...]
     trust: float = 1.0
     trained_on: str
     dataset: str
@@ -47,6 +49,8 @@ class StepCheckpoint(Described):
     train_end: str
     validate_end: str
     licence: str
+    stations: str = ""
+    wind: str = ""
     physics: float
     seed: int
     steps: int

@@ -14,19 +14,25 @@ from typing import Any
 import torch
 
 from engine.cities import baselines as citybaselines
-from engine.cities.runs import OMEGAS, TINY, Kept, score_place
+from engine.cities.runs import (
+    OMEGAS,
+    PROBABLE,
+    PUBLISHED,
+    SINGLES,
+    TINY,
+    Kept,
+    score_place,
+)
 from engine.cities.scores import MEMBERS, places
 from engine.paths import ASSETS
 
 FOLDER = Path("docs/results")
-PROBABLE = "STeP-Diff"
 MEANS = tuple(citybaselines.SIMPLE)
 ORDER = (
     *citybaselines.SIMPLE,
     *citybaselines.FITTED,
-    "ConvLSTM",
-    "graph recurrent",
-    "DeepONet alone",
+    *SINGLES,
+    *PUBLISHED,
     PROBABLE,
 )
 TITLES = {"kolkata": "Kolkata", "changshu": "Changshu", "twin": "Nanjing, simulated"}

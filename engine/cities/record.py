@@ -7,11 +7,13 @@ import numpy as np
 import torch
 import xarray as xr
 
+from engine import library
 from engine.data import cells, days
 from engine.errors import RequestError
 from engine.grid import Region
 from engine.library import DatasetInfo
 from engine.models.citywindows import Record
+from engine.recipes.cityconditions import at_stations, wind_of
 from engine.recipes.stepdiff import local_hours
 
 GAP_HOURS = 12  # between parts: as long as a forecast
@@ -59,37 +61,24 @@ def gridded(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.Data
 
 
 def record_of(
-    series: xr.Dataset, stations: xr.Dataset | None = None, wind: torch.Tensor | None = None
+    series: xr.Dataset, stations: xr.Dataset | None = None, wind: xr.Dataset | None = None
 ) -> Record:
-    """The record of hourly cells, with readings of fixed stations in their cells if given.
+    """The record of hourly cells, with what else is known of the city if it is given.
 
     Args:
         series: As `gridded` gives it.
         stations: `pm2p5(valid_time, station)` of fixed stations.
-        wind: Cells an hour towards larger columns and rows, (time, 2).
+        wind: `u10` and `v10` (valid_time, station), m/s.
+
+    Raises:
+        EngineError: If stations or wind are of another place or time.
     """
     values = torch.tensor(series["pm2p5"].values, dtype=torch.float64)
     times = series["valid_time"].values
     more = times[-1] + np.arange(1, BEYOND + 1) * np.timedelta64(1, "h")
     hours = local_hours(np.concatenate([times, more]), float(series.attrs["utc_offset_hours"]))
     fixed = None if stations is None else at_stations(series, stations)
-    return Record(values, hours, fixed, wind)
-
-
-def at_stations(series: xr.Dataset, stations: xr.Dataset) -> torch.Tensor:
-    """Readings of fixed stations in their cells at the hours of the series, NaN elsewhere."""
-    latitude, longitude = series["latitude"].values, series["longitude"].values
-    step = abs(latitude[0] - latitude[1]), abs(longitude[1] - longitude[0])
-    found = np.full(series["pm2p5"].shape, np.nan)
-    readings = stations["pm2p5"].reindex(valid_time=series["valid_time"].values).values
-    for n, (lat, lon) in enumerate(
-        zip(stations["latitude"].values, stations["longitude"].values, strict=True)
-    ):
-        row, column = np.abs(latitude - lat).argmin(), np.abs(longitude - lon).argmin()
-        inside = abs(latitude[row] - lat) <= 0.51 * step[0]
-        if inside and abs(longitude[column] - lon) <= 0.51 * step[1]:
-            found[:, row, column] = readings[:, n]
-    return torch.tensor(found)
+    return Record(values, hours, fixed, None if wind is None else wind_of(series, wind))
 
 
 def parts_of(
@@ -127,3 +116,21 @@ def parts_of(
         (min(later + GAP_HOURS, len(dates)), len(dates)),
         (learn_end, later_end),
     )
+
+
+def stations_named(name: str, option: str) -> xr.Dataset | None:
+    """A dataset of fixed stations by its name; None if it has none.
+
+    Raises:
+        EngineError: If there is none of that name, or it holds something else.
+    """
+    if not name:
+        return None
+    kind = library.info(name).kind
+    if kind != "stations":
+        raise RequestError(
+            f"{name!r} holds {kind}, and stations are wanted",
+            where=option,
+            remedy="Name a dataset of stations: airlens datasets",
+        )
+    return library.open_dataset(name).load()

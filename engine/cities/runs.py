@@ -11,26 +11,41 @@ from pathlib import Path
 from typing import Any
 
 from engine.cities import baselines as citybaselines
+from engine.cities.calibration import calibrate
+from engine.cities.lessons import as_published, begin, textured
 from engine.cities.scores import (
     Bench,
     Place,
+    alone,
     as_released,
     baseline,
     bench,
-    operator_alone,
     probable,
-    recurrent,
     shipped,
     split,
 )
-from engine.cities.trainer import SMALL, begin, calibrate
+from engine.cities.trainer import SMALL
 from engine.errors import EngineError
 from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.stepdiff import StepTraining, train
 
 Scored = dict[str, Any]
-TINY = StepTraining(steps=60, patch=6, flip=0.5, check_every=60, patience=9, members=2)
+# One budget for all parts and weights of the physics; one for networks that a table sets beside.
+TINY = StepTraining(steps=100, patch=6, flip=0.5, check_every=50, patience=9, members=2)
+BESIDE = StepTraining(steps=300, patch=6, check_every=50, patience=9, members=2)
+SINGLE = StepTraining(steps=600, learning_rate=1e-3, check_every=30)
+# As published, on concentrations: no first guess, independent noise told as noise, cells by number.
+CSDI = {
+    "deeponet": False, "guess": False, "predicts": "noise", "places": "learned",
+    "common": 0.0, "smooth": 0.0, "memory": 0.0,
+}  # fmt: skip
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "CSDI alone": CSDI,
+    "CSDI + DeepONet": CSDI | {"deeponet": True},
+}
+SINGLES = ("DeepONet alone", "ConvLSTM", "graph recurrent")
+PROBABLE = "STeP-Diff"
 OMEGAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 SAMPLERS: dict[str, Sampler] = {
     "ancestral, 50 steps": Ancestral(),
@@ -42,11 +57,12 @@ SAMPLERS: dict[str, Sampler] = {
 # Parts taken away or changed, all at the tiny budget. Fields of the network, then of the training.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "all parts": ({}, {}),
-    "CSDI alone": ({"deeponet": False, "guess": False}, {"physics": 0.0}),
-    "CSDI + DeepONet": ({"guess": False}, {"physics": 0.0}),
+    "without physics": ({}, {"physics": 0.0}),
     "without DeepONet": ({"deeponet": False}, {}),
+    "without DeepONet and physics": ({"deeponet": False}, {"physics": 0.0}),
     "without first guess as a plane": ({"guess": False}, {}),
     "tells noise, as published": ({"predicts": "noise"}, {}),
+    "independent noise, as published": ({"common": 0.0, "smooth": 0.0, "memory": 0.0}, {}),
     "learned table of cells, as published": ({"places": "learned"}, {}),
     "noise against data, as released": ({"noise_against_data": True}, {}),
     "DeepONet shifted, as released": ({"deeponet_shifted": True}, {}),
@@ -55,11 +71,24 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def variant(found: Bench, shape: Mapping[str, Any], how: Mapping[str, Any], folder: Path) -> Scored:
-    """Scores of a network with parts changed, trained here at the tiny budget."""
+def published(found: Bench, name: str, folder: Path) -> Scored:
+    """Scores of CSDI on concentrations, with DeepONet or without, trained here."""
+    data = as_published(found.data, SMALL)
+    shape = PUBLISHED[name]
+    return variant(replace(found, data=data), shape, {"physics": 0.0}, folder, BESIDE)
+
+
+def variant(
+    found: Bench,
+    shape: Mapping[str, Any],
+    how: Mapping[str, Any],
+    folder: Path,
+    budget: StepTraining = TINY,
+) -> Scored:
+    """Scores of a network with parts changed, trained here at a budget."""
     rows, columns = found.data.record.grid
-    changed = replace(SMALL, rows=rows, columns=columns, **shape)
-    config = replace(TINY, **how)
+    changed = textured(replace(SMALL, rows=rows, columns=columns, **shape), found.data)
+    config = replace(budget, **how)
     network = begin(changed, found.data, config.seed)
     train(
         config,
@@ -69,10 +98,10 @@ def variant(found: Bench, shape: Mapping[str, Any], how: Mapping[str, Any], fold
         (rows, columns),
         found.data.change,
         folder,
-        identity=str(changed),
+        identity=f"{found.place.name} {changed}",
     )
-    spread, trust, _ = calibrate(network, found.data)
-    return probable(found, network, spread, trust)
+    sure = calibrate(network, found.data)
+    return probable(found, network, sure.spread, sure.trust)
 
 
 class Kept:
@@ -112,17 +141,17 @@ def score_place(
     ]
     jobs += [("methods", "released metric of a constant", lambda: as_released(found))]
     if (place.weights / "config.json").is_file():
-        jobs += [
-            ("methods", "STeP-Diff", lambda: shipped(found)),
-            ("methods", "DeepONet alone", lambda: operator_alone(found)),
-        ]
-    longer = replace(TINY, steps=200)
-    jobs += [
-        ("methods", kind, lambda kind=kind: recurrent(found, kind, longer))  # type: ignore[misc]
-        for kind in ("ConvLSTM", "graph recurrent")
-    ]
+        jobs += [("methods", PROBABLE, lambda: shipped(found))]
     if key == "changshu":
         jobs += _experiments(found, scratch)
+    jobs += [
+        ("methods", kind, lambda kind=kind: alone(found, kind, SINGLE))  # type: ignore[misc]
+        for kind in SINGLES
+    ]
+    jobs += [
+        ("methods", name, lambda n=name: published(found, n, scratch / f"{key} {n}"))  # type: ignore[misc]
+        for name in PUBLISHED
+    ]
     for group, name, work in jobs:
         tell(f"{key}: {name}")
         kept.get(key, group, name, work)

@@ -13,26 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine import library
 from engine.cities import baselines as citybaselines
 from engine.cities import checkpoint as stepcheckpoint
 from engine.cities.baselines import City
-from engine.cities.record import at_stations, gridded, parts_of, record_of
-from engine.cities.trainer import (
-    SMALL,
-    Lesson,
-    drawn_fields,
-    lesson,
-    settled,
-)
+from engine.cities.calibration import drawn_fields, settled
+from engine.cities.lessons import Lesson, lesson
+from engine.cities.record import gridded, parts_of, record_of
+from engine.cities.trainer import SMALL
 from engine.models.advection import residual
 from engine.models.citynets import Recurrent
 from engine.models.citywindows import windows
 from engine.models.diffusion import Sampler
 from engine.models.stepdiff import StepDiff, StepDiffConfig, Window
 from engine.paths import home
+from engine.recipes.cityconditions import at_stations
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.citynets import train_single
 from engine.training.stepdiff import StepTraining, future_hidden
@@ -42,6 +39,7 @@ from engine.verify.ensembles import published_scores, score
 
 MEMBERS = 20
 TOLERANCE = 1e-4  # degrees
+PHYSICS_MEMBERS, PHYSICS_WINDOWS = 4, 4  # that the residual is taken of
 
 
 @dataclass(frozen=True)
@@ -232,7 +230,7 @@ def test_windows(found: Bench, shape: StepDiffConfig) -> Window:
 def probable(
     found: Bench,
     network: StepDiff,
-    spread: float,
+    spread: tuple[float, ...],
     trust: float = 1.0,
     sampler: Sampler = DEFAULT_SAMPLER,
 ) -> dict[str, Any]:
@@ -248,23 +246,42 @@ def probable(
     seconds = time.process_time() - started
     base = window.guess[:, cells, network.config.history :]
     told = torch.full((MEMBERS, *found.target.shape), torch.nan)
-    told[..., cells] = settled(members, base, trust, spread).clamp(min=0).transpose(2, 3)
+    told[..., cells] = (
+        settled(members, base, trust, torch.tensor(spread)).clamp(min=0).transpose(2, 3)
+    )
     result = evaluate(found, told)
     result |= {"seconds": seconds, "spread": spread, "trust": trust}
-    if len(cells) == grid[0] * grid[1]:
-        result["physics"] = physics_of(network, window, told, grid)
+    result |= physics_of(network, window, grid, trust, spread, sampler)
     return result
 
 
-def physics_of(network: StepDiff, window: Window, told: Tensor, grid: tuple[int, int]) -> float:
-    """Mean absolute residual of the members' fields over the lead hours, ug m-3 an hour."""
-    hour = window.hour[:, network.config.history : -1]
-    flow = network.transport(hour)
-    left = [
-        residual(member.reshape(*member.shape[:2], *grid).float(), flow).abs().mean()
-        for member in told[:4]
-    ]
-    return float(torch.stack(left).mean().detach())
+def physics_of(
+    network: StepDiff,
+    window: Window,
+    grid: tuple[int, int],
+    trust: float,
+    spread: tuple[float, ...],
+    sampler: Sampler,
+) -> dict[str, float]:
+    """Mean absolute residual over the lead hours of whole fields, ug m-3 an hour.
+
+    Of the members and, with the same wind, diffusivity and sources, of the first guess.
+    """
+    history = network.config.history
+    some = window.at(slice(0, None, max(1, len(window) // PHYSICS_WINDOWS)))
+    drawn = drawn_fields(network, some, grid, PHYSICS_MEMBERS, sampler=sampler)
+    base = some.guess[..., history:]
+    flow = network.transport(some.hour[:, history:-1])
+
+    def left(field: Tensor) -> float:
+        whole = field.clamp(min=0).transpose(1, 2).reshape(len(some), -1, *grid).float()
+        return float(residual(whole, flow).abs().mean().detach())
+
+    members = settled(drawn, base, trust, torch.tensor(spread))
+    return {
+        "physics": sum(left(member) for member in members) / len(members),
+        "physics_guess": left(base),
+    }
 
 
 def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
@@ -274,34 +291,37 @@ def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
     return probable(replace(found, data=data), network, about.spread, about.trust, sampler)
 
 
-def operator_alone(found: Bench) -> dict[str, Any]:
-    """Scores of the trained weights' DeepONet without the diffusion."""
-    about, network = stepcheckpoint.load(found.place.weights)
-    window = future_hidden(test_windows(found, network.config), network.config.history)
-    with torch.no_grad():
-        told = network.operator(window, found.data.record.grid)
-    base = window.guess[..., network.config.history :]
-    return evaluate(found, (base + about.scale * told).clamp(min=0).transpose(1, 2)[None])
+def alone(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
+    """Scores of a network that tells one forecast, trained here on the same windows.
 
-
-def recurrent(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
-    """Scores of a recurrent network, trained here on the same windows."""
+    Args:
+        found: Where.
+        kind: "DeepONet alone", "ConvLSTM" or "graph recurrent".
+        config: How; by absolute error, stopped by that over the validation part.
+    """
     grid, history = found.data.record.grid, SMALL.history
     torch.manual_seed(config.seed)
-    network = Recurrent("convlstm" if kind == "ConvLSTM" else "graph")
-    train_single(
-        replace(config, learning_rate=3e-3),
-        network,
-        lambda w: network(w, grid),
-        found.data.training,
-        found.data.validation,
-        history,
-    )
+    network: nn.Module
+    if kind == "DeepONet alone":
+        whole = StepDiff(replace(SMALL, rows=grid[0], columns=grid[1]))
+        network = whole
+
+        def tell(window: Window) -> Tensor:
+            return whole.operator(window, grid)
+
+    else:
+        network = Recurrent("convlstm" if kind == "ConvLSTM" else "graph")
+
+        def tell(window: Window) -> Tensor:
+            told: Tensor = network(window, grid)
+            return told
+
+    train_single(config, network, tell, found.data.training, found.data.validation, history)
     window = future_hidden(test_windows(found, SMALL), history)
     with torch.no_grad():
-        told = network(window, grid)
-    whole = window.guess[..., history:] + found.data.scale * told
-    return evaluate(found, whole.clamp(min=0).transpose(1, 2)[None])
+        told = tell(window)
+    field = window.guess[..., history:] + found.data.scale * told
+    return evaluate(found, field.clamp(min=0).transpose(1, 2)[None])
 
 
 def as_released(found: Bench) -> dict[str, Any]:

@@ -40,6 +40,14 @@ TrainEndOption = Annotated[
         "--train-end", help="Last date to learn from; by default the dataset's own training part."
     ),
 ]
+StationsOption = Annotated[
+    str,
+    typer.Option("--stations", help="Dataset of fixed stations that STeP-Diff hears as well."),
+]
+WindOption = Annotated[
+    str,
+    typer.Option("--wind", help="Dataset of stations with u10 and v10, wind for STeP-Diff."),
+]
 LeadOption = Annotated[
     int | None,
     typer.Option("--lead-times", help="Steps ahead of a forecast; else 24 hours or 3 days."),

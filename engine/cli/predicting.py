@@ -13,7 +13,9 @@ from engine.cli.asking import (
     LeadOption,
     RegionOption,
     SeedOption,
+    StationsOption,
     TrainEndOption,
+    WindOption,
     bar,
     day,
     writable,
@@ -48,6 +50,8 @@ def predict_command(
     members: Annotated[
         int, typer.Option(help="Possible courses that a probable forecast draws.")
     ] = 20,
+    stations: StationsOption = "",
+    wind: WindOption = "",
 ) -> None:
     """Compute the map of a date and write it to a file."""
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
@@ -70,6 +74,8 @@ def predict_command(
                 resolution,
                 lead_times,
                 members,
+                stations,
+                wind,
             ),
             progress=progress,
         )

@@ -10,7 +10,16 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from engine.cli.asking import DataOption, DeviceOption, SeedOption, TrainEndOption, bar, day
+from engine.cli.asking import (
+    DataOption,
+    DeviceOption,
+    SeedOption,
+    StationsOption,
+    TrainEndOption,
+    WindOption,
+    bar,
+    day,
+)
 from engine.errors import RequestError
 
 SIZES = ("small", "paper")
@@ -45,6 +54,8 @@ def train_command(
     ] = 1,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
+    stations: StationsOption = "",
+    wind: WindOption = "",
 ) -> None:
     """Train a model on a dataset of the library. Stopped, it goes on when started again.
 
@@ -57,6 +68,11 @@ def train_command(
         )
     if preset not in SIZES:
         raise RequestError(f"there is no preset {preset!r}", remedy=f"Choose {', '.join(SIZES)}")
+    if (stations or wind) and model not in FROM_VEHICLES:
+        raise RequestError(
+            f"{model} hears neither --stations nor --wind",
+            remedy=f"Leave them out, or choose {', '.join(FROM_VEHICLES)}",
+        )
     stop = _stop_at_interrupt()
     last, until = (
         None if end is None else day(end, option)
@@ -66,7 +82,7 @@ def train_command(
         _train_aqnet(data, out, steps, seed, (last, until), stop)
         return
     if model in FROM_VEHICLES:
-        _train_stepdiff(data, out, preset, steps, seed, (last, until), stop)
+        _train_stepdiff(data, out, preset, steps, seed, (last, until), (stations, wind), stop)
         return
     from engine.inference import device_of
     from engine.superresolution.learner import train_network
@@ -136,6 +152,7 @@ def _train_stepdiff(
     steps: int | None,
     seed: int,
     ends: Ends,
+    beside: tuple[str, str],
     stop: "Stopper",
 ) -> None:
     """STeP-Diff learns from mobile samples, on one CPU thread."""
@@ -150,14 +167,18 @@ def _train_stepdiff(
             seed=seed,
             train_end=ends[0],
             validate_end=ends[1],
+            stations=beside[0],
+            wind=beside[1],
             progress=progress,
             cancelled=stop,
         )
-    if result.folder is None:
+    found = result.found
+    if result.folder is None or found is None:
         _say_stopped(result.step)
     typer.echo(
-        f"{result.folder}: CRPS {result.crps:.2f}, MAE {result.mae:.2f} µg/m³; 90 % bands hold "
-        f"{result.coverage:.0%} of the validation part"
+        f"{result.folder}: CRPS {found.crps:.2f}, MAE {found.mae:.2f} µg/m³; 90 % bands hold "
+        f"{found.coverage:.0%} of the validation part; the first guess alone: MAE "
+        f"{found.guess_mae:.2f}"
     )
 
 

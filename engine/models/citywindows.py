@@ -28,7 +28,7 @@ class Record:
     values: Float[Tensor, "time row column"]
     hour: Int[Tensor, " longer"]
     stations: Float[Tensor, "time row column"] | None = None
-    wind: Float[Tensor, "longer 2"] | None = None
+    wind: Float[Tensor, "time 2"] | None = None
 
     @property
     def flat(self) -> Float[Tensor, "time cell"]:
@@ -81,7 +81,7 @@ def windows(
     values, known, base, unsure, hour = (torch.stack(part) for part in parts)
     wind = stations = None
     if record.wind is not None and config.wind:
-        wind = torch.stack([_span(record.wind, b, config).T for b in begins])
+        wind = torch.stack([_still(record.wind, b, config).T for b in begins])
     if record.stations is not None and config.stations:
         told = torch.stack([_past(record.stations.flatten(1), b, config) for b in begins])
         stations = (told.transpose(1, 2) - base) / scale
@@ -132,8 +132,10 @@ def _window(
     )
 
 
-def _span(values: Tensor, begin: int, config: StepDiffConfig) -> Tensor:
-    return values[begin - config.history : begin + config.lead_times].float()
+def _still(wind: Tensor, begin: int, config: StepDiffConfig) -> Tensor:
+    """Wind of the history; the lead times have its last, since at work none is known."""
+    first = wind[begin - config.history : begin]
+    return torch.cat([first, first[-1:].expand(config.lead_times, -1)]).float()
 
 
 def _past(values: Tensor, begin: int, config: StepDiffConfig) -> Tensor:

@@ -18,6 +18,8 @@ from torch import Tensor
 
 # The noise in a tensor at a step of the schedule, counted from 0.
 Denoise = Callable[[Tensor, int], Tensor]
+# Noise of the kind that the sample starts from.
+Fresh = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,7 @@ class Schedule:
 class Sampler(Protocol):
     """Turns noise into a sample."""
 
-    def sample(
-        self, schedule: Schedule, denoise: Denoise, noise: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, schedule: Schedule, denoise: Denoise, noise: Tensor, fresh: Fresh) -> Tensor:
         """A sample, in as many calls of `denoise` as the sampler takes."""
         ...
 
@@ -92,9 +92,7 @@ def clean_estimate(noisy: Tensor, noise: Tensor, alpha_bar: float, limit: float 
 class Ancestral:
     """Every step of the schedule, with fresh noise at each: Ho et al., algorithm 2."""
 
-    def sample(
-        self, schedule: Schedule, denoise: Denoise, noise: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, schedule: Schedule, denoise: Denoise, noise: Tensor, fresh: Fresh) -> Tensor:
         """A sample, in `schedule.steps` calls."""
         beta, alpha, kept = (
             a.tolist() for a in (schedule.beta, schedule.alpha, schedule.alpha_bar)
@@ -104,8 +102,7 @@ class Ancestral:
             mean = (x - beta[k] / (1 - kept[k]) ** 0.5 * denoise(x, k)) / alpha[k] ** 0.5
             x = mean
             if k > 0:
-                fresh = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-                x = mean + (beta[k] * (1 - kept[k - 1]) / (1 - kept[k])) ** 0.5 * fresh
+                x = mean + (beta[k] * (1 - kept[k - 1]) / (1 - kept[k])) ** 0.5 * fresh()
         return x
 
 
@@ -123,9 +120,7 @@ class DDIM:
     eta: float = 0.0
     limit: float | None = None
 
-    def sample(
-        self, schedule: Schedule, denoise: Denoise, noise: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, schedule: Schedule, denoise: Denoise, noise: Tensor, fresh: Fresh) -> Tensor:
         """A sample, in `steps` calls."""
         kept = schedule.alpha_bar.tolist()
         where = _even(schedule.steps, self.steps)
@@ -140,8 +135,7 @@ class DDIM:
             deviation = self.eta * fresh_var**0.5
             x = kept[after] ** 0.5 * clean + (1 - kept[after] - deviation**2) ** 0.5 * told
             if deviation:
-                fresh = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-                x = x + deviation * fresh
+                x = x + deviation * fresh()
         return x
 
 
@@ -161,10 +155,8 @@ class Multistep:
     steps: int = 8
     limit: float | None = None
 
-    def sample(
-        self, schedule: Schedule, denoise: Denoise, noise: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        """A sample, in at most `steps` calls; the generator is not asked."""
+    def sample(self, schedule: Schedule, denoise: Denoise, noise: Tensor, fresh: Fresh) -> Tensor:
+        """A sample, in at most `steps` calls; no fresh noise is asked for."""
         kept = schedule.alpha_bar
         half_log = (0.5 * (kept / (1 - kept)).log()).tolist()  # lambda in the paper
         where = _even_in(half_log, self.steps)

@@ -13,6 +13,7 @@ our reconstruction of what the abstract states** (`engine.models.advection`). De
   4): untrained it then gives the first guess, and few steps suffice.
 - DeepONet's forecast is a plane of conditions, aligned to the hours it is for, and not a hundred
   further cells; so are first guess, clock, wind and fixed stations.
+- Noise is alike in near cells and hours, as departures are (`engine.models.citynoise`).
 - In training, target cells without a reading get the hour's mean departure before noise is added,
   so that the network sees whole fields as it will at work; the loss does not count them.
 
@@ -29,6 +30,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from engine.models.advection import Transport
+from engine.models.citynoise import Factors, Texture
 from engine.models.deeponet import DeepONet, DeepONetConfig, asked_for, on_lattice
 from engine.models.denoiser import Denoiser, DenoiserConfig
 from engine.models.diffusion import Sampler, Schedule
@@ -60,6 +62,9 @@ class StepDiffConfig:
         stations: Whether fixed stations are conditions.
         sensors: Lattice that DeepONet reads from.
         deeponet_dropout: Share of DeepONet's inputs left out in training.
+        common: Share of the noise that all cells share; see `engine.models.citynoise.Texture`.
+        smooth: Share that near cells share.
+        memory: Hours in which noise fades; all three 0: independent, as published.
         noise_against_data: As released: the "physics" term compares the told noise with the data.
         deeponet_shifted: As released: DeepONet's forecast stands at the hours it was made from.
     """
@@ -83,6 +88,9 @@ class StepDiffConfig:
     stations: bool = False
     sensors: tuple[int, int] = (10, 10)
     deeponet_dropout: float = 0.2
+    common: float = 0.0
+    smooth: float = 0.0
+    memory: float = 0.0
     noise_against_data: bool = False
     deeponet_shifted: bool = False
 
@@ -107,6 +115,11 @@ class StepDiffConfig:
     def planes(self) -> int:
         """Conditions beside what was measured."""
         return self.deeponet + 4 * self.guess + 2 * self.wind + 2 * self.stations
+
+    @property
+    def texture(self) -> Texture:
+        """Of the noise."""
+        return Texture(self.common, self.smooth, self.memory)
 
 
 @dataclass(frozen=True)
@@ -302,18 +315,28 @@ class StepDiff(nn.Module):
                 places, part = places[only], cells_of(window, only)
                 operator = None if operator is None else operator[:, only]
             planes = self.planes(part, operator)
+        factors = self.texture_of(only, grid, part)
         at_once = max(1, min(members, MOST_AT_ONCE // max(part.values.numel(), 1)))
         # All noise first: how members are grouped must not change them.
         noise = torch.randn(
             (members, *part.values.shape), generator=generator, device=part.values.device
         )
+        noise = noise if factors is None else factors.shaped(noise)
         seeds = torch.randint(2**62, (members,), generator=generator, device=noise.device).tolist()
         for first in range(0, members, at_once):
             some = noise[first : first + at_once].transpose(0, 1)
             own = torch.Generator(noise.device).manual_seed(seeds[first])
             with torch.no_grad():
-                drawn = self._drawn(part, planes, places, some, sampler, own)
+                drawn = self._drawn(part, planes, places, some, sampler, own, factors)
             yield drawn
+
+    def texture_of(
+        self, only: Int[Tensor, " some"] | None, grid: tuple[int, int], window: Window
+    ) -> Factors | None:
+        """What shapes the noise of some cells of a grid; None: all of them."""
+        device = window.values.device
+        cells = torch.arange(grid[0] * grid[1], device=device) if only is None else only
+        return self.config.texture.factors(cells, grid[1], window.values.shape[2])
 
     def _drawn(
         self,
@@ -323,6 +346,7 @@ class StepDiff(nn.Module):
         noise: Float[Tensor, "b member cell time"],
         sampler: Sampler,
         generator: torch.Generator,
+        factors: Factors | None,
     ) -> Float[Tensor, "b member cell time"]:
         """One group of members."""
         count = noise.shape[1]
@@ -334,7 +358,11 @@ class StepDiff(nn.Module):
             step = torch.full((len(x),), k, device=x.device)
             return self.noise(many, mask, x, step, places, more)[1]
 
-        x = sampler.sample(self.schedule, denoise, noise.flatten(0, 1), generator)
+        def fresh() -> Tensor:
+            white = torch.randn(many.values.shape, generator=generator, device=noise.device)
+            return white if factors is None else factors.shaped(white)
+
+        x = sampler.sample(self.schedule, denoise, noise.flatten(0, 1), fresh)
         x = torch.where(mask.bool(), many.values, x)
         return x.reshape(len(part), count, *x.shape[1:])
 

@@ -11,6 +11,7 @@ rather than concentrations is our choice: the recordings are short, and simple m
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,6 +24,9 @@ LONGEST_FIT = 720  # hours that the covariance is fitted to
 SHRINK = 20.0  # readings that a cell's departure is worth believing from
 SHRINK_HOUR = 2.0  # days that an hour of the day is worth believing from
 FIRST = (0.4, 6.0, 0.4, 48.0, 0.4, 1.0, 120.0, 0.02, 0.1)
+STEADY = (0.4, 6.0, 0.6, 48.0, 1e-4, 1.0, 120.0, 0.02, 0.1)  # weather that knows no clock
+LEADS = 12  # hours ahead by which one of them is chosen
+TRIED_FROM = 96  # hours that a first trial may look back on
 TIES = 0.02  # how hard the covariance is held to its first guess: short records say little
 
 
@@ -166,6 +170,9 @@ def climatology(
 def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], steps: int = 60) -> Trend:
     """A trend whose covariance makes the training part likeliest.
 
+    One covariance has a part that comes back at the same hours of the next days, one has not. A
+    short record is likely under both; the one stays that forecasts the training part better.
+
     Args:
         values: Of the training part, NaN where nothing was measured; the last 30 days count.
         hour: Local hour of the day of each row.
@@ -173,13 +180,52 @@ def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], steps:
     """
     hour = hour[: len(values)]
     trend = climatology(values, hour)
+    anomaly, _ = trend.anomaly(values[-LONGEST_FIT:], hour[-LONGEST_FIT:])
+    if int(anomaly.isfinite().sum()) < HOURS:
+        return trend
+    found = [_likeliest(trend, values, hour, first, steps) for first in (FIRST, STEADY)]
+    if len(values) < TRIED_FROM + 2 * HOURS:
+        return found[0]
+    missed = _missed(found, values, hour)
+    return found[0] if missed[0] <= missed[1] else found[1]
+
+
+def _missed(
+    trends: Sequence[Trend], values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"]
+) -> list[float]:
+    """Mean error of the city's level at the lead times, days told left out of the climatology."""
+    first = max(TRIED_FROM, len(values) - LONGEST_FIT)
+    errors: list[list[float]] = [[] for _ in trends]
+    own = trends[0]
+    for start in range(first, len(values) - LEADS + 1, LEADS // 2):
+        day = start // HOURS
+        if start % HOURS < LEADS // 2 or start == first:
+            gone = slice(day * HOURS, (day + 2) * HOURS)
+            own = climatology(values, hour, gone)
+        true, count = own.anomaly(values[start : start + LEADS], hour[start : start + LEADS])
+        there = count > 0
+        back = slice(max(0, start - MEMORY), start)
+        wanted = torch.arange(start, start + LEADS) - (back.start or 0)
+        for trend, error in zip(trends, errors, strict=True):
+            less = replace(own, covariance=trend.covariance, variance=trend.variance)
+            told, _ = less.ahead(values[back], hour[back], wanted)
+            error += (told - true)[there].abs().tolist()
+    return [sum(error) / max(len(error), 1) for error in errors]
+
+
+def _likeliest(
+    trend: Trend,
+    values: Float[Tensor, "time cell"],
+    hour: Int[Tensor, " time"],
+    start: tuple[float, ...],
+    steps: int,
+) -> Trend:
+    """The trend with a covariance that was led from a start to where the data are likeliest."""
     anomaly, count = trend.anomaly(values[-LONGEST_FIT:], hour[-LONGEST_FIT:])
     there = anomaly.isfinite().nonzero()[:, 0]
-    if len(there) < HOURS:
-        return trend
     time, told = there.double(), anomaly[there] / trend.variance**0.5
     lag, noise_of = time[:, None] - time, count[there]
-    first = torch.tensor(FIRST, dtype=torch.float64).log()
+    first = torch.tensor(start, dtype=torch.float64).log()
     free = first.clone().requires_grad_()
     optimiser = torch.optim.Adam([free], lr=0.1)
     with torch.enable_grad(), torch.inference_mode(False):

@@ -21,6 +21,7 @@ from engine.models.citywindows import Record, windows
 from engine.models.diffusion import Multistep, Sampler
 from engine.models.stepdiff import StepDiff, Window
 from engine.models.trend import MEMORY, Trend
+from engine.recipes.cityconditions import at_stations, wind_of
 from engine.recipes.forecast import by_lead_time
 from engine.schema import Kind
 from engine.task import Need, Task
@@ -36,20 +37,25 @@ class StepDiffForecast:
     Attributes:
         guess: First guess, fitted to the training part of the dataset at hand.
         scale: Unit of departures from it, ug m-3.
-        spread: What departures from the members' mean are multiplied with, from validation.
+        spread: What departures from the members' mean are multiplied with at each lead hour, from
+            validation; the last stands for the hours beyond.
         lead_times: Hours ahead.
         members: How many.
         trust: Share of their mean departure that is believed, from validation.
         sampler: How they are drawn.
+        stations: Fixed stations, where the network hears them; hours after the start are not read.
+        wind: Stations with wind, likewise.
     """
 
     guess: Trend
     scale: float
-    spread: float
+    spread: tuple[float, ...]
     lead_times: int
     members: int = 20
     trust: float = 1.0
     sampler: Sampler = DEFAULT_SAMPLER
+    stations: xr.Dataset | None = None
+    wind: xr.Dataset | None = None
 
     @property
     def task(self) -> Task:
@@ -62,7 +68,12 @@ class StepDiffForecast:
         times = recent["valid_time"].values
         ahead = times[-1] + np.arange(1, self.lead_times + MEMORY) * np.timedelta64(1, "h")
         hour = local_hours(np.concatenate([times, ahead]), float(recent.attrs["utc_offset_hours"]))
-        return {"recent": torch.tensor(recent["pm2p5"].values).double(), "hour": hour}
+        found = {"recent": torch.tensor(recent["pm2p5"].values).double(), "hour": hour}
+        if self.stations is not None:
+            found["stations"] = at_stations(recent, self.stations)
+        if self.wind is not None:
+            found["wind"] = wind_of(recent, self.wind)
+        return found
 
     def run(
         self, network: nn.Module, tensors: Mapping[str, Tensor], generator: torch.Generator
@@ -72,7 +83,12 @@ class StepDiffForecast:
             raise TypeError(f"{type(network).__name__} is not StepDiff")
         drawn, base = forecast(
             network,
-            Record(tensors["recent"].cpu(), tensors["hour"].cpu()),
+            Record(
+                tensors["recent"].cpu(),
+                tensors["hour"].cpu(),
+                tensors["stations"].cpu() if "stations" in tensors else None,
+                tensors["wind"].cpu() if "wind" in tensors else None,
+            ),
             self.guess,
             self.scale,
             self.lead_times,
@@ -80,8 +96,12 @@ class StepDiffForecast:
             self.sampler,
             generator,
         )
-        mean = drawn.mean(0)
-        field = base + self.scale * (self.trust * mean + self.spread * (drawn - mean))
+        # Of a single member nobody knows what the others would agree on: it is a course by itself.
+        mean = drawn.mean(0) if len(drawn) > 1 else torch.zeros_like(base)
+        beyond = max(self.lead_times - len(self.spread), 0)
+        widths = (*self.spread, *[self.spread[-1]] * beyond)[: self.lead_times]
+        spread = torch.tensor(widths)[:, None, None]
+        field = base + self.scale * (self.trust * mean + spread * (drawn - mean))
         # Clamped once back in ug m-3: departures may well be negative.
         return {"prediction": field.clamp(min=0.0)}
 
@@ -95,7 +115,14 @@ class StepDiffForecast:
             "physics": "convection-diffusion in training: our reconstruction of the paper's "
             "abstract, arXiv:2512.04385",
             "members": self.members,
-            "spread_factor": self.spread,
+            "spread_factors": " ".join(f"{factor:.2f}" for factor in self.spread),
+            "trust": self.trust,
+            "conditions": ", ".join(
+                name
+                for name, given in (("fixed stations", self.stations), ("wind", self.wind))
+                if given is not None
+            )
+            or "vehicles alone",
         }
         return result
 
@@ -217,8 +244,16 @@ def _padded(record: Record, history: int) -> Record:
     short = history - len(record.values)
     if short <= 0:
         return record
-    gap = torch.full((short, *record.values.shape[1:]), torch.nan, dtype=record.values.dtype)
-    early = (record.hour[0] - torch.arange(short, 0, -1)) % 24
+
+    def longer(values: Tensor) -> Tensor:
+        gap = torch.full((short, *values.shape[1:]), torch.nan, dtype=values.dtype)
+        return torch.cat([gap, values])
+
+    wind = record.wind
     return replace(
-        record, values=torch.cat([gap, record.values]), hour=torch.cat([early, record.hour])
+        record,
+        values=longer(record.values),
+        hour=torch.cat([(record.hour[0] - torch.arange(short, 0, -1)) % 24, record.hour]),
+        stations=None if record.stations is None else longer(record.stations),
+        wind=None if wind is None else torch.cat([wind[:1].expand(short, -1), wind]),
     )

@@ -153,6 +153,8 @@ def losses(
     count = len(part)
     step = torch.randint(shape.noise_steps, (count,), generator=generator)
     noise = torch.randn(clean.shape, generator=generator)
+    factors = network.texture_of(some, grid, part)
+    noise = noise if factors is None else factors.shaped(noise)
     noisy = network.schedule.noisy(clean, noise, step)
     mask = network.condition(part)
     planes = network.planes(part, None if operator is None else operator.detach()[:, some])

@@ -12,11 +12,12 @@ import xarray as xr
 from engine import catalogue, library
 from engine.cities import checkpoint as stepcheckpoint
 from engine.cities import trainer as steptrainer
-from engine.cities.record import at_stations, gridded, parts_of, record_of
+from engine.cities.record import gridded, parts_of, record_of
 from engine.cli import main
 from engine.errors import DataError, NotFoundError, RequestError
 from engine.inference import Request, predict
 from engine.models.stepdiff import StepDiff, StepDiffConfig
+from engine.recipes.cityconditions import at_stations
 from engine.recipes.stepdiff import StepDiffForecast, own_guess
 from engine.training.stepdiff import StepTraining
 
@@ -133,7 +134,7 @@ def test_no_hour_after_the_start_reaches_a_forecast(own):
     guess = own_guess(gridded(series, None, name="town"), DAY, (0.4, 6.0, 0.4, 48.0, 0.4, 1.0,
                       120.0, 0.02, 0.1), name="town")  # fmt: skip
     network = stepcheckpoint.load(own)[1]
-    recipe = StepDiffForecast(guess, 10.0, 1.0, 6, 2)
+    recipe = StepDiffForecast(guess, 10.0, (1.0,), 6, 2)
     whole = gridded(series, None, name="town")
     past = whole.isel(valid_time=slice(0, 150))
     told = recipe.run(network, recipe.prepare({"mobile": past}), torch.Generator().manual_seed(0))
@@ -148,7 +149,7 @@ def test_nothing_measured_lately_is_no_failure(own):
     guess = own_guess(whole, DAY, (0.4, 6.0, 0.4, 48.0, 0.4, 1.0, 120.0, 0.02, 0.1), name="town")
     empty = whole.isel(valid_time=slice(0, 30)).copy(deep=True)
     empty["pm2p5"][:] = np.nan
-    recipe = StepDiffForecast(guess, 10.0, 1.0, 6, 2)
+    recipe = StepDiffForecast(guess, 10.0, (1.0,), 6, 2)
     told = recipe.run(network, recipe.prepare({"mobile": empty}), torch.Generator())
     assert told["prediction"].isfinite().all()
 
