@@ -16,7 +16,7 @@ from engine.evaluation import evaluate
 from engine.inference import Request, predict
 from engine.models import networks
 from engine.paths import home
-from engine.superresolution import checkpoint, trainer
+from engine.superresolution import checkpoint, learner, trainer
 from engine.superresolution.learner import train_network
 
 TINY = {
@@ -46,6 +46,22 @@ def test_the_lists_of_networks_agree():
     assert TRAINABLE == catalogue.NETWORKS == tuple(networks.NETWORKS)
     for name in TRAINABLE:
         assert catalogue.MODELS[name].title == networks.NETWORKS[name].title
+
+
+@pytest.mark.parametrize(("size", "loss"), [("small", "mse"), ("paper", "charbonnier")])
+def test_networks_of_the_papers_size_learn_as_published(size, loss, daily, tmp_path, monkeypatch):
+    found = []
+
+    def learn(network, known, config, *_, **__):
+        found.append(config)
+        raise InterruptedError
+
+    monkeypatch.setattr(learner, "learn", learn)
+    with pytest.raises(InterruptedError):
+        train_network("mana", daily, tmp_path, size=size)
+    assert found[0].loss == loss
+    assert (found[0].learning_rate == 1e-4) == (size == "paper")
+    assert found[0].pretext_steps == 0
 
 
 @pytest.mark.parametrize("model", TINY)
