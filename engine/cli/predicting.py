@@ -1,5 +1,7 @@
 """`airlens predict`."""
 
+import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +22,7 @@ from engine.cli.asking import (
     day,
     writable,
 )
+from engine.errors import RequestError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,9 +55,17 @@ def predict_command(
     ] = 20,
     stations: StationsOption = "",
     wind: WindOption = "",
+    utc_offset: Annotated[
+        float | None,
+        typer.Option(help="Of a CSV given as --data: hours that its clock is ahead of UTC."),
+    ] = None,
 ) -> None:
-    """Compute the map of a date and write it to a file."""
+    """Compute the map of a date and write it to a file.
+
+    A CSV of mobile samples may stand for --data: it is imported under its own name first.
+    """
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
+    data = of_samples(data, utc_offset)
     with bar("Loading") as progress:
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
         from engine import export, library
@@ -89,6 +100,35 @@ def predict_command(
     if "model_note" in result.attrs:
         typer.echo(f"airlens: {result.attrs['model_note']}", err=True)
     typer.echo(f"Wrote {out}: {sentence(result)}")
+
+
+def of_samples(data: str, utc_offset: float | None) -> str:
+    """The name of a dataset: as given, or of the mobile samples in a CSV, imported if they are new.
+
+    Raises:
+        EngineError: If the file cannot be imported, or its name is that of other data.
+    """
+    path = Path(data)
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return data
+    from engine import library
+    from engine.data.options import ReadOptions
+
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "samples"
+    if name in library.names():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        about = library.info(name)
+        if digest in (file.sha256 for file in about.files):
+            return name
+        raise RequestError(
+            f"the library holds another dataset called {name!r}",
+            where=str(path),
+            remedy="Import it under a name of its own: airlens import mobile FILE --name NAME",
+        )
+    options = ReadOptions(utc_offset_hours=utc_offset)
+    about = library.import_files("mobile", [path], name, options=options)
+    typer.echo(f"Imported {path} as {name}: {about.start} to {about.end}.", err=True)
+    return name
 
 
 def sentence(result: "xr.Dataset") -> str:

@@ -118,6 +118,80 @@ def test_a_csv_becomes_a_netcdf_of_possible_courses(own, tmp_path):
         assert str(first)[:16] == "2024-01-07T06:30"  # 12:00 in India
 
 
+def test_a_csv_may_stand_for_the_dataset(own, tmp_path, capsys):
+    file, out = tmp_path / "my bus.csv", tmp_path / "next.nc"
+    bus().to_csv(file, index=False)
+    asked = ["predict", "stepdiff", "--data", str(file), "--utc-offset", "5.5", "--date", "latest"]
+    asked += ["--lead-times", "2", "--members", "2", "--out", str(out)]
+    assert left(asked) == 0
+    assert "as my-bus" in capsys.readouterr().err
+    with xr.open_dataset(out) as found:
+        assert found.sizes["realization"] == 2
+        assert found.attrs["dataset"] == "my-bus"
+    assert left(asked) == 0  # not imported twice
+    assert "Imported" not in capsys.readouterr().err
+    file.write_text(file.read_text() + "2024-01-09 01:00,22.5,88.3,50\n")
+    assert left(asked) != 0
+    assert "another dataset called 'my-bus'" in capsys.readouterr().err
+
+
+def masts_of(town: xr.Dataset) -> xr.Dataset:
+    """Two fixed stations in the town's cells, with wind."""
+    hours = pd.date_range("2023-12-31 18:30", periods=24 * DAYS, freq="h")
+    measured = (("pm2p5", "ug m-3", 90.0), ("u10", "m s-1", 2.0), ("v10", "m s-1", 1.0))
+    return xr.Dataset(
+        {
+            name: (
+                ("valid_time", "station"),
+                np.full((len(hours), 2), value, np.float32),
+                {"units": unit},
+            )
+            for name, unit, value in measured
+        },
+        {
+            "valid_time": hours.values,
+            "station": ["a", "b"],
+            "name": ("station", ["a", "b"]),
+            "latitude": ("station", [22.50, 22.51]),
+            "longitude": ("station", [88.30, 88.31]),
+        },
+        town.attrs | {"kind": "stations", "period": "hour"},
+    )
+
+
+def test_fixed_stations_and_wind_are_heard_where_a_network_learned_to(own, tmp_path, capsys):
+    library.store(masts_of(library.open_dataset("town")), "masts")
+    beside = ["--stations", "masts", "--wind", "masts"]
+    folder = own.parent / "stepdiff-town2"
+    assert left(["train", "stepdiff", "--data", "town", "--out", str(folder), *beside]) == 0
+    about, network = stepcheckpoint.load(folder)
+    assert network.config.wind
+    assert network.config.stations
+    assert about.stations == "masts"
+    assert "fixed stations (masts)" in (folder / "card.md").read_text()
+    asked = Request("town", DAY, model="stepdiff", hour=11, lead_times=14, members=2)
+    heard = replace(asked, stations="masts", wind="masts")
+    with pytest.raises(RequestError, match="do not hear"):
+        predict(heard)
+    kept = own.rename(own.parent / "kept")
+    folder.rename(own)
+    try:
+        with pytest.raises(RequestError, match="want wind"):
+            predict(asked)
+        one = predict(heard)
+        assert one.attrs["conditions"] == "fixed stations, wind"
+        assert one.attrs["wind_dataset"] == "masts"
+        assert np.isfinite(one["pm2p5"].values).all()
+        still = predict(replace(heard, stations=""))  # stations may fall silent
+        assert np.abs(still["pm2p5"].values - one["pm2p5"].values).max() > 0
+    finally:
+        own.rename(folder)
+        kept.rename(own)
+    with pytest.raises(RequestError, match="hears neither"):
+        predict(replace(heard, model="persistence"))
+    assert left(["train", "airstfm", "--data", "demo", "--out", str(folder), *beside]) != 0
+
+
 def test_the_same_seed_gives_the_same_members_and_more_hours_go_on(own):
     request = Request("town", DAY, model="stepdiff", hour=11, lead_times=20, members=3)
     one, two = predict(request), predict(request)
