@@ -15,21 +15,23 @@ Beijing's twelve stations is 7 % better than inverse distance with any exponent,
 from nothing; a scale for the error.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from engine.models.knn import EARTH_RADIUS_KM, chord
+from engine.models.sets import SILENT, Block
 
 FLOOR = 2.0  # ug m-3: below, monitors measure their own noise, and logarithms run away
+LOG_FLOOR = math.log(FLOOR)
 NEAREST_KM = 0.05  # closer than this a station is the place
-SILENT = -30.0  # score of a station without a reading at the hour: e**-30 of the weight of others
 POINTS_AT_ONCE = 8192
-Base = Literal["kriging", "idw"]
+Base = Literal["kriging", "log-kriging", "idw"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class ReanalysisConfig:
         heads: Of attention.
         inner: Of the feed-forward layers.
         neighbours: Stations that a place looks at, the nearest ones.
-        base: What is corrected: ordinary kriging, its covariance exponential, or inverse distance.
+        base: What is corrected: ordinary kriging, its covariance exponential, of readings or of
+            their logarithms, or inverse distance.
         reach: Of the covariance, km: over this distance it falls to a third.
         nugget: What a station shares with nobody, as a share of the covariance at no distance.
         exponent: Of inverse distance, at initialisation.
@@ -200,68 +203,6 @@ def nearest(
     return torch.cat(found)
 
 
-class Attention(nn.Module):
-    """Queries look at a set; members that say nothing are not looked at.
-
-    Args:
-        width: Of the vectors.
-        heads: Number of heads.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.out = nn.Linear(width, width)
-
-    def forward(
-        self,
-        asking: Float[Tensor, "b q width"],
-        told: Float[Tensor, "b n width"],
-        speaks: Bool[Tensor, "b n"],
-    ) -> Float[Tensor, "b q width"]:
-        """What each query takes from the set."""
-        query = self.query(asking).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in self.key_value(told).chunk(2, -1)
-        )
-        score = query @ key.mT * query.shape[-1] ** -0.5  # (b, head, q, n)
-        score = score.masked_fill(~speaks[:, None, None], SILENT)
-        weight = (score - score.amax(-1, keepdim=True)).exp()  # torch's softmax is slow on few
-        weight = weight / weight.sum(-1, keepdim=True)
-        taken: Tensor = self.out((weight @ value).transpose(1, 2).flatten(-2))
-        return taken
-
-
-class Block(nn.Module):
-    """Attention and a feed-forward layer, each a residual after normalisation."""
-
-    def __init__(self, config: ReanalysisConfig) -> None:
-        super().__init__()
-        self.before, self.between = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.attention = Attention(config.width, config.heads)
-        self.dropout = nn.Dropout(config.dropout)
-        self.forward_ = nn.Sequential(
-            nn.Linear(config.width, config.inner),
-            nn.GELU(),
-            nn.Linear(config.inner, config.width),
-        )
-
-    def forward(
-        self,
-        x: Float[Tensor, "b n width"],
-        speaks: Bool[Tensor, "b n"],
-        asking: int | None = None,
-    ) -> Float[Tensor, "b q width"]:
-        """The set after a look at itself; only its first `asking` members if that is given."""
-        normal = self.before(x)
-        x = x[:, :asking] + self.dropout(self.attention(normal[:, :asking], normal, speaks))
-        mixed: Tensor = x + self.dropout(self.forward_(self.between(x)))
-        return mixed
-
-
 class Reanalysis(nn.Module):
     """Set attention over stations, as a correction of inverse distance.
 
@@ -284,7 +225,8 @@ class Reanalysis(nn.Module):
         self.place = nn.Sequential(
             nn.Linear(8, config.width), nn.GELU(), nn.Linear(config.width, config.width)
         )
-        self.blocks = nn.ModuleList((Block(config), Block(config)))
+        block = (config.width, config.heads, config.inner, config.dropout)
+        self.blocks = nn.ModuleList((Block(*block), Block(*block)))
         self.head = nn.Linear(config.width, 2)
         self.raw_exponent = nn.Parameter(torch.tensor(config.exponent).expm1().log())
         # Kriging's weights stay: corrected, they did worse at places with other surroundings.
@@ -307,12 +249,11 @@ class Reanalysis(nn.Module):
         value, present = self._current(logs, heard)  # (b, n) each
         speaks = heard.any(-1)
         distance = known.offset.norm(dim=-1).clamp(min=NEAREST_KM) / self.config.spacing
-        values = torch.where(speaks, value.exp(), 0)
         score = self._score(distance, speaks, present)
         weight = score.softmax(-1) if kriged is None else kriged
-        if self.config.base == "kriging" and kriged is None:
+        if self.config.base != "idw" and kriged is None:
             weight = self.kriging(known)
-        base = (weight * values).sum(-1).clamp(min=FLOOR).log()  # (b), log ug m-3
+        base = self._mixed(weight, value, speaks)  # (b), log ug m-3
         # Relative to what is corrected: a network near 20 and one near 200 ug m-3 look alike.
         relative = torch.where(heard, logs - base[:, None, None], 0)
         tokens = self._tokens(relative, heard, known, distance)
@@ -322,7 +263,7 @@ class Reanalysis(nn.Module):
         x = self.blocks[0](x, talks)
         if self.weight is not None:
             weight = (score + self.weight(x[:, 1:])[..., 0]).softmax(-1)
-        corrected = (weight * values).sum(-1).clamp(min=FLOOR).log()
+        corrected = self._mixed(weight, value, speaks)
         last: Tensor = self.blocks[1](x, talks, 1)[:, 0]
         shift, log_scale = self.head(last).unbind(-1)
         if self.config.bound:
@@ -335,6 +276,13 @@ class Reanalysis(nn.Module):
             scale.masked_fill(deaf, torch.nan),
             base.exp().masked_fill(deaf, torch.nan),
         )
+
+    def _mixed(self, weight: Tensor, value: Tensor, speaks: Tensor) -> Tensor:
+        """Logarithm of what the stations say together; `value` are logarithms of readings."""
+        if self.config.base == "log-kriging":
+            return (weight * torch.where(speaks, value, 0)).sum(-1).clamp(min=LOG_FLOOR)
+        together: Tensor = (weight * torch.where(speaks, value.exp(), 0)).sum(-1)
+        return together.clamp(min=FLOOR).log()
 
     def _score(self, distance: Tensor, speaks: Tensor, present: Tensor) -> Tensor:
         """Logarithms of inverse distance's weights; readings of other hours hardly count."""

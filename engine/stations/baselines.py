@@ -9,7 +9,7 @@ PyKrige. A test holds the two against each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ NUGGET_FLOOR = 1e-4  # of the sill: keeps the system solvable where stations sha
 AT_ONCE = 4000  # hours whose systems are in memory together
 FARTHEST_KM = 1000.0  # of pairs that a covariance is fitted to
 NEIGHBOURS = 6
+LEAST = 2.0  # ug m-3: below, logarithms run away
 NO_STATION_KM = 1e4
 LAGS = (-6, -3, -2, -1, 1, 2, 3, 6)
 
@@ -40,6 +41,10 @@ class Network:
     places: Values
     others: Values
     clock: Values
+
+    def logarithms(self) -> "Network":
+        """The same with logarithms for readings."""
+        return replace(self, readings=np.log(np.maximum(self.readings, LEAST)))
 
     def distance(self, station: int, seen: Sequence[int]) -> Values:
         """From a station to others, km."""

@@ -155,7 +155,7 @@ def shape_of(known: Setup, hidden: Sequence[int]) -> tuple[ReanalysisConfig, tor
 
 def baselines(known: Setup, hidden: Sequence[int], split: Split) -> dict[str, Values]:
     """What the baselines tell of the hidden stations from the visible ones, (time, station)."""
-    text = f"split baselines {identity(known.record.readings)[:16]} {hidden} {known.parts} "
+    text = f"split baselines 2 {identity(known.record.readings)[:16]} {hidden} {known.parts} "
 
     def make() -> dict[str, NDArray[np.float32]]:
         net, end = known.plain, known.parts.train
@@ -167,6 +167,9 @@ def baselines(known: Setup, hidden: Sequence[int], split: Split) -> dict[str, Va
         }
         ways["ordinary kriging"] = lambda s: kriging(net, s, seen, covariance)
         ways["space-time kriging"] = lambda s: kriging(net, s, seen, covariance, SPACE_TIME)
+        logs = net.logarithms()
+        of_logs = fit_covariance(logs, seen, end)
+        ways["kriging of logarithms"] = lambda s: np.exp(kriging(logs, s, seen, of_logs))
         told = {
             name: np.stack([way(s) for s in hidden], 1).astype(np.float32)
             for name, way in ways.items()

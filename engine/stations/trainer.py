@@ -14,7 +14,14 @@ from engine.data import days
 from engine.errors import RequestError
 from engine.library import DatasetInfo
 from engine.models.knn import great_circle_km
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest, offsets
+from engine.models.reanalysis import (
+    Base,
+    Reanalysis,
+    ReanalysisConfig,
+    Record,
+    nearest,
+    offsets,
+)
 from engine.progress import Progress, Stop
 from engine.recipes.stationrecord import OTHERS, estimate, record_of, whole_axis
 from engine.stations import checkpoint as stationcheckpoint
@@ -24,6 +31,10 @@ from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining, train_all
 
 LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 2)}
+# What is corrected: over a city readings differ by amounts, over a country by factors. And how many
+# stations are looked at: those of a country are far apart. See docs/decisions/0066.
+BASES: dict[str, Base] = {"hour": "kriging", "day": "log-kriging"}
+NEIGHBOURS = {"hour": 12, "day": 24}
 # Between parts, more steps than any lag: no reading is seen from both sides.
 GAP_STEPS = {"hour": 72, "day": 7}
 OUTER, INNER = 1.6449, 0.6745  # half-widths of a normal's central 90 and 50 %
@@ -82,14 +93,16 @@ def shape_for(
     steps = 24 if period == "hour" else 0
     measured = record.others.isfinite().flatten(0, 1).any(0)
     others = tuple(name for name, there in zip(names, measured, strict=True) if there)
-    covariance = fit_covariance(plain_network(record), range(len(record.places)), end)
+    network, base = plain_network(record), BASES[period]
+    network = network.logarithms() if base == "log-kriging" else network
+    covariance = fit_covariance(network, range(len(record.places)), end)
     return ReanalysisConfig(
         lags=LAGS[period],
         others=others,
         width=32,
         inner=64,
-        neighbours=12,
-        base="kriging",
+        neighbours=NEIGHBOURS[period],
+        base=base,
         reach=round(covariance.reach, 1),
         nugget=round(covariance.nugget, 4),
         spacing=round(spacing_km(record), 1),
@@ -287,6 +300,7 @@ def card(
     shape = network.config
     west, south, east, north = data.bounds or (float("nan"),) * 4
     unit = "h" if about.period == "hour" else "days"
+    of = " of logarithms" if shape.base == "log-kriging" else ""
     rows = {
         "trained on": f"{about.trained_on} ({data.name})",
         "licence of the data": about.licence,
@@ -299,9 +313,9 @@ def card(
         + (", at the stations kept out" if about.held_out else ""),
         "sees": f"{shape.neighbours} nearest stations at {', '.join(map(str, shape.lags))} {unit}"
         + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
-        "corrects": f"ordinary kriging, covariance falling to a third over {shape.reach:g} km, "
+        "corrects": f"ordinary kriging{of}, covariance falling to a third over {shape.reach:g} km, "
         f"nugget {shape.nugget:g}"
-        if shape.base == "kriging"
+        if shape.base != "idw"
         else f"inverse distance, exponent {shape.exponent:g} to begin with",
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters"
         + (f" in {config.members} networks, whose mean is told" if config.members > 1 else ""),

@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 from engine.models.knn import InverseDistance, great_circle_km
 from engine.models.reanalysis import (
     Around,
-    Attention,
     Reanalysis,
     ReanalysisConfig,
     Record,
@@ -18,6 +17,7 @@ from engine.models.reanalysis import (
     nearest,
     offsets,
 )
+from engine.models.sets import Attention
 
 SHAPE = ReanalysisConfig(
     lags=(-2, -1, 0, 1), others=("no2", "u10"), width=16, heads=2, inner=16, spacing=20.0
@@ -62,8 +62,12 @@ def test_untrained_it_is_inverse_squared_distance():
         assert torch.equal(found.interpolated, found.value)
 
 
-def test_untrained_it_is_ordinary_kriging():
-    rec, net = record(), network(trained=False, base="kriging")
+@pytest.mark.parametrize(
+    ("base", "to", "back"), [("kriging", float, float), ("log-kriging", np.log, np.exp)]
+)
+def test_untrained_it_is_ordinary_kriging_of_readings_or_of_logarithms(base, to, back):
+    rec, net = record(), network(trained=False, base=base)
+    to = np.vectorize(to)
     rec.readings[9, 2] = torch.nan
     km = great_circle_km(rec.places, rec.places).double().numpy()
     for station in (0, 6):
@@ -73,13 +77,13 @@ def test_untrained_it_is_ordinary_kriging():
         system[5, 5] = 0
         right[:5] = np.exp(-km[station, heard] / 140)
         weight = np.linalg.solve(system, right)[:5]
-        expected = weight @ rec.readings[9, heard].double().numpy()
+        expected = back(weight @ to(rec.readings[9, heard].double().numpy()))
         found = told(net, known_at(rec, 9, station))
         assert float(found.value) == pytest.approx(expected, rel=1e-3)
         assert torch.equal(found.interpolated, found.value)
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_nothing_of_the_place_itself_comes_in(base):
     rec, net = record(), network(base=base)
     changed = replace(rec, readings=rec.readings.clone(), others=rec.others.clone())
@@ -104,7 +108,7 @@ def test_hours_before_and_after_count_and_those_beyond_the_lags_do_not():
         assert same != counts, lag
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_the_order_of_stations_does_not_matter(base):
     rec, net = record(), network(base=base)
     known = known_at(rec, 9, 0)
@@ -117,7 +121,7 @@ def test_the_order_of_stations_does_not_matter(base):
     assert torch.allclose(one.scale, two.scale, rtol=1e-5)
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_a_silent_station_is_as_no_station(base):
     rec, net = record(), network(base=base)
     known = known_at(rec, 9, 0)
@@ -142,7 +146,7 @@ def test_a_gap_is_not_a_zero():
     assert float(told(net, blank).value) != float(told(net, mean).value)
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_a_reading_of_the_next_hour_stands_in_for_a_missing_one(base):
     rec, net = record(stations=2), network(trained=False, base=base)
     known = known_at(rec, 9, 0)
@@ -151,7 +155,7 @@ def test_a_reading_of_the_next_hour_stands_in_for_a_missing_one(base):
     assert float(told(net, late).value) == pytest.approx(float(rec.readings[10, 1]), rel=1e-5)
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_where_nobody_speaks_nothing_is_said(base):
     known = known_at(record(), 9, 0)
     deaf = replace(known, readings=torch.full_like(known.readings, torch.nan))
@@ -159,7 +163,7 @@ def test_where_nobody_speaks_nothing_is_said(base):
     assert told(network(base=base), deaf).scale.isnan().all()
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 @pytest.mark.parametrize("stations", [2, 3, 40])
 def test_any_number_of_stations_will_do(stations, base):
     found = told(network(base=base), known_at(record(stations), 9, 0))
@@ -212,7 +216,7 @@ def test_attention_is_what_a_loop_in_float64_gives():
     assert np.allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("base", ["idw", "kriging"])
+@pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_everything_learns(base):
     rec, net = record(), network(base=base).train()
     near = nearest(rec.places, rec.places, 6, themselves=True)

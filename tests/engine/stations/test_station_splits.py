@@ -43,6 +43,7 @@ def test_a_hidden_station_is_told_from_visible_ones_alone(here, monkeypatch):
         *(f"inverse distance, exponent {p}" for p in (1, 2, 3)),
         "ordinary kriging",
         "space-time kriging",
+        "kriging of logarithms",
         "boosted trees",
         splits.OWN,
     }
