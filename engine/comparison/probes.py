@@ -127,7 +127,7 @@ def run(
         if row.past not in known:
             known = {row.past: learn(row.past)}
         done.setdefault(row.name, []).append(_one(row, row.seeds[turn], known[row.past]))
-        done = {r.name: done[r.name] for r in rows if r.name in done}
+        done = {r.name: done[r.name] for r in rows if r.name in done} | done
         fresh = results.with_suffix(".part")
         fresh.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
         fresh.replace(results)
