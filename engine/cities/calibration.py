@@ -13,8 +13,8 @@ from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.stepdiff import future_hidden
 from engine.verify.ensembles import score, widening
 
-CALIBRATION_MEMBERS = 12
-CALIBRATION_WINDOWS = 24  # of the learning part, beside all of the validation part
+CALIBRATION_MEMBERS = 10
+CALIBRATION_WINDOWS = 16  # of the learning part, beside all of the validation part
 TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WIDEST = (0.2, 4.0)  # what the spread may be multiplied with
 

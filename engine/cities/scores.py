@@ -250,7 +250,15 @@ def probable(
         settled(members, base, trust, torch.tensor(spread)).clamp(min=0).transpose(2, 3)
     )
     result = evaluate(found, told)
-    result |= {"seconds": seconds, "spread": spread, "trust": trust}
+    known = found.target.isfinite()
+    whole = torch.full_like(found.target, torch.nan)
+    whole[..., cells] = members.mean(0).transpose(1, 2).to(whole)
+    result |= {
+        "seconds": seconds,
+        "spread": spread,
+        "trust": trust,
+        "whole_mae": float((whole - found.target)[known].abs().mean()),
+    }
     result |= physics_of(network, window, grid, trust, spread, sampler)
     return result
 

@@ -35,7 +35,7 @@ SMALL = StepDiffConfig(
     smooth=0.3,
     memory=6.0,
 )  # fmt: skip - the last three are the city's own once it is known
-SMALL_TRAINING = StepTraining(steps=600, patch=6, flip=0.5, check_every=100)
+SMALL_TRAINING = StepTraining(steps=600, patch=6, flip=0.5, check_every=100, members=3)
 # As published, on the same first guess.
 PAPER = StepDiffConfig(places="coordinates", deeponet_dropout=0.0)
 PAPER_TRAINING = StepTraining(steps=8000, patch=8, flip=0.5, check_every=500)
