@@ -193,7 +193,7 @@ def page(found: Mapping[str, Any]) -> str:
     reached = "is reached" if gain >= GOAL else "is not reached"
     training = json.loads(found["training"])
     each = [
-        f"| {name} ({km:.0f} km) | " + " | ".join(f"{m[name]['rmse']:.2f}" for m in marks.values())
+        f"| {name} ({km:.0f} km) | " + " | ".join(splits.cell(m[name]) for m in marks.values())
         for name, km in zip(stations, found["nearest_km"], strict=True)
     ]
     return "\n".join(
@@ -234,7 +234,7 @@ def page(found: Mapping[str, Any]) -> str:
             "each hour. Boosted trees see the six nearest readings and their places, the past and "
             "future of inverse distance, the slope of the field and all other variables.",
             "",
-            "RMSE at each station, in brackets the distance to the nearest other one:",
+            "RMSE / MAE / R² at each station, in brackets the distance to the nearest other one:",
             "",
             "| | " + " | ".join(marks) + " |",
             "|---|" + "---:|" * len(marks),

@@ -34,7 +34,7 @@ LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 
 # What is corrected: over a city readings differ by amounts, over a country by factors. And how many
 # stations are looked at: those of a country are far apart. See docs/decisions/0066.
 BASES: dict[str, Base] = {"hour": "kriging", "day": "log-kriging"}
-NEIGHBOURS = {"hour": 12, "day": 24}
+NEIGHBOURS = {"hour": 12, "day": 48}
 # Between parts, more steps than any lag: no reading is seen from both sides.
 GAP_STEPS = {"hour": 72, "day": 7}
 OUTER, INNER = 1.6449, 0.6745  # half-widths of a normal's central 90 and 50 %

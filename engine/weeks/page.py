@@ -23,7 +23,7 @@ def section(found: Mapping[str, Any]) -> list[str]:
     marks = found["scores"]
     first, learned, calibrated, until, test, last = found["dates"]
     horizons = list(marks[MAIN]["visible"])
-    head = "| RMSE / MAE, µg/m³ | " + " | ".join(horizons) + " |"
+    head = "| RMSE / MAE in µg/m³ / R² | " + " | ".join(horizons) + " |"
     training, form = found["training"], found["shape"]
     lines = [
         "## Forecast: two weeks seen, the next week told",
@@ -43,23 +43,19 @@ def section(found: Mapping[str, Any]) -> list[str]:
         "its predictions.",
         "",
     ]
-    for group in ("visible", "hidden"):
-        lines += [f"At {group} stations:", "", head, "|---|" + "---:|" * len(horizons)]
+    groups = {group: f"At {group} stations:" for group in ("visible", "hidden")}
+    groups |= {name: f"At {name}, which is hidden:" for name in found["hidden"]}
+    for group, title in groups.items():
+        lines += [title, "", head, "|---|" + "---:|" * len(horizons)]
         for name, m in marks.items():
-            cells = " | ".join(
-                f"{m[group][h]['rmse']:.1f} / {m[group][h]['mae']:.1f}" for h in horizons
-            )
+            cells = " | ".join(_cell(m[group][h]) for h in horizons)
             lines.append(f"| {name} | {cells} |")
         lines.append("")
-    lines += ["R² of AQ-Net, and RMSE at each hidden station:", ""]
-    lines += ["| | " + " | ".join(horizons) + " |", "|---|" + "---:|" * len(horizons)]
-    for group in ("visible", "hidden"):
-        cells = " | ".join(f"{marks[MAIN][group][h]['r2']:.2f}" for h in horizons)
-        lines.append(f"| R², {group} | {cells} |")
-    for name in found["hidden"]:
-        cells = " | ".join(f"{marks[MAIN][name][h]['rmse']:.1f}" for h in horizons)
-        lines.append(f"| RMSE, {name} | {cells} |")
-    return [*lines, "", *_verdict(found), ""]
+    return [*lines, *_verdict(found), ""]
+
+
+def _cell(score: Mapping[str, float]) -> str:
+    return f"{score['rmse']:.1f} / {score['mae']:.1f} / {score['r2']:.2f}"
 
 
 def _verdict(found: Mapping[str, Any]) -> list[str]:
