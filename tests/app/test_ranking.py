@@ -55,6 +55,15 @@ def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
     assert "airstfm" in large
 
 
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_every_network_is_offered_with_what_ships(period, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    offered = ranking.ranked(("super-resolution",), record(period=period))
+    assert set(catalogue.NETWORKS) <= set(offered)
+    if period == "day" and "demo" in library.names():
+        assert set(catalogue.NETWORKS) <= set(ranking.ranked(TASKS, library.info("demo")))
+
+
 def test_the_demo_opens_with_airstfm():
     if "demo" not in library.names():
         pytest.skip("the demo is not here")
