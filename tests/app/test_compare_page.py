@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from study_world import captions, opened, table, the_map
 
+from engine import catalogue
+
 pytestmark = pytest.mark.usefixtures("app_home")
 CAPTION = "A: "
 
@@ -50,6 +52,17 @@ def test_two_grids_have_no_difference():
     at = opened("compare", **{"b.dataset": "tiny-stations", "b.model": "idw"})
     assert the_map(at)["show"] == ["a", "b"]
     assert "different grids" in captions(at)
+
+
+def test_two_networks_with_the_weights_that_ship():
+    """Each network is offered on either side; a part of the demo world."""
+    part = "121,31,121.4,31.4"
+    at = opened("compare", dataset="demo", day=20, region=part, model="mana", **{"b.model": "edvr"})
+    titles = [layer["title"] for layer in the_map(at)["layers"]]
+    assert {"A: MANA, 20 January 2015", "B: EDVR, 20 January 2015"} <= set(titles)
+    lists = [set(box.options) for box in at.selectbox]
+    titles_of_networks = {catalogue.MODELS[name].title for name in catalogue.NETWORKS}
+    assert sum(titles_of_networks <= offered for offered in lists) == 1  # B's; A's is the sidebar's
 
 
 def test_nonsense_in_a_link_is_left_out():
