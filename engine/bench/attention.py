@@ -8,26 +8,32 @@ other things too, seconds on the clock grow with its load; seconds of the proces
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from engine.bench import memory
 from engine.bench.machine import hardware
 from engine.bench.unfolded import unfolded_attention
 from engine.models.attention import window_attention
+from engine.models.sidebyside import side_by_side
+from engine.paths import ROOT
 
 WAYS: dict[str, Callable[..., Tensor]] = {
     "windows": window_attention,
     "unfolded": unfolded_attention,
 }
+PROTOTYPE = ROOT.parent / "shared" / "prototype" / "blocked_attention.py"
 SHAPE = (1, 1, 160, 100, 90)  # five frames of 32 channels on the paper's coarse map
 
 
@@ -54,6 +60,78 @@ def once(way: str, gradient: bool, shape: Sequence[int] = SHAPE) -> tuple[Taken,
         results = [out, *torch.autograd.grad(out.sum(), maps)] if gradient else [out]
     taken = Taken(time.perf_counter() - clock, time.process_time() - processor)
     return taken, [z.detach() for z in results]
+
+
+def products(shape: Sequence[int] = SHAPE) -> Taken:
+    """Seconds of the two products of all cell pairs alone, which any exact form contains.
+
+    Some rows of queries at a time, shared among torch's threads as the attention's stacks are.
+    """
+    maps = [z[0, 0].flatten(1).T.contiguous() for z in inputs(False, shape)]
+    q, k, v = maps  # (cells, channels)
+    blocks = list(range(0, len(q), 8 * shape[-1]))
+    threads = min(torch.get_num_threads(), len(blocks))
+    held = [q.new_empty(8 * shape[-1], len(k)) for _ in range(threads)]
+    out = torch.empty_like(v)
+
+    def part(i: int) -> None:
+        for first in blocks[i::threads]:
+            cells = slice(first, first + 8 * shape[-1])
+            pairs = held[i][: len(q[cells])]
+            torch.mm(q[cells], k.T, out=pairs)
+            torch.mm(pairs, v, out=out[cells])
+
+    part(0)
+    clock, processor = time.perf_counter(), time.process_time()
+    side_by_side([partial(part, i) for i in range(threads)])
+    return Taken(time.perf_counter() - clock, time.process_time() - processor)
+
+
+def parts(shape: Sequence[int] = SHAPE) -> dict[str, float]:
+    """Processor seconds of one forward pass on one thread, by what they are spent on."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        once("windows", False, shape)
+        with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
+            taken, _ = once("windows", False, shape)
+    finally:
+        torch.set_num_threads(threads)
+    found = dict.fromkeys(("products of cells", "box sums", "elementwise"), 0.0)
+    for event in seen.key_averages(group_by_input_shape=True):
+        purpose = _purpose(event.key, event.input_shapes, shape[2])
+        if purpose is not None:
+            found[purpose] += event.self_cpu_time_total / 1e6
+    found["the rest: Python, fresh memory"] = taken.clock - sum(found.values())
+    return {name: round(seconds, 4) for name, seconds in found.items()}
+
+
+def _purpose(name: str, shapes: list[list[int]], channels: int) -> str | None:
+    if name in ("aten::bmm", "aten::mm", "aten::baddbmm_"):
+        return "products of cells" if any(channels in each[-2:] for each in shapes) else "box sums"
+    return "elementwise" if name in ("aten::exp_", "aten::mul_", "aten::sum") else None
+
+
+def prototype(threads: int, file: Path = PROTOTYPE) -> dict[str, float] | None:
+    """What an earlier form of the same idea, row by row of windows, takes here; None: not there.
+
+    Where it was written it was 33 times faster than unfolding: how many times a form is faster
+    depends on how well a machine does unfolding's two huge products.
+    """
+    if not file.exists():
+        return None
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+    )
+    found = re.search(r"blocked ([\d.]+) s, unfold ([\d.]+) s", done.stdout)
+    if found is None:
+        return None
+    ours, theirs = (float(each) for each in found.groups())
+    return {"windows": ours, "unfolded": theirs, "times_faster": round(theirs / ours, 1)}
 
 
 def peak_megabytes(way: str, gradient: bool, threads: int, shape: Sequence[int] = SHAPE) -> float:
@@ -103,14 +181,22 @@ def compare(
 def measure(
     threads: int, repeats: int, backward_repeats: int = 1, shape: Sequence[int] = SHAPE
 ) -> dict[str, object]:
-    """Forward alone, then with the gradient of all three maps."""
+    """Forward alone, what it is spent on, then with the gradient of all three maps."""
     before = hardware(threads)
+    whole = compare(False, repeats, threads, shape)
+    least = min(products(shape) for _ in range(3))
     return {
         "hardware": before,
         "note": "both ways in the same run, in turn; on a shared machine compare ratios alone",
         "shape": dict(zip(("batch", "heads", "channels", "h", "w"), shape, strict=True)),
         "targets": {"forward": 40, "forward_and_backward": 15, "share_of_peak": 0.125},
-        "forward": compare(False, repeats, threads, shape),
+        "forward": whole,
+        "products_alone": {
+            "seconds": round(least.clock, 3),
+            "processor_seconds": round(least.processor, 3),
+        },
+        "parts_of_forward_on_one_thread": parts(shape),
+        "prototype": prototype(threads) if tuple(shape) == SHAPE else None,
         "forward_and_backward": compare(True, backward_repeats, threads, shape),
         "load_after": round(os.getloadavg()[0], 2),
     }

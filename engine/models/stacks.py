@@ -96,6 +96,8 @@ class Stacks:
         across = torch.arange(ROWS + tile.patch - 1, device=like.device)
         across = across - torch.arange(ROWS, device=like.device)[:, None]
         self.across = ((across >= 0) & (across < tile.patch)).to(like.dtype)
+        # Rows of cell pairs to keep: what some rows of windows need, and room to move on in.
+        self.tall = (ROWS - 1) * tile.stride + tile.patch + max(2 * ROWS, tile.patch)
         self.front = (tile.patch - 1) * (self.width + 1)
         self.shares = shares or tuple(self._share(stacks, like) for stacks in self._parts())
 
@@ -116,10 +118,9 @@ class Stacks:
 
     def _share(self, stacks: tuple[Stack, ...], like: Tensor) -> Share:
         slack = (self.tile.patch + ROWS) * (self.width + 1)
-        rows = self.tile.rows[0] + ROWS
         return Share(
             stacks,
-            like.new_empty(rows * self.step + slack),
+            like.new_empty(self.tall * self.step + slack),
             like.new_empty(self.front + ROWS * self.step + slack),
         )
 
@@ -149,22 +150,26 @@ class Stacks:
         p, s = self.tile.patch, self.tile.stride
         share.work.zero_()
         share.scratch.zero_()
-        have = 0
+        have = begin = 0  # cell rows: after the last summed, and the first of those kept
         for rows in self.all(share):
             i, count = rows.first, len(rows.values)
-            begin = max(0, -(rows.apart + self.side - 1))
-            have = begin * s if i == begin else have
             until = (i + count - 1) * s + p
+            if i == max(0, -(rows.apart + self.side - 1)):
+                have = begin = i * s
+            elif until - begin > self.tall:
+                kept = share.scratch[(i * s - begin) * self.step : (have - begin) * self.step]
+                share.scratch[: len(kept)] = kept
+                begin = i * s
             while have < until:
                 more = min(ROWS, until - have)
                 pairs = share.work[: more * self.step].view(more, -1, self.width)
                 torch.bmm(a[have : have + more], self.keys(near, rows.apart * s + have, more).mT,
                           out=pairs)  # fmt: skip
-                self._across(share.work, more, share.scratch[(have - begin * s) * self.step :])
+                self._across(share.work, more, share.scratch[(have - begin) * self.step :])
                 have += more
             band = self.down[i : i + count, i * s : until]
             shape = (until - i * s, self.kept)
-            seen = share.scratch.as_strided(shape, (self.step, 1), (i - begin) * s * self.step)
+            seen = share.scratch.as_strided(shape, (self.step, 1), (i * s - begin) * self.step)
             torch.mm(band, seen, out=rows.values.view(count, self.kept))
             yield rows
 

@@ -23,7 +23,11 @@ def test_attention_is_measured_both_ways_and_agrees():
         for way in attention.WAYS:
             assert 0 <= part["seconds"][way]["best"] <= part["seconds"][way]["worst"]
             assert part["peak_megabytes"][way] >= 0
+    assert found["products_alone"]["seconds"] > 0
     json.dumps(found)
+    spent = attention.parts((1, 1, 8, 40, 30))
+    assert len(spent) == 4
+    assert min(spent["products of cells"], spent["box sums"], spent["elementwise"]) > 0
 
 
 def test_a_wrong_way_would_be_seen(monkeypatch):

@@ -62,9 +62,9 @@ def test_its_gradients_are_those_of_unfolding(case):
 def test_maps_of_many_rows(stride, weights, loud):
     """Larger than the steps in which rows, and stacks of rows, are worked on."""
     g = torch.Generator().manual_seed(1)
-    maps = [torch.randn(1, 1, 3, 31, 13, generator=g, dtype=torch.float64) for _ in range(3)]
+    maps = [torch.randn(1, 1, 3, 61, 13, generator=g, dtype=torch.float64) for _ in range(3)]
     maps[0] *= loud
-    mask = torch.ones(1, 31, 13, dtype=torch.bool)
+    mask = torch.ones(1, 61, 13, dtype=torch.bool)
     mask[:, 5:17, :9] = False
     ours = window_attention(*maps, mask, patch=4, stride=stride, weights=weights)
     expected = unfolded_attention(*maps, mask, patch=4, stride=stride)
