@@ -1,21 +1,25 @@
+import base64
 import gzip
+import io
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from asgi import get
+from PIL import Image
 
 from app import palette
 from app.maps import leaflet, outlines
 from app.maps.asked import address, asked, remember
 from app.maps.assets import Asset, asset
 from app.maps.labels import LABELS
-from app.maps.layers import Day, RasterLayer, Stations, View, to_wire
+from app.maps.layers import Day, Fade, RasterLayer, Stations, View, to_wire
 from app.maps.snapshot import snapshot
 from app.maps.store import publish
 from engine.grid import Grid
@@ -127,3 +131,35 @@ def test_outlines_are_cut_to_the_map(monkeypatch):
 def test_folium_waits_until_it_is_wanted():
     code = "import sys, app.maps.component, app.serve; assert 'folium' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_without_webgl_a_map_fades_and_its_stations_have_their_roles(view):
+    distance = np.tile(np.linspace(0, 200, GRID.columns), (GRID.rows, 1))
+    faded = replace(
+        view,
+        days=(Day("a", "day a", view.days[0].rasters | {"distance": publish(distance)}),),
+        layers=(
+            replace(view.layers[0], fade=Fade("distance", 50, 150)),
+            RasterLayer("distance", "Distance", GRID, PM),
+        ),
+        show=("fine", "distance"),
+        stations=replace(view.stations, roles=np.array([[2]]), values=np.array([[42.0]])),
+    )
+    text = leaflet.document(faded, asked(faded, {}), alone=True)
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(found))).convert("RGBA"))
+        for found in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", text)
+    ]
+    opacity = pictures[0][0, :, 3] / 255
+    known = Fade("distance", 50, 150).opacity(distance[0])
+    assert np.abs(opacity - known).max() < 0.01
+    assert (pictures[1][..., 3] == 255).all()  # the distance itself does not fade
+    plain = leaflet.document(view, asked(view, {}), alone=True)
+    for wanted in ('"role": "reanalysed"', '"reanalysed": true', '"start": 50'):
+        assert wanted in text
+        assert wanted not in plain
+
+
+def test_a_layer_fades_with_one_that_is_there(view):
+    with pytest.raises(ValueError, match="no layers"):
+        replace(view, layers=(replace(view.layers[0], fade=Fade("gone", 1, 2)),), show=("fine",))
