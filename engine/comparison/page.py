@@ -243,7 +243,7 @@ def _verdict(record: Record, known: Sequence[str], share: float) -> list[str]:
             f"{words}, AirSTFM is number {place} of {len(order)} networks, {away} "
             f"{MODELS[best].title}; best of all is {MODELS[first].title} ({error(first):.3f})"
         )
-    return [f"RMSE {'; '.join(said)}.", ""]
+    return [f"By RMSE: {'; '.join(said)}.", ""]
 
 
 def _paper_like(runs: Sequence[Mapping[str, Any]], kind: str) -> str:
