@@ -10,6 +10,7 @@ The paper's equation has no 1/√d; the code it derives from has, and so have we
 
 import math
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import torch
@@ -96,7 +97,13 @@ class _Plan:
         self, patch: int, stride: int, radius: int | None, weights: int | None, whole: bool
     ) -> None:
         self.patch, self.stride, self.radius, self.whole = patch, stride, radius, whole
-        self.weights = weights
+        self.weights, self.usual = weights, WEIGHTS
+
+    def backward(self) -> "_Plan":
+        """For the gradients, which hold two numbers for each pair of windows."""
+        plan = copy(self)
+        plan.usual = WEIGHTS * 3 // 4
+        return plan
 
     def tiles(
         self, height: int, width: int, empty: Tensor | None
@@ -143,7 +150,7 @@ class _Plan:
         """Windows along a tile's sides: all columns where that leaves tall tiles, or a square."""
         least = 2 * math.ceil(self.patch / self.stride)
         if self.radius is None and not self.whole:
-            tall = (self.weights or WEIGHTS) // (nw * nh * nw)
+            tall = (self.weights or self.usual) // (nw * nh * nw)
             if tall >= least:
                 return math.ceil(nh / math.ceil(nh / tall)), nw
         side = self._side(nh, nw)
@@ -202,7 +209,7 @@ class _WindowAttention(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Gradients of queries, keys and values."""
         q, k, v = ctx.saved_tensors
-        plan: _Plan = ctx.plan
+        plan: _Plan = ctx.plan.backward()
         gradient = upstream / _cover(q, plan)
         dq, dk, dv = (torch.zeros_like(z) for z in (q, k, v))
         held, more = plan.memory(q), plan.memory(q)
