@@ -38,6 +38,7 @@ from engine.superresolution.regression import Record
 from engine.superresolution.trainer import Trained, calibrate, train_on, training_config
 from engine.training.config import TrainingConfig
 from engine.twin.datasets import LICENCE
+from engine.twin.making import SCALE
 from engine.twin.places import GRID, places
 from engine.twin.world import simulate
 from engine.weightfiles import CARD, republish
@@ -82,7 +83,7 @@ TEST = (
 # on the validation worlds, from 0.01 to 3.
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
-CONFIG = replace(training_config("small", 150, 0), check_every=75, flow_frozen=75)
+CONFIG = replace(training_config("small", 600, 0), check_every=150, flow_frozen=200)
 JUDGED = (
     f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; intervals were sized by "
     f"seeds {CALIBRATION[0].seed} to {CALIBRATION[-1].seed}; no other was looked at"
@@ -172,12 +173,12 @@ def lessons_of(
 def days_of(
     world: World, progress: Progress | None = None, cancelled: Stop | None = None
 ) -> Record:
-    """Days of a world as the demo dataset would hold them: land alone, in tenths of ug m-3."""
+    """Days of a world as the shipped demo would hold them: land alone, in its steps of ug m-3."""
     land = torch.from_numpy(places().land)
     fine, dates = [], []
     for i, day in enumerate(simulate(world.days, world.seed, world.start)):
         report(progress, cancelled, i / world.days, f"simulating world {world.seed}")
-        fine.append(torch.where(land, torch.from_numpy(np.round(day.pm2p5, 1)), 0))
+        fine.append(torch.where(land, torch.from_numpy(np.rint(day.pm2p5 / SCALE) * SCALE), 0))
         dates.append(day.date)
     whole, mask = torch.stack(fine), land.expand(len(fine), -1, -1)
     return Record(

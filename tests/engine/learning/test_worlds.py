@@ -145,8 +145,8 @@ def test_days_are_land_alone(monkeypatch):
     land = record.fine_mask[0]
     assert 0.5 < float(land.float().mean()) < 0.95
     assert (record.fine[0][~land] == 0).all()
-    tenths = record.fine * 10  # as the shipped maps, whose rounding the intervals have to hold
-    torch.testing.assert_close(tenths, tenths.round(), atol=1e-4, rtol=0)
+    steps = record.fine / making.SCALE  # as the shipped maps, whose rounding intervals have to hold
+    torch.testing.assert_close(steps, steps.round(), atol=1e-4, rtol=0)
     counts = land.view(100, 8, 90, 8).float().mean((1, 3))
     row, column = divmod(int((counts - 0.5).abs().argmin()), 90)
     assert 0 < float(counts[row, column]) < 1
