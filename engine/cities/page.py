@@ -73,7 +73,7 @@ def page(found: Mapping[str, Any]) -> str:
             parts += _place(key, found[key])
     if "samplers" in found.get("changshu", {}):
         parts += _samplers(found["changshu"]["samplers"])
-    if found.get("changshu", {}).get("variants"):
+    if found.get("changshu", {}).get("omega"):
         parts += _variants(found["changshu"])
     parts.append(BEWARE)
     return "\n".join(parts)
@@ -236,39 +236,34 @@ def _samplers(found: Mapping[str, Any]) -> list[str]:
 
 
 def _variants(found: Mapping[str, Any]) -> list[str]:
-    def rows(group: str, names: Sequence[str]) -> list[tuple[str, ...]]:
-        told = found.get(group, {})
+    told = dict(found.get("variants", {}))
+    for name, omega in (("without physics", "0"), ("**all parts**", "1")):
+        if omega in found.get("omega", {}):
+            told = {name: found["omega"][omega]} | told
+
+    def rows(group: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, ...]]:
         return [
             (
                 name,
-                f"{told[name]['mae']:.2f}",
-                f"{told[name]['crps']:.2f}",
-                f"{told[name]['half']:.0%} / {told[name]['most']:.0%}",
-                f"{told[name]['trust']:.0%}",
-                f"{told[name]['whole_mae']:.2f}",
-                f"{told[name]['physics']:.2f}",
+                f"{group[name]['mae']:.2f}",
+                f"{group[name]['crps']:.2f}",
+                f"{group[name]['half']:.0%} / {group[name]['most']:.0%}",
+                f"{group[name]['physics']:.2f}",
             )
             for name in names
-            if name in told
+            if name in group
         ]
 
-    head = (
-        "MAE",
-        "CRPS",
-        "50 / 90 % bands hold",
-        "members' mean believed",
-        "MAE if believed whole",
-        "physics residual",
-    )
+    head = ("MAE", "CRPS", "50 / 90 % bands hold", "physics residual")
+    omegas = found.get("omega", {})
     return [
         "\n## Parts, and the weight of the physics\n",
-        f"Changshu, trained anew for {TINY.steps} steps each: a tiny budget, one seed, "
-        "four windows. It says which parts break the network, not which of two near scores is "
-        "better. How far a network's mean is believed is decided by the days of validation; the "
-        "last but one column shows what it would err without that.\n",
-        _table(("part", *head), rows("variants", list(found.get("variants", {})))),
+        f"Changshu, trained anew for {TINY.steps} steps each: a tiny budget, one seed, four "
+        "windows, members as they are drawn, without calibration. It says which parts break the "
+        "network, not which of two near scores is better.\n",
+        _table(("part", *head), rows(told, list(told))),
         "",
-        _table(("weight of the physics", *head), rows("omega", [f"{o:g}" for o in OMEGAS])),
+        _table(("weight of the physics", *head), rows(omegas, [f"{o:g}" for o in OMEGAS])),
     ]
 
 
