@@ -102,16 +102,19 @@ class Stacks:
         self.shares = shares or tuple(self._share(stacks, like) for stacks in self._parts())
 
     def _parts(self) -> Iterator[tuple[Stack, ...]]:
-        """The stacks in as many parts of about as many rows as torch has threads."""
-        stacks, at = [], 0
+        """The stacks in as many parts of about as much work as torch has threads."""
+        stacks, at, work = [], 0, [0]
         for apart, first, stop in _stacks(self.tile):
             stacks.append(Stack(apart, first, stop, at))
             at += (stop - first) * self.kept
+            work.append(work[-1] + (stop - first - 1) * self.tile.stride + self.tile.patch)
         parts = max(1, min(torch.get_num_threads(), len(stacks)))
         done = 0
         for i in range(parts):
             until = done + 1
-            while until < len(stacks) - (parts - 1 - i) and stacks[until].at * parts < at * (i + 1):
+            while until < len(stacks) - (parts - 1 - i) and work[until] * parts < work[-1] * (
+                i + 1
+            ):
                 until += 1
             yield tuple(stacks[done:until])
             done = until
