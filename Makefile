@@ -126,9 +126,9 @@ results-stepdiff: install ## docs/results/stepdiff.*: forecasts against 13 other
 	nice -n 15 $(BIN)/python -m engine.cities.page
 
 weights-stepdiff: install ## assets/weights/stepdiff-*: Kolkata's buses (five minutes; needs dataset kolkata in the library) and the demo world's vehicles
-	$(BIN)/airlens train stepdiff --data kolkata --steps 800 --train-end 2024-01-12 --validate-end 2024-01-18 \
+	$(BIN)/airlens train stepdiff --data kolkata --steps 250 --train-end 2024-01-12 --validate-end 2024-01-18 \
 	  --out assets/weights/stepdiff-kolkata
-	$(BIN)/airlens train stepdiff --data demo-mobile --steps 250 --train-end 2015-01-13 --validate-end 2015-01-15 \
+	$(BIN)/airlens train stepdiff --data demo-mobile --steps 200 --train-end 2015-01-13 --validate-end 2015-01-15 \
 	  --out assets/weights/stepdiff-twin
 	rm -rf assets/weights/stepdiff-*/state
 
