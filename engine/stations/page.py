@@ -302,9 +302,9 @@ def publish(folder: Path, variant: str) -> StationCheckpoint:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`FOLDS VARIANT` measures and writes the page, `weights VARIANT` publishes the weights."""
+    """`FOLDS VARIANT SPLIT…` measures and writes the page, `weights VARIANT` publishes weights."""
     torch.set_num_threads(1)
-    what, variant = [*arguments, *("4", "kriging")[len(arguments) :]][:2]
+    what, variant, *chosen = [*arguments, *("4", "kriging")[len(arguments) :]]
     if variant not in VARIANTS:
         print(f"airlens: {variant!r} is none of {', '.join(VARIANTS)}.", file=sys.stderr)  # noqa: T201
         return 2
@@ -313,7 +313,11 @@ def main(arguments: Sequence[str]) -> int:
             publish(ASSETS / "weights" / "aqnet-hour", variant)
             return 0
         found = measure(int(what), variant, _tell)
-        hidden = {name: splits.measure(split, _tell) for name, split in splits.SPLITS.items()}
+        hidden = {
+            name: splits.measure(split, _tell)
+            for name, split in splits.SPLITS.items()
+            if name in (chosen or splits.SPLITS)
+        }
     except EngineError as problem:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
