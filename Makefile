@@ -106,7 +106,7 @@ weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1
 
 FOLDS ?= 4
 START ?= kriging
-results-aqnet: install ## docs/results/aqnet*: the forecast of a week, and stations kept out of training, FOLDS=1…4, START=kriging or idw; needs dataset prsa in the library; goes on where it stopped
+results-aqnet: install ## docs/results/aqnet*: the forecast of a week, and stations kept out of training, FOLDS=1…4, START=kriging or idw; needs datasets prsa and city-daily in the library; goes on where it stopped
 	nice -n 15 $(BIN)/python -m engine.weeks.page
 	nice -n 15 $(BIN)/python -m engine.stations.page $(FOLDS) $(START)
 
