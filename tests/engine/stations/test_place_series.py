@@ -21,7 +21,7 @@ def place(data, n):
 def test_a_day_is_what_leaving_the_station_out_tells(own):
     data = library.open_dataset("hourly").load()
     found = at_place("hourly", DAYS, *place(data, 4), without="s4")
-    day = predict(Request("hourly", DAYS[2], model="aqnet"))
+    day = predict(Request("hourly", DAYS[2], model="aqnet", resolution=0.5))
     assert float(found["pm2p5"][2]) == pytest.approx(float(day["leave_one_out"][0, 4]), rel=1e-4)
     assert found["pm2p5"].attrs["units"] == "ug m-3"
 
