@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from engine import catalogue
+from engine import building, catalogue
 from engine.cli import app
 from engine.cli.training import TRAINABLE
 from engine.errors import DataError, EngineError
@@ -102,12 +102,13 @@ def test_the_same_seed_gives_the_same_weights(daily, small, tmp_path):
     assert one == two != other
 
 
-def test_the_command_trains_and_says_when_it_cannot(daily, small, tmp_path):
+def test_the_command_trains_and_says_when_it_cannot(daily, small, monkeypatch, tmp_path):
     runner = CliRunner()
     told = runner.invoke(app, ["train", "mana", "--data", "daily", "--out", str(tmp_path / "w")])
     assert told.exit_code == 0, told.output
     assert "best at step" in told.output
     assert "interval" not in told.output
+    monkeypatch.setattr(building, "ASSETS", tmp_path)  # where no weights ship
     with pytest.raises(EngineError, match="airlens train mana --data daily"):
         predict(Request(daily, DATE, model="mana"))
     with pytest.raises(EngineError, match="EDVR knows factor 8 and not 4"):
