@@ -65,3 +65,20 @@ def test_imports_point_down():
     lint = Path(sys.executable).with_name("lint-imports")
     result = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
+
+
+def test_every_module_of_the_engine_has_its_place_in_the_order():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
+    placed = {name.strip(" ()") for layer in layers for name in layer.split("|")}
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "engine").rglob("*.py")
+        if path.stem not in ("__init__", "__main__")
+    }
+    homeless = {
+        name
+        for name in modules
+        if name not in placed and name.rpartition(".")[0] not in placed - {"engine"}
+    }
+    assert not homeless
