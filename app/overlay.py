@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 import xarray as xr
+from streamlit.delta_generator import DeltaGenerator
 
 from app import cache, panes, studies, study
 from app.i18n import Words
@@ -67,23 +68,24 @@ class Overlay:
         return self.asked.request.date
 
 
-def controls(words: Words, *, own: bool) -> Wish | None:
+def controls(words: Words, switch: DeltaGenerator, *, own: bool) -> Wish | None:
     """The switch and, where it is on, what can be chosen; None where nothing is wanted.
 
     Args:
         words: The language.
+        switch: Where the switch stands; it takes no room of the map's.
         own: Whether the page's map is made from stations anyway.
     """
+    on = switch.toggle(
+        words("overlay.show_own" if own else "overlay.show"),
+        key="reanalysis",
+        bind="query-params",
+        help=words("overlay.help"),
+    )
+    if not on and not own:
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom", key="overlay-controls"):
-        on = st.toggle(
-            words("overlay.show_own" if own else "overlay.show"),
-            key="reanalysis",
-            bind="query-params",
-            help=words("overlay.help"),
-        )
-        if on:
-            return Wish(share(words), reach(words))
-        return Wish(None, reach(words)) if own else None
+        return Wish(share(words) if on else None, reach(words))
 
 
 def share(words: Words) -> float:

@@ -78,7 +78,12 @@ def render(selection: Selection) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         when = words.date(selection.day, info.period)
         st.title(words("map.title", where=where, when=when), anchor=False)
-        tools = st.container(horizontal=True, horizontal_alignment="right", width="content")
+        tools = st.container(
+            horizontal=True,
+            horizontal_alignment="right",
+            vertical_alignment="center",
+            width="content",
+        )
     lead = st.container(key="lead")
     shown = running.prediction(Ask.of(selection))
     if shown is None:
@@ -96,9 +101,10 @@ def render(selection: Selection) -> None:
         return
     lead.html(_lead(_said(sheet, numbers)))
     with tools:
+        switch = st.container(width="content", key="overlay-switch")
         downloads.panel(shown.result, shown.request, sheet.info, numbers, words)
         provenance.panel(shown.result, sheet.info, words)
-    _explore(sheet, _overlay(sheet, st.container(key="overlay")))
+    _explore(sheet, _overlay(sheet, switch, st.container(key="overlay")))
     with st.container(key="stale" if shown.stale else "fresh"):
         figures.cards(numbers, sheet.bound, words)
         st.subheader(words("map.cities"), anchor=False)
@@ -139,13 +145,13 @@ def _explore(sheet: Sheet, over: Overlay | None) -> None:
             _series(sheet, state.click, over)
 
 
-def _overlay(sheet: Sheet, controls: DeltaGenerator) -> Overlay | None:
+def _overlay(sheet: Sheet, switch: DeltaGenerator, controls: DeltaGenerator) -> Overlay | None:
     """The map that the stations make by themselves, if it is wanted and made."""
     words, beside = sheet.words, cache.stations_beside(sheet.info.name)
     if beside is None or sheet.info.period not in ("hour", "day"):
         return None
     with controls:
-        wish = overlay.controls(words, own=sheet.info.kind == "stations")
+        wish = overlay.controls(words, switch, own=sheet.info.kind == "stations")
         if wish is None:
             return None
         if wish.share is None:  # the page's own map is made from all stations
