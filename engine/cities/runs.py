@@ -25,6 +25,7 @@ from engine.cities.scores import (
 )
 from engine.cities.trainer import SMALL
 from engine.errors import EngineError
+from engine.models.advection import Transport
 from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.stepdiff import StepTraining, train
@@ -72,7 +73,9 @@ def published(found: Bench, name: str, folder: Path) -> Scored:
     """Scores of CSDI on concentrations, with DeepONet or without, trained here."""
     data = as_published(found.data, SMALL)
     shape = PUBLISHED[name]
-    return variant(replace(found, data=data), shape, {"physics": 0.0}, folder, BESIDE)
+    return variant(
+        replace(found, data=data), shape, {"physics": 0.0}, folder, BESIDE, found.transport
+    )
 
 
 def variant(
@@ -81,6 +84,7 @@ def variant(
     how: Mapping[str, Any],
     folder: Path,
     budget: StepTraining = TINY,
+    transport: Transport | None = None,
 ) -> Scored:
     """Scores of a network with parts changed, trained here at a budget."""
     rows, columns = found.data.record.grid
@@ -97,7 +101,7 @@ def variant(
         folder,
         identity=f"{found.place.name} {changed}",
     )
-    return probable(found, network, RAW, 1.0)
+    return probable(found, network, RAW, 1.0, transport=transport)
 
 
 class Kept:

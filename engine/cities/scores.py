@@ -23,7 +23,7 @@ from engine.cities.calibration import drawn_fields, settled
 from engine.cities.lessons import Lesson, lesson
 from engine.cities.record import gridded, parts_of, record_of
 from engine.cities.trainer import SMALL
-from engine.models.advection import residual
+from engine.models.advection import Transport, residual
 from engine.models.citynets import Recurrent
 from engine.models.citywindows import windows
 from engine.models.diffusion import Sampler
@@ -113,6 +113,8 @@ class Bench:
         fixed: Readings of fixed stations, likewise; None: there are none.
         truth: The whole truth, likewise; None: nobody knows it.
         visited: Cells that any vehicle ever measured, (cell).
+        transport: Wind, diffusivity and sources that fields are held against: those of the place's
+            trained weights; None: it has none.
     """
 
     place: Place
@@ -124,6 +126,7 @@ class Bench:
     fixed: Tensor | None
     truth: Tensor | None
     visited: Tensor
+    transport: Transport | None = None
 
 
 def bench(place: Place) -> Bench:
@@ -162,7 +165,16 @@ def bench(place: Place) -> Bench:
         fixed,
         truth,
         record.flat.isfinite().any(0),
+        transport_of(place, record.grid),
     )
+
+
+def transport_of(place: Place, grid: tuple[int, int]) -> Transport | None:
+    """Wind, diffusivity and sources of the place's trained weights; None: they are not there."""
+    if not (place.weights / "config.json").is_file() or min(grid) < 3:
+        return None
+    _, network = stepcheckpoint.load(place.weights)
+    return network.transport
 
 
 def truth_on(series: xr.Dataset) -> Tensor:
@@ -198,6 +210,13 @@ def evaluate(found: Bench, told: Tensor) -> dict[str, Any]:
     result["mae_by_lead"] = [
         float(error[:, i][known[:, i]].mean()) if known[:, i].any() else None for i in leads
     ]
+    if len(told) > 1:
+        cut = [(told[:, :, i][:, known[:, i]], found.target[:, i][known[:, i]]) for i in leads]
+        of = [score(m, t) if t.numel() else None for m, t in cut]
+        for name in ("crps", "half", "most"):
+            result[f"{name}_by_lead"] = [None if s is None else getattr(s, name) for s in of]
+    if found.transport is not None and bool(told.isfinite().all()):
+        result["physics"] = held_against(found, told, found.transport)
     other = {"fixed": found.fixed, "truth": found.truth}
     for name, values in other.items():
         if values is None:
@@ -210,6 +229,23 @@ def evaluate(found: Bench, told: Tensor) -> dict[str, Any]:
             if never.any():
                 result["never_visited"] = asdict(score(told[:, never], values[never]))
     return result
+
+
+def held_against(found: Bench, told: Tensor, transport: Transport) -> float:
+    """Mean absolute residual of the physics, ug m-3 an hour, of whole fields of test windows.
+
+    Args:
+        found: The windows.
+        told: (member, window, lead, cell), finite.
+        transport: Wind, diffusivity and sources.
+    """
+    last = found.target.shape[1] - 1
+    hour = torch.stack([found.data.record.hour[b : b + last] for b in found.begins])
+    fields = told[:PHYSICS_MEMBERS].clamp(min=0).float()
+    whole = fields.unflatten(-1, found.data.record.grid)
+    with torch.no_grad():
+        flow = transport(hour.float())
+        return sum(float(residual(member, flow).abs().mean()) for member in whole) / len(whole)
 
 
 def baseline(found: Bench, name: str) -> dict[str, Any]:
@@ -233,8 +269,12 @@ def probable(
     spread: tuple[float, ...],
     trust: float = 1.0,
     sampler: Sampler = DEFAULT_SAMPLER,
+    transport: Transport | None = None,
 ) -> dict[str, Any]:
-    """Scores of a diffusion network, and how far its fields are from the physics."""
+    """Scores of a diffusion network, and how far its fields are from the physics.
+
+    Physics is held against the network's own wind, diffusivity and sources unless others are given.
+    """
     window, grid = test_windows(found, network.config), found.data.record.grid
     cells = torch.arange(len(found.visited))
     if found.truth is None:  # what nobody measured need not be drawn to be scored
@@ -259,8 +299,8 @@ def probable(
         "trust": trust,
         "whole_mae": float((whole - found.target)[known].abs().mean()),
     }
-    result |= physics_of(network, window, grid, trust, spread, sampler)
-    return result
+    physics = physics_of(network, window, grid, trust, spread, sampler, transport)
+    return result | physics
 
 
 def physics_of(
@@ -270,6 +310,7 @@ def physics_of(
     trust: float,
     spread: tuple[float, ...],
     sampler: Sampler,
+    transport: Transport | None = None,
 ) -> dict[str, float]:
     """Mean absolute residual over the lead hours of whole fields, ug m-3 an hour.
 
@@ -279,7 +320,7 @@ def physics_of(
     some = window.at(slice(0, None, max(1, len(window) // PHYSICS_WINDOWS)))
     drawn = drawn_fields(network, some, grid, PHYSICS_MEMBERS, sampler=sampler)
     base = some.guess[..., history:]
-    flow = network.transport(some.hour[:, history:-1])
+    flow = (transport or network.transport)(some.hour[:, history:-1])
 
     def left(field: Tensor) -> float:
         whole = field.clamp(min=0).transpose(1, 2).reshape(len(some), -1, *grid).float()
