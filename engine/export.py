@@ -5,7 +5,6 @@ Written beside the target and moved there whole.
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from rasterio.transform import from_origin
 from engine.errors import RequestError, StorageError
 from engine.schema import grid_of
 from engine.variables import VARIABLES
+from engine.wholefile import whole_file
 
 CONVENTIONS = "CF-1.11"
 DEMO = "DEMO: synthetic data, not measurements"
@@ -72,19 +72,8 @@ def write(result: xr.Dataset, path: Path, *, overwrite: bool = True) -> Path:
         raise StorageError(
             "there is no such folder", where=str(path.parent), remedy="Make it, or choose another"
         )
-    try:
-        part = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex[:8]}{path.suffix}")
-        try:
-            writer(result, part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as problem:
-        raise StorageError(
-            f"it cannot be written ({problem.strerror or problem})",
-            where=str(path),
-            remedy="Make room there, or choose another place",
-        ) from problem
+    with whole_file(path) as part:
+        writer(result, part)
     return path
 
 

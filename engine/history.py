@@ -6,7 +6,6 @@ factor and the window; their file is named after these, so that nothing stale is
 
 import datetime as dt
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,11 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.data import days, pairs
-from engine.errors import RequestError, StorageError
+from engine.errors import RequestError
 from engine.library import DatasetInfo
 from engine.models.classical import Method, ratio_maps, upsample
 from engine.paths import home
 from engine.progress import Progress, Stop, report
+from engine.wholefile import whole_file
 
 Map = Literal["copy", "copy-monthly", "bilinear-monthly", "bicubic-monthly", "climatology"]
 METHODS: tuple[Method, ...] = ("copy", "bilinear", "bicubic")
@@ -187,19 +187,8 @@ def keep(maps: dict[str, Tensor], path: Path) -> None:
     digest = hashlib.sha256()
     for name in sorted(maps):
         digest.update(maps[name].contiguous().numpy().tobytes())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            part = Path(file.name)
-        try:
-            tensors = {name: value.contiguous() for name, value in maps.items()}
-            save_file(tensors, part, metadata={"sha256": digest.hexdigest()})
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as problem:
-        raise StorageError(
-            f"what was learned from the past cannot be kept ({problem.strerror or problem})",
-            where=str(path.parent),
-            remedy="Make room there, or set AIRLENS_HOME to a place with room",
-        ) from problem
+    problem = "what was learned from the past cannot be kept"
+    remedy = "Make room there, or set AIRLENS_HOME to a place with room"
+    tensors = {name: value.contiguous() for name, value in maps.items()}
+    with whole_file(path, problem, remedy) as part:
+        save_file(tensors, part, metadata={"sha256": digest.hexdigest()})

@@ -4,7 +4,6 @@ Parts of the network taken away or changed, and weights of the physics, at a tin
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from engine.models.advection import Transport
 from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
 from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.stepdiff import StepTraining, train
+from engine.wholefile import write_whole
 
 Scored = dict[str, Any]
 # One budget for all parts and weights of the physics; one for networks that a table sets beside.
@@ -118,9 +118,7 @@ class Kept:
         part = self.found.setdefault(place, {}).setdefault(group, {})
         if name not in part:
             part[name] = work()
-            partial = self.path.with_suffix(".part")
-            partial.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, self.path)  # noqa: PTH105 - as everywhere: atomic
+            write_whole(self.path, json.dumps(self.found, indent=1) + "\n")
         scored: Scored = part[name]
         return scored
 

@@ -1,7 +1,6 @@
 """`airlens evaluate`."""
 
 import json
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +22,7 @@ from engine.cli.asking import (
     day,
     writable,
 )
-from engine.errors import StorageError
+from engine.wholefile import write_whole
 
 if TYPE_CHECKING:
     from engine.evaluation import Scores
@@ -90,18 +89,7 @@ def write_json(scores: Mapping[str, "Scores"], path: Path) -> None:
     Raises:
         StorageError: If it cannot be written.
     """
-    part = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex[:8]}.json")
-    try:
-        part.write_text(json.dumps(scores, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as problem:
-        raise StorageError(
-            f"it cannot be written ({problem.strerror or problem})",
-            where=str(path),
-            remedy="Make room there, or choose another place",
-        ) from problem
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, json.dumps(scores, indent=1, allow_nan=False) + "\n")
 
 
 def _print(scores: Mapping[str, "Scores"], title: str) -> None:

@@ -31,6 +31,7 @@ from engine.superresolution.ablation import WUSTL, own_library
 from engine.superresolution.lessons import Lessons
 from engine.training.loop import forward, train
 from engine.training.series import Batch, Series, window
+from engine.wholefile import write_whole
 
 RESULTS = ROOT / "docs" / "results" / "comparison" / "probes.json"
 # As `make results-comparison` asks for WUSTL.
@@ -132,9 +133,7 @@ def run(
             known = {row.past: learn(row.past)}
         done.setdefault(row.name, []).append(_one(row, row.seeds[turn], known[row.past]))
         done = {r.name: done[r.name] for r in rows if r.name in done} | done
-        fresh = results.with_suffix(".part")
-        fresh.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-        fresh.replace(results)
+        write_whole(results, json.dumps(done, indent=1) + "\n")
     return done
 
 

@@ -35,6 +35,7 @@ from engine.superresolution import checkpoint, learner, lessons
 from engine.superresolution.lessons import Lessons
 from engine.task import Need, Task
 from engine.training.series import Series
+from engine.wholefile import whole_file
 
 RECORD = "runs.json"
 SCORED = 24  # dates at most, unless told
@@ -311,15 +312,7 @@ def _open(plan: Plan, folder: Path, about: library.DatasetInfo) -> dict[str, Any
 
 
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
-    path = folder / RECORD
-    fresh = path.with_suffix(".part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as problem:
-        raise StorageError(
-            f"the record cannot be written ({problem.strerror or problem})",
-            where=str(folder),
-            remedy="Make room there, or give another --out",
-        ) from problem
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    remedy = "Make room there, or give another --out"
+    with whole_file(folder / RECORD, "the record cannot be written", remedy) as part:
+        part.write_text(text, encoding="utf-8")

@@ -18,6 +18,7 @@ from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, neare
 from engine.recipes.stationrecord import estimate, stations_of
 from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining, train_all
+from engine.wholefile import whole_file
 
 Told = Callable[[float, str], None]
 
@@ -108,10 +109,8 @@ def run_fold(
             record, hidden, parts, folder, shape=shape, training=training, progress=progress
         )
         found = _tell(network, record, stations, parts)
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        save_file(found, part)
-        part.replace(path)
+        with whole_file(path) as part:
+            save_file(found, part)
     kept = load_file(path)
     return Hidden(stations, kept["value"], kept["scale"])
 

@@ -20,6 +20,7 @@ from engine.stations.baselines import Network
 from engine.stations.folds import Parts
 from engine.stations.trainer import plain_network
 from engine.superresolution.checkpoint import identity
+from engine.wholefile import whole_file
 
 FOLDER = Path("cache") / "aqnet"
 # Between parts, more steps than any lag; and where two of the three parts end.
@@ -81,9 +82,8 @@ def kept(text: str, make: Callable[[], dict[str, NDArray[np.float32]]]) -> dict[
     folder = home() / FOLDER
     path = folder / f"told-{identity(torch.tensor(list(text.encode())))[:24]}"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        save_file({name: np.ascontiguousarray(v) for name, v in make().items()}, part)
-        part.replace(path)
+        made = {name: np.ascontiguousarray(v) for name, v in make().items()}
+        with whole_file(path) as part:
+            save_file(made, part)
     found: dict[str, Values] = load_file(path)
     return found

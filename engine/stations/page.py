@@ -37,6 +37,7 @@ from engine.stations.trainer import calibrate, card, shape_for
 from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining
 from engine.weeks import page as weeks_page
+from engine.wholefile import write_whole
 
 DATA, PERIOD = "prsa", "hour"
 RESULTS = ROOT / "docs" / "results"
@@ -328,9 +329,7 @@ def main(arguments: Sequence[str]) -> int:
         forecast = json.loads(weeks_page.FILE.read_text(encoding="utf-8"))
         whole += "\n" + "\n".join(weeks_page.section(forecast))
     for name, content in (("aqnet.json", text + "\n"), ("aqnet.md", whole)):
-        part = RESULTS / f".{name}.part"
-        part.write_text(content, encoding="utf-8")
-        part.replace(RESULTS / name)
+        write_whole(RESULTS / name, content)
     return 0
 
 

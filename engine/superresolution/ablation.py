@@ -29,6 +29,7 @@ from engine.superresolution.trainer import build
 from engine.training.config import TrainingConfig
 from engine.training.loop import train, validate
 from engine.training.series import Series
+from engine.wholefile import write_whole
 
 RESULTS = ROOT / "docs" / "results" / "airstfm-ablation.json"
 WUSTL = ROOT.parent / "shared" / "data" / "wustl" / "V5GL04_PM25_eastasia_monthly_1998-2018.nc"
@@ -139,10 +140,7 @@ def run(
         told = part(progress, i / len(missing), (i + 1) / len(missing))
         done[row.name] = _train(row, known, config, told)
         text = json.dumps({"about": about, "rows": done}, indent=1, ensure_ascii=False)
-        results.parent.mkdir(parents=True, exist_ok=True)
-        fresh = results.with_suffix(".part")
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(results)
+        write_whole(results, text + "\n")
     return done
 
 

@@ -6,18 +6,17 @@ seeded with the run's seed and the step's number.
 """
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.errors import StorageError
+from engine.wholefile import whole_file
 
 FILE = "state.safetensors"
 
@@ -57,22 +56,10 @@ def write(
         tensors |= {f"adam/{i}/{name}": value for name, value in slots.items()}
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     header = {"counters": json.dumps(asdict(counters)), "config": config}
-    part = folder / f"{FILE}.part"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    problem = "the state of the training run cannot be written"
+    remedy = "Make room there; the run goes on from its last state when started again"
+    with whole_file(folder / FILE, problem, remedy) as part:
         save_file(plain, part, metadata=header)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(folder / FILE)
-    except (OSError, SafetensorError) as problem:
-        with suppress(OSError):
-            part.unlink()
-        reason = getattr(problem, "strerror", None) or problem
-        raise StorageError(
-            f"the state of the training run cannot be written ({reason})",
-            where=str(folder),
-            remedy="Make room there; the run goes on from its last state when started again",
-        ) from problem
 
 
 def read(

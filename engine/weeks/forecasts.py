@@ -29,6 +29,7 @@ from engine.superresolution.checkpoint import identity
 from engine.training.weeks import WeekTraining, train
 from engine.weeks import baselines as weekbaselines
 from engine.weeks.record import WeekRecord, origins, week_record
+from engine.wholefile import whole_file
 
 DATA = "prsa"
 HIDDEN = ("Huairou", "Aotizhongxin", "Guanyuan")  # one far from all others, two in the city
@@ -240,10 +241,8 @@ def baselines(known: Setup) -> dict[str, Values]:
     path = home() / FOLDER / f"weeks-{identity(torch.tensor(list(text.encode())))[:24]}"
     if not path.is_file():
         told = {k: v.astype(np.float32) for k, v in _baselines(known).items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        save_file(told, part)
-        part.replace(path)
+        with whole_file(path) as part:
+            save_file(told, part)
     return {name: values.astype(np.float64) for name, values in load_file(path).items()}
 
 

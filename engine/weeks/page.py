@@ -14,6 +14,7 @@ import torch
 from engine.errors import EngineError
 from engine.paths import ROOT
 from engine.weeks.forecasts import MAIN, measure
+from engine.wholefile import write_whole
 
 FILE = ROOT / "docs" / "results" / "aqnet-forecast.json"
 
@@ -100,10 +101,7 @@ def main() -> int:
     except EngineError as problem:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    part = FILE.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(FILE)
+    write_whole(FILE, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 
