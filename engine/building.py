@@ -174,6 +174,12 @@ def _window(setting: Setting) -> tuple[slice, slice]:
     return setting.window
 
 
+def _here(setting: Setting) -> xr.Dataset:
+    """The dataset on the cells of the setting."""
+    rows, columns = _window(setting)
+    return setting.dataset.isel(latitude=rows, longitude=columns)
+
+
 def local_regression(setting: Setting) -> Model:
     """The ratio of the past, corrected by what the coarse map shows around; fitted once."""
     from engine.recipes.superresolution import Classical
@@ -207,6 +213,7 @@ def airstfm(setting: Setting) -> Model:
     from engine.models.regression import LocalRegression
     from engine.recipes.airstfm import AirSTFMRecipe
     from engine.superresolution import checkpoint
+    from engine.superresolution.ground import of_weights
 
     if setting.factor != FACTOR:
         raise RequestError(
@@ -228,7 +235,8 @@ def airstfm(setting: Setting) -> Model:
             note += f" It knows nothing of the past of this place: {problem.what}."
     blind = past is None and about.base == "regression"
     factor = about.blind_factor if blind else about.error_factor
-    recipe = AirSTFMRecipe(about.mean, about.std, factor, past)
+    guide = None if grid is None else of_weights(about.ground, grid, _here(setting))
+    recipe = AirSTFMRecipe(about.mean, about.std, factor, past, guide)
     return Model(recipe, network, about.sha256, train_end, note)
 
 

@@ -73,6 +73,7 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         "grid": data.place,
         "network": f"{parameters:,} parameters; normalised by mean {about.mean:.2f} and "
         f"standard deviation {about.std:.2f} µg/m³",
+        **_guided(about),
         "training": f"step {counters.best_step} of at most {config.steps} kept, batch "
         f"{config.batch}, crops of {config.crop} coarse cells, {history.corners} "
         f"{data.looks or 'block corners'}, seed {about.seed}",
@@ -111,6 +112,17 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         beware,
     ]
     return "\n".join(lines)
+
+
+def _guided(about: Checkpoint) -> dict[str, str]:
+    """The row on guidance; none for a network without."""
+    past = [name for name in about.planes if name not in about.ground]
+    told = [f"the past of the place ({', '.join(past)})"] if past else []
+    if about.ground:
+        told.append(f"the ground ({', '.join(about.ground)})")
+    if about.planes and "elevation" not in about.ground:
+        told.append("no elevation, of which no file was at hand")
+    return {"guided by": "; ".join(told)} if told else {}
 
 
 def intervals(factor: float, inner: float, outer: float) -> str:

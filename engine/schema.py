@@ -2,7 +2,8 @@
 
 Gridded (`kind = "grid"`)
     `pm2p5(valid_time, latitude, longitude)` float32, `ug m-3`, NaN is no data; axes as
-    `engine.grid.Grid` wants them.
+    `engine.grid.Grid` wants them; where the files bring it, the coordinate
+    `surface_altitude(latitude, longitude)` in m, NaN where unknown.
 Stations (`kind = "stations"`)
     `pm2p5(valid_time, station)` float32 and any further variable of the vocabulary; coordinates
     `latitude(station)`, `longitude(station)`, `name(station)`; NaN is no data.
@@ -23,7 +24,7 @@ import xarray as xr
 
 from engine.errors import DataError
 from engine.grid import Grid
-from engine.variables import VARIABLES
+from engine.variables import ALTITUDE, HEIGHT, VARIABLES
 
 Kind = Literal["grid", "stations", "mobile"]
 Period = Literal["hour", "day", "month"]
@@ -52,6 +53,7 @@ def check(dataset: xr.Dataset, *, where: str) -> xr.Dataset:
     _check_time(dataset, strict=kind != "mobile", where=where)
     if kind == "grid":
         Grid.from_axes(dataset["latitude"].values, dataset["longitude"].values, where=where)
+        _check_altitude(dataset, where)
     else:
         _check_points(dataset, where)
     return dataset
@@ -77,6 +79,18 @@ def _check_variables(dataset: xr.Dataset, dims: tuple[str, ...], where: str) -> 
             raise DataError(
                 f"{name} is in {array.attrs.get('units')!r}, not {known.units!r}", where=where
             )
+
+
+def _check_altitude(dataset: xr.Dataset, where: str) -> None:
+    if ALTITUDE not in dataset:
+        return
+    array = dataset[ALTITUDE]
+    if array.dims != ("latitude", "longitude") or array.attrs.get("units") != HEIGHT.units:
+        raise DataError(
+            f"{ALTITUDE} has dimensions {array.dims} in {array.attrs.get('units')!r}, not "
+            f"('latitude', 'longitude') in {HEIGHT.units!r}",
+            where=where,
+        )
 
 
 def _check_time(dataset: xr.Dataset, *, strict: bool, where: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.errors import DataError
 
 UG_M3 = "ug m-3"
+ALTITUDE = "surface_altitude"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,17 @@ _TO_UG_M3: dict[str, float] = {
     "g/m3": 1e6,
     "kg/m3": 1e9,
 }
+
+
+# Not measured over and over, so no part of `VARIABLES`: a gridded dataset may bring it once.
+HEIGHT = Variable(
+    ALTITUDE,
+    "Height of the ground above the sea",
+    "m",
+    "surface_altitude",
+    (-500.0, 9000.0),
+    ("elevation", "orography", "topography", "altitude", "terrain", "hgt", "elev", "orog", "dem"),
+)
 
 
 def _plain(units: str) -> str:

@@ -23,6 +23,7 @@ from engine.data.stack import GridStack, Step, as_dataset
 from engine.errors import DataError, RequestError
 from engine.schema import Period
 
+Height = Callable[[], NDArray[np.floating] | None]
 RawMaps = Callable[[], Iterator[NDArray[np.generic]]]
 
 
@@ -67,6 +68,7 @@ class _File:
     variable: str
     others: tuple[str, ...]
     attributes: dict[str, str]
+    altitude: Height
 
 
 def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Dataset:
@@ -106,7 +108,11 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
     rank = np.empty(len(positions), np.intp)
     rank[positions] = np.arange(len(positions))
     cleanings = {f.units: Cleaning(where, units=f.units) for f in files}
+    altitude = files[0].altitude()
     notes = [*_choice_notes(files[0]), *period_notes, *order_notes, *files[0].placement.notes]
+    if altitude is not None:
+        altitude = files[0].placement.place(altitude.astype(np.float32))
+        notes.append(f"Height of the ground is taken from {files[0].path.name}.")
 
     def read() -> Iterator[Step]:
         step = 0
@@ -126,6 +132,7 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
         attributes=_attributes(files, form, period, offset, options),
         read=read,
         finish=finish,
+        altitude=altitude,
     )
 
 
@@ -139,6 +146,10 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
     def maps() -> Iterator[NDArray[np.generic]]:
         with netcdf.opened(path) as dataset:
             yield from netcdf.steps(dataset, layout)
+
+    def altitude() -> NDArray[np.floating] | None:
+        with netcdf.opened(path) as dataset:
+            return netcdf.altitude(dataset, layout)
 
     key = layout.latitude.tobytes() + b"/" + layout.longitude.tobytes()
     if key not in places:
@@ -157,6 +168,7 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
         layout.variable,
         layout.others,
         layout.attributes,
+        altitude,
     )
 
 
@@ -180,6 +192,7 @@ def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement])
         "band",
         (),
         plan.tags,
+        lambda: None,
     )
 
 

@@ -17,7 +17,7 @@ from engine.data.calendar import Times, date_in_name
 from engine.data.recognise import container
 from engine.errors import DataError
 from engine.schema import Period
-from engine.variables import find
+from engine.variables import ALTITUDE, HEIGHT, find
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
@@ -154,6 +154,26 @@ def steps(
     run = max(1, budget_bytes // max(1, 8 * array.sizes[rows] * array.sizes[columns]))
     for start in range(0, array.sizes[time], run):
         yield from array.isel({time: slice(start, start + run)}).values
+
+
+def altitude(dataset: xr.Dataset, layout: Layout) -> NDArray[np.floating] | None:
+    """Height of the ground in m, (row, column) as the file has it; None if it holds none.
+
+    Of a height that is written for each time, the first.
+    """
+    factors = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "km": 1e3}
+    _, rows, columns = layout.dims
+    names = (ALTITUDE, *HEIGHT.aliases)
+    for name, array in dataset.variables.items():
+        known = str(name).lower() in names or array.attrs.get("standard_name") == ALTITUDE
+        factor = factors.get(str(array.attrs.get("units", "m")).strip().lower())
+        if not known or factor is None or not {rows, columns} <= set(array.dims):
+            continue
+        first = array.isel({d: 0 for d in array.dims if d not in (rows, columns)})
+        metres = np.asarray(first.transpose(rows, columns).values, np.float64) * factor
+        low, high = HEIGHT.valid_range
+        return np.where((metres >= low) & (metres <= high), metres, np.nan)
+    return None
 
 
 def _pm2p5_name(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.data.calendar import Times
 from engine.grid import Grid
 from engine.schema import Period, check
-from engine.variables import VARIABLES
+from engine.variables import ALTITUDE, HEIGHT, VARIABLES
 
 Step = tuple[int, NDArray[np.float32]]
 
@@ -31,6 +31,7 @@ class GridStack:
         read: Gives (position in `valid_time`, values in ug m-3 with rows from the north), in
             whichever order the files allow.
         finish: To be called after the last step: what to tell the user.
+        altitude: Height of the ground in m on the grid, NaN where unknown, if the files bring it.
     """
 
     valid_time: Times
@@ -39,6 +40,7 @@ class GridStack:
     attributes: Mapping[str, str | int | float]
     read: Callable[[], Iterator[Step]]
     finish: Callable[[], list[str]]
+    altitude: NDArray[np.float32] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -58,7 +60,7 @@ def pm2p5_attributes() -> dict[str, str]:
 
 def coordinates(stack: GridStack) -> xr.Dataset:
     """The stack without its values: coordinates and attributes."""
-    return xr.Dataset(
+    dataset = xr.Dataset(
         coords={
             "valid_time": ("valid_time", stack.valid_time.astype("datetime64[ns]")),
             "latitude": (
@@ -74,6 +76,11 @@ def coordinates(stack: GridStack) -> xr.Dataset:
         },
         attrs=dict(stack.attributes),
     )
+    if stack.altitude is None:
+        return dataset
+    told = {"units": HEIGHT.units, "standard_name": HEIGHT.standard_name}
+    # A coordinate: it belongs to the cells and not to the dates.
+    return dataset.assign_coords({ALTITUDE: (("latitude", "longitude"), stack.altitude, told)})
 
 
 def as_dataset(stack: GridStack) -> xr.Dataset:

@@ -55,7 +55,8 @@ def write(stack: GridStack, folder: Path, *, progress: Progress | None = None) -
         if progress is not None:
             progress(done, steps)
     whole = hashlib.sha256()
-    for part in (stack.valid_time, stack.grid.latitude, stack.grid.longitude):
+    beside = () if stack.altitude is None else (stack.altitude,)
+    for part in (stack.valid_time, stack.grid.latitude, stack.grid.longitude, *beside):
         whole.update(np.ascontiguousarray(part).tobytes())
     for digest in digests:
         whole.update(digest)

@@ -22,7 +22,7 @@ from engine.library.grids import Progress
 from engine.library.manifest import FILE, DatasetInfo, OriginFile
 from engine.library.storage import building, dataset_folder, in_use
 from engine.schema import Kind, check, grid_of
-from engine.variables import UG_M3
+from engine.variables import ALTITUDE, UG_M3
 
 RESERVED = "demo"
 
@@ -174,7 +174,7 @@ def store_stack(
             update={
                 "checksum": checksum,
                 "shape": {"valid_time": steps, "latitude": rows, "longitude": columns},
-                "variables": ("pm2p5",),
+                "variables": ("pm2p5", *((ALTITUDE,) if stack.altitude is not None else ())),
                 "notes": tuple(stack.finish()),
                 "files": _origins(files),
                 "regrid_method": str(stack.attributes.get("regrid_method", "")),
@@ -265,6 +265,7 @@ def _stack_of(dataset: xr.Dataset) -> GridStack:
         attributes={str(k): v for k, v in dataset.attrs.items() if k != "notes"},
         read=read,
         finish=lambda: list(_lines(dataset.attrs.get("notes", ""))),
+        altitude=np.asarray(dataset[ALTITUDE].values, np.float32) if ALTITUDE in dataset else None,
     )
 
 

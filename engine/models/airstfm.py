@@ -6,8 +6,9 @@ code. What the paper leaves open follows the public VSR-Transformer from which i
 With its defaults the network has the paper's 4.64 M parameters: 4 643 534.
 
 Beyond the paper, each a switch that is off by default: `conserve` (exact block means),
-`guide` (static planes at the fine scale), `log_scale` (a second output, the error's scale),
-and a `base` map to which `forward` adds what the network predicts.
+`guide` (planes of guidance at the fine scale), `ground` (those of them that no date changes),
+`log_scale` (a second output, the error's scale), `quiet_start`, and a `base` map to which
+`forward` adds what the network predicts.
 """
 
 import math
@@ -32,6 +33,7 @@ from engine.models.layers import (
     FineMap,
     Tail,
     conv3,
+    conv3_beside,
     expand_mask,
     leaky,
     residual_blocks,
@@ -97,7 +99,10 @@ class AirSTFMConfig:
     conserve: bool = False
     """Shift every block so that its mean over valid fine cells equals the coarse value."""
     guide: int = 0
-    """Planes of static guidance at the fine scale."""
+    """Planes of guidance at the fine scale."""
+    ground: tuple[str, ...] = ()
+    """Names of those of them that no date changes: the last of the `guide` planes. Their weights
+    start at zero, so that a network with them begins as the one without."""
     guide_at: Literal["fine", "coarse", "both"] = "fine"
     """Where guidance enters: after the up-stages, or folded to 64 planes per coarse cell
     before the reconstruction blocks, or both."""
@@ -106,6 +111,10 @@ class AirSTFMConfig:
     unit: float = 1.0
     """What the network adds, and its error's scale, are counted in this many standard deviations:
     the size of what a good base map leaves over, which may be a hundredth."""
+    quiet_start: bool = False
+    """What attention, neighbours and pretext add to a frame's features starts at zero, so that the
+    network begins as a plain residual one. Off: PyTorch's random start, as code of the paper's kind
+    has it."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -119,6 +128,10 @@ class AirSTFMConfig:
                 raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
         if self.stride > self.patch:
             raise ValueError(f"stride {self.stride} leaves gaps between windows of {self.patch}")
+        if len(self.ground) > self.guide:
+            raise ValueError(
+                f"{len(self.ground)} planes of the ground among {self.guide} of guidance"
+            )
         for name in ("std", "flow_ceiling", "unit"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)}; choose more than 0")
@@ -178,12 +191,16 @@ class AirSTFM(nn.Module):
             self.feed_forward = FlowFeedForward(c, config.flow_blocks)
         else:
             self.feed_forward = PointwiseFeedForward(c)
+        fixed = len(config.ground)
+        folded = SCALE**2 * (config.guide - fixed), SCALE**2 * fixed
         at_coarse = config.guide and config.guide_at != "fine"
-        self.guide = conv3(config.guide * SCALE**2, r) if at_coarse else None
+        self.guide = conv3_beside(*folded, r) if at_coarse else None
         self.lift = conv3(c, r)
         self.reconstruction = residual_blocks(r, config.reconstruction_blocks)
-        at_fine = config.guide if config.guide_at != "coarse" else 0
-        self.tail = Tail(r, config.tail_channels, 1 + config.log_scale, at_fine)
+        at_fine = (config.guide, fixed) if config.guide_at != "coarse" else (0, 0)
+        self.tail = Tail(r, config.tail_channels, 1 + config.log_scale, *at_fine)
+        if config.quiet_start:
+            self._start_quietly()
 
     def forward(
         self,
@@ -279,6 +296,18 @@ class AirSTFM(nn.Module):
         if self.config.log_scale:
             log_scale = planes[:, :, 1:] + math.log(self.config.unit)
         return FineMap(mean, log_scale, rebuilt)
+
+    def _start_quietly(self) -> None:
+        """Zero at the end of each branch that adds to a frame's features."""
+        ends: list[nn.Module] = [self.attention.out]
+        feed_forward = self.feed_forward
+        ends.append(
+            feed_forward.mix if isinstance(feed_forward, FlowFeedForward) else feed_forward[-1]
+        )
+        if self.pretext is not None:
+            ends += self.pretext.after[-1:]
+        for parameter in (p for end in ends for p in end.parameters()):
+            nn.init.zeros_(parameter)
 
     def _wanted(
         self, coarse: Tensor, guide: Tensor | None, frames: Sequence[int] | None

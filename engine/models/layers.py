@@ -39,6 +39,22 @@ def conv3(channels_in: int, channels_out: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, 3, padding=1)
 
 
+def conv3_beside(channels: int, late: int, channels_out: int) -> nn.Conv2d:
+    """`conv3` of `channels` and `late` planes, of which the late ones begin without a say.
+
+    Without them it is the same convolution, drawn alike: what they add is 0 until it is learned.
+    """
+    with torch.random.fork_rng(devices=[]):
+        wide = conv3(channels + late, channels_out)
+    with torch.no_grad():
+        wide.weight[:, channels:] = 0
+        if channels:
+            drawn = conv3(channels, channels_out)
+            wide.weight[:, :channels] = drawn.weight
+            wide.get_parameter("bias").copy_(drawn.get_parameter("bias"))
+    return wide
+
+
 class ResidualBlock(nn.Module):
     """`x + conv(relu(conv x))`, without norm; starts near the identity (Kaiming × 0.1)."""
 
@@ -78,10 +94,13 @@ class Tail(nn.Module):
         channels: Of the coarse features.
         width: Channels after the second and third stage and inside the head.
         planes: Fine planes that come out.
-        guide: Fine planes of static guidance that enter after the stages (0: none).
+        guide: Fine planes of guidance that enter after the stages (0: none).
+        late: How many of these, the last ones, have no say until it is learned.
     """
 
-    def __init__(self, channels: int, width: int = 64, planes: int = 1, guide: int = 0) -> None:
+    def __init__(
+        self, channels: int, width: int = 64, planes: int = 1, guide: int = 0, late: int = 0
+    ) -> None:
         super().__init__()
         self.stages = nn.ModuleList(
             (
@@ -91,7 +110,9 @@ class Tail(nn.Module):
             )
         )
         self.guide = (
-            nn.Sequential(conv3(guide, 16), nn.LeakyReLU(SLOPE), conv3(16, width))
+            nn.Sequential(
+                conv3_beside(guide - late, late, 16), nn.LeakyReLU(SLOPE), conv3(16, width)
+            )
             if guide
             else None
         )

@@ -49,6 +49,11 @@ def blind_planes(base: Tensor, mean: float, std: float, mask: Tensor) -> Tensor:
     return torch.where(mask[:, None], planes, 0)
 
 
+def ground_planes(beside: Tensor, mask: Tensor) -> Tensor:
+    """Planes of the ground (k, H, W) beside maps of fine mask (n, H, W), (n, k, H, W)."""
+    return torch.where(mask[:, None], beside, 0)
+
+
 @dataclass(frozen=True)
 class AirSTFMRecipe:
     """Recipe of one set of weights in one place.
@@ -59,6 +64,7 @@ class AirSTFMRecipe:
         error_factor: Multiplies the network's error scale (calibration on the validation part).
         past: What the network corrects. None: it is blind or, if it was built without guidance,
             corrects its own bilinear map.
+        ground: Planes of the ground that guide too (k, H, W); None: it was built without.
         task: Five frames.
     """
 
@@ -66,6 +72,7 @@ class AirSTFMRecipe:
     std: float
     error_factor: float
     past: LocalRegression | None = None
+    ground: Tensor | None = None
     task: Task = TASK
 
     def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, Tensor]:
@@ -79,7 +86,12 @@ class AirSTFMRecipe:
         if not isinstance(network, AirSTFM):
             raise TypeError(f"AirSTFM's recipe runs AirSTFM, not {type(network).__name__}")
         raw, mask, fine_mask = tensors["coarse"], tensors["mask"], tensors["fine_mask"]
-        base, guide = self._beside(tensors) if network.config.guide else (None, None)
+        base, guide = None, None
+        if network.config.guide > len(network.config.ground):
+            base, guide = self._beside(tensors)
+        if self.ground is not None:
+            fixed = ground_planes(self.ground.to(raw.device), fine_mask[0])[None]
+            guide = fixed if guide is None else torch.cat((guide, fixed), 2)
         normal = torch.where(mask[:, :, None], (raw - self.mean) / self.std, 0)
         answer = tiled(
             network, normal, mask, fine_mask=fine_mask, base=base, guide=guide, frames=(HALF,)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ from engine.weightfiles import Beside, Described, checked, described, filled, pu
 
 PAST = "past.safetensors"
 Base = Literal["bilinear", "regression"]
-Fields = dict[str, bool | int | float | str | tuple[int, ...] | None]
+Fields = dict[str, bool | int | float | str | tuple[int, ...] | tuple[str, ...] | None]
 
 
 class Checkpoint(Described):
@@ -40,6 +41,7 @@ class Checkpoint(Described):
         base: What the network adds to: its own bilinear map, or `engine.models.regression`, learned
             from the past of the dataset at hand, or, on the grid of `past.safetensors`, read there.
         planes: Names of the guidance planes, in order.
+        ground: Mean and standard deviation of each of them that no date changes, by name.
         period: Averaging time of the maps it was trained on.
         error_factor: What the network's error scale is multiplied with so that intervals cover
             what they say on the validation part.
@@ -59,6 +61,7 @@ class Checkpoint(Described):
     std: float
     base: Base
     planes: tuple[str, ...]
+    ground: dict[str, tuple[float, float]] = Field(default_factory=dict)
     period: str
     error_factor: float
     blind_factor: float = 1.0

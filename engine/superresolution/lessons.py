@@ -5,6 +5,7 @@ never looked at. Means, ratios and slopes come from the training part alone.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +20,14 @@ from engine.grid import Grid
 from engine.library import DatasetInfo
 from engine.models.regression import LocalRegression, Parts, Past, RegressionConfig, plain
 from engine.progress import Progress, Stop, part, report
-from engine.recipes.airstfm import blind_planes, past_planes
-from engine.schema import Period
+from engine.recipes.airstfm import blind_planes, ground_planes, past_planes
+from engine.schema import Period, grid_of
+from engine.superresolution import ground as planes_of
 from engine.superresolution.checkpoint import Base, identity
+from engine.superresolution.ground import Plane, Spread
 from engine.superresolution.regression import LEAST_YEARS, MOST_VALUES, Record, fit, read
 from engine.training.series import Series
+from engine.variables import ALTITUDE
 
 # Block corners of further looks at the same maps, in fine cells: each is new to the network.
 PHASES = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))
@@ -79,6 +83,8 @@ class Lessons:
         past: To be kept with the weights, with its grid; None: each dataset's own is used.
         calibration: Series to size the intervals by; none: the validation.
         blind_calibration: The same, without their past.
+        ground: Planes of the ground that guide too, the last of each series' guidance.
+        scale: Of each of them, from the cells of the training part.
     """
 
     source: Source
@@ -95,6 +101,8 @@ class Lessons:
     past: tuple[Past, Grid] | None = None
     calibration: tuple[Series, ...] = ()
     blind_calibration: tuple[Series, ...] = ()
+    ground: tuple[Plane, ...] = ()
+    scale: tuple[Spread, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -111,6 +119,7 @@ def prepare(
     phases: int = 1,
     regress: bool = True,
     fraction: float = 1.0,
+    ground: Sequence[Plane] = (),
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Lessons:
@@ -127,11 +136,12 @@ def prepare(
         phases: How many corners to count blocks from, 1 to 8.
         regress: Whether to learn the regression; without, the base is the bilinear map.
         fraction: Share of the training part to learn from, counted from its start.
+        ground: Planes of the ground that are to guide (`engine.superresolution.ground`).
         progress: Told while preparing.
         cancelled: Looked at while preparing.
 
     Raises:
-        RequestError: If a part is empty, or the record too large to hold.
+        RequestError: If a part is empty, the record too large to hold, or without a plane asked.
         Cancelled: If it was.
     """
     dates = days.local_dates(dataset)
@@ -153,6 +163,14 @@ def prepare(
     validation: list[Series] = []
     blind: tuple[tuple[Series, ...], tuple[Series, ...]] = ((), ())
     mean = std = 0.0
+    if "elevation" in ground and ALTITUDE not in dataset.variables:
+        raise RequestError(
+            "the dataset brings no height of the ground to be guided by",
+            where=about.name,
+            remedy="Leave elevation out, or import maps with a variable surface_altitude in m",
+        )
+    fixed = planes_of.planes(ground, grid_of(dataset), dataset)
+    scale: tuple[Spread, ...] = ()
     for i, (down, right) in enumerate(PHASES[:phases]):
         told = part(progress, i / phases, (i + 1) / phases)
         shifted = dataset.isel(latitude=slice(down, None), longitude=slice(right, None))
@@ -160,6 +178,8 @@ def prepare(
         if i == 0:
             known = record.coarse[record.mask]
             mean, std = float(known.mean()), float(known.std())
+            scale = planes_of.spreads(_inside(fixed, record), record.fine_mask.any(0).numpy())
+        beside = planes_of.standard(_inside(fixed[:, down:, right:], record), scale)
         network: LocalRegression | None = None
         parts: Parts | None = None
         if base == "regression":
@@ -170,13 +190,16 @@ def prepare(
 
             known_past, parts = fit(record, RegressionConfig(), learning)
             network = LocalRegression(known_past)
-        training.append(series_of(record, parts, mean, std))
+        training.append(series_of(record, parts, mean, std, beside))
         if i == 0:
             later = read(shifted, second, part(told, 0.9, 1.0), cancelled)
-            validation.append(series_of(later, _mapped(network, later), mean, std))
+            validation.append(series_of(later, _mapped(network, later), mean, std, beside))
             if base == "regression":
                 few = cut(record, slice(0, first.size // BLIND))
-                blind = (blind_series(few, mean, std),), (blind_series(later, mean, std),)
+                blind = (
+                    (blind_series(few, mean, std, beside),),
+                    (blind_series(later, mean, std, beside),),
+                )
     return Lessons(
         source_of(about),
         tuple(training),
@@ -188,7 +211,15 @@ def prepare(
         dates[first[0]].item(),
         dates[first[-1]].item(),
         dates[second[-1]].item(),
+        ground=tuple(ground),
+        scale=scale,
     )
+
+
+def _inside(values: planes_of.Field, record: Record) -> planes_of.Field:
+    """Planes on the whole blocks of a record, counted from their north-west corner."""
+    rows, columns = record.fine.shape[-2:]
+    return values[:, :rows, :columns]
 
 
 def from_library(
@@ -199,6 +230,7 @@ def from_library(
     validate_end: dt.date | None = None,
     phases: int = 1,
     regress: bool = True,
+    ground: Sequence[Plane] = (),
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Lessons:
@@ -211,6 +243,7 @@ def from_library(
         validate_end: Last local date to validate on.
         phases: How many corners to count blocks from.
         regress: Whether to learn the regression.
+        ground: Planes of the ground that are to guide.
         progress: Told while preparing.
         cancelled: Looked at while preparing.
 
@@ -231,6 +264,7 @@ def from_library(
         validate_end=validate_end,
         phases=phases,
         regress=regress,
+        ground=ground,
         progress=progress,
         cancelled=cancelled,
     )
@@ -287,30 +321,51 @@ def _mapped(network: LocalRegression | None, record: Record) -> Parts | None:
     return Parts(*(z.clone() for z in parts))
 
 
-def series_of(record: Record, parts: Parts | None, mean: float, std: float) -> Series:
-    """A record in the network's normalisation, 0 where there is no data."""
+def series_of(
+    record: Record, parts: Parts | None, mean: float, std: float, beside: Tensor | None = None
+) -> Series:
+    """A record in the network's normalisation, 0 where there is no data.
+
+    Args:
+        record: What there is.
+        parts: The regression's maps of it; None: it has no base map.
+        mean: Of the training part, ug m-3.
+        std: Of the training part, ug m-3.
+        beside: Planes of the ground (k, H, W) that guide as well.
+    """
     mask, fine_mask = _once(record.mask), _once(record.fine_mask)
 
     def normal(values: Tensor, where: Tensor) -> Tensor:
         return torch.where(where, (values - mean) / std, 0)
 
-    guide = None if parts is None else past_planes(parts, mean, std, record.fine_mask).half()
+    past = None if parts is None else past_planes(parts, mean, std, record.fine_mask)
     return Series(
         normal(record.coarse, record.mask),
         mask,
         normal(record.fine, record.fine_mask),
         fine_mask,
         None if parts is None else (parts.map - mean) / std,
-        guide,
+        _guide(past, beside, fine_mask),
     )
 
 
-def blind_series(record: Record, mean: float, std: float) -> Series:
-    """A record as it looks to who does not know its past."""
+def blind_series(record: Record, mean: float, std: float, beside: Tensor | None = None) -> Series:
+    """A record as it looks to who does not know its past; arguments as for `series_of`."""
     base = plain(record.coarse, record.mask, record.fine_mask)
     seen = series_of(record, None, mean, std)
-    guide = blind_planes(base, mean, std, record.fine_mask).half()
+    past = blind_planes(base, mean, std, record.fine_mask)
+    guide = _guide(past, beside, seen.fine_mask)
     return replace(seen, base=(base - mean) / std, guide=guide)
+
+
+def _guide(past: Tensor | None, beside: Tensor | None, fine_mask: Tensor) -> Tensor | None:
+    """Planes of the past, then those of the ground, in half precision."""
+    if beside is None or not len(beside):
+        return None if past is None else past.half()
+    ground = ground_planes(beside, fine_mask)
+    if past is None:
+        return ground.half()
+    return torch.cat((past, ground.expand(len(past), -1, -1, -1)), 1).half()
 
 
 def _once(mask: Tensor) -> Tensor:

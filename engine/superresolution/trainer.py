@@ -17,6 +17,7 @@ from engine.progress import Progress, Stop, part
 from engine.recipes.airstfm import PAST_PLANES
 from engine.superresolution import checkpoint, lessons
 from engine.superresolution.checkpoint import Checkpoint
+from engine.superresolution.ground import Plane
 from engine.superresolution.lessons import Lessons
 from engine.training.config import TrainingConfig
 from engine.training.curve import picture
@@ -43,6 +44,8 @@ RECIPES: dict[str, TrainingConfig] = {
         patience=8,
     ),
 }
+# What ships of the ground for any place; it helps where the past is not known (decision 0035).
+GROUND: tuple[Plane, ...] = ("coast", "cities")
 # Error scale that the network starts from, as a logarithm in its unit.
 FIRST_LOG_SCALE = -0.5
 
@@ -72,6 +75,7 @@ def train_airstfm(
     train_end: dt.date | None = None,
     validate_end: dt.date | None = None,
     phases: int = 1,
+    ground: Sequence[Plane] = GROUND,
     device: str = "cpu",
     progress: Progress | None = None,
     cancelled: Stop | None = None,
@@ -87,6 +91,7 @@ def train_airstfm(
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to validate on; None: half of what follows.
         phases: Corners to count blocks from; more make more of a short record.
+        ground: Planes of the ground that guide it.
         device: "cpu" or "cuda".
         progress: Told how far it is.
         cancelled: Looked at between steps; the state stays and the run can go on.
@@ -100,6 +105,7 @@ def train_airstfm(
         train_end=train_end,
         validate_end=validate_end,
         phases=phases,
+        ground=ground,
         progress=part(progress, 0.0, 0.1),
         cancelled=cancelled,
     )
@@ -188,7 +194,8 @@ def train_on(
         mean=known.mean,
         std=known.std,
         base=known.base,
-        planes=PAST_PLANES if known.base == "regression" else (),
+        planes=guidance(known),
+        ground=dict(zip(known.ground, known.scale, strict=True)),
         period=known.source.period,
         error_factor=factor,
         blind_factor=blind,
@@ -231,14 +238,15 @@ def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
     """The network, which at first gives what it is to correct; with fields replaced."""
     if size not in PRESETS:
         raise ValueError(f"no preset {size!r}; choose from {', '.join(PRESETS)}")
-    guide = len(PAST_PLANES) if known.base == "regression" else 0
     torch.manual_seed(seed)
     fields: dict[str, object] = {
-        "guide": guide,
+        "guide": len(guidance(known)),
+        "ground": known.ground,
         "guide_at": "both",
         "conserve": True,
         "log_scale": True,
         "mask_plane": True,
+        "quiet_start": size != "paper",
         "mean": known.mean,
         "std": known.std,
     }
@@ -248,6 +256,12 @@ def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
         bias = network.tail.last.get_parameter("bias").zero_()
         bias[1:2] = FIRST_LOG_SCALE
     return network
+
+
+def guidance(known: Lessons) -> tuple[str, ...]:
+    """Names of the planes that guide a network on these lessons, in order."""
+    past = PAST_PLANES if known.base == "regression" else ()
+    return (*past, *known.ground)
 
 
 def calibrate(network: AirSTFM, validation: Sequence[Series]) -> tuple[float, tuple[float, float]]:

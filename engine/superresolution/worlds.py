@@ -33,13 +33,15 @@ from engine.models.regression import (
 )
 from engine.progress import Progress, Stop, part, report
 from engine.superresolution import checkpoint
+from engine.superresolution.ground import Plane, Spread, planes, spreads, standard
 from engine.superresolution.lessons import BLIND, Lessons, Source, blind_series, cut, series_of
 from engine.superresolution.regression import Record
-from engine.superresolution.trainer import Trained, calibrate, train_on, training_config
+from engine.superresolution.trainer import GROUND, Trained, calibrate, train_on, training_config
 from engine.training.config import TrainingConfig
 from engine.twin.datasets import LICENCE
 from engine.twin.making import SCALE
-from engine.twin.places import GRID, places
+from engine.twin.places import GRID
+from engine.twin.places import places as the_place
 from engine.twin.world import simulate
 from engine.weightfiles import CARD, republish
 
@@ -103,6 +105,7 @@ def lessons_of(
     validation: Sequence[World] = VALIDATION,
     calibration: Sequence[World] = (),
     *,
+    ground: Sequence[Plane] = GROUND,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Lessons:
@@ -112,6 +115,7 @@ def lessons_of(
         training: Worlds to learn from, three or more.
         validation: Worlds to stop by.
         calibration: Worlds to size the intervals by; none: those of the validation.
+        ground: Planes of the ground that guide.
         progress: Told while simulating.
         cancelled: Looked at between days.
 
@@ -142,11 +146,20 @@ def lessons_of(
     past = Past(*(z if z is past.slopes else z[:1].expand(12, -1, -1) for z in past))
     known = coarse[mask]
     mean, std = float(known.mean()), float(known.std())
+    fixed = planes(ground, GRID)
+    scale = spreads(fixed, records[0].fine_mask.any(0).numpy())
+    beside = standard(fixed, scale)
     series, first = [], 0
     for record in records:
         frames = slice(first, first + len(record.coarse))
         series.append(
-            series_of(record, Parts(*(getattr(parts, f)[frames] for f in Parts._fields)), mean, std)
+            series_of(
+                record,
+                Parts(*(getattr(parts, f)[frames] for f in Parts._fields)),
+                mean,
+                std,
+                beside,
+            )
         )
         first = frames.stop
     network = LocalRegression(past)
@@ -155,9 +168,12 @@ def lessons_of(
     return Lessons(
         Source("demo", WORDS, LICENCE, "day", PLACE, True, JUDGED, "worlds", BASE),
         tuple(series),
-        tuple(series_of(r, mapped(network, r), mean, std) for r in later),
-        tuple(blind_series(cut(r, slice(0, len(r.coarse) // BLIND)), mean, std) for r in records),
-        tuple(blind_series(r, mean, std) for r in later),
+        tuple(series_of(r, mapped(network, r), mean, std, beside) for r in later),
+        tuple(
+            blind_series(cut(r, slice(0, len(r.coarse) // BLIND)), mean, std, beside)
+            for r in records
+        ),
+        tuple(blind_series(r, mean, std, beside) for r in later),
         mean,
         std,
         "regression",
@@ -165,8 +181,10 @@ def lessons_of(
         max(w.start + dt.timedelta(days=w.days - 1) for w in training),
         max(w.start + dt.timedelta(days=w.days - 1) for w in validation),
         (past, GRID),
-        tuple(series_of(r, mapped(network, r), mean, std) for r in last),
-        tuple(blind_series(r, mean, std) for r in last),
+        tuple(series_of(r, mapped(network, r), mean, std, beside) for r in last),
+        tuple(blind_series(r, mean, std, beside) for r in last),
+        tuple(ground),
+        scale,
     )
 
 
@@ -174,7 +192,7 @@ def days_of(
     world: World, progress: Progress | None = None, cancelled: Stop | None = None
 ) -> Record:
     """Days of a world as the shipped demo would hold them: land alone, in its steps of ug m-3."""
-    land = torch.from_numpy(places().land)
+    land = torch.from_numpy(the_place().land)
     fine, dates = [], []
     for i, day in enumerate(simulate(world.days, world.seed, world.start)):
         report(progress, cancelled, i / world.days, f"simulating world {world.seed}")
@@ -259,8 +277,13 @@ def size_intervals(
     known = LocalRegression(past)
     records = [days_of(world, progress, cancelled) for world in calibration]
     mean, std = about.mean, about.std
-    factor, held = calibrate(network, [series_of(r, mapped(known, r), mean, std) for r in records])
-    blind, _ = calibrate(network, [blind_series(r, mean, std) for r in records])
+    beside = standard(
+        planes(tuple(about.ground), GRID), [Spread(*t) for t in about.ground.values()]
+    )
+    factor, held = calibrate(
+        network, [series_of(r, mapped(known, r), mean, std, beside) for r in records]
+    )
+    blind, _ = calibrate(network, [blind_series(r, mean, std, beside) for r in records])
     text = (folder / CARD).read_text(encoding="utf-8")
     for row, said in {"intervals": intervals(factor, *held), "stopped by": JUDGED}.items():
         text = re.sub(rf"(?m)^\| {row} \|.*$", f"| {row} | {said} |", text)

@@ -125,7 +125,10 @@ def train_from(name, folder, left):
     from engine.superresolution import trainer
 
     known = trainer.lessons.prepare(
-        library.open_dataset(name), library.info(name), validate_end=dt.date(2005, 12, 1)
+        library.open_dataset(name),
+        library.info(name),
+        validate_end=dt.date(2005, 12, 1),
+        ground=trainer.GROUND,
     )
     return trainer.train_on(
         known,
