@@ -34,6 +34,7 @@ _MEANING = {
     "observed": "PM2.5 observed at the station",
     "leave_one_out": "PM2.5 predicted at the station from all others",
 }
+CAME_TRUE = "PM2.5 as then measured, unknown to the forecast"
 
 
 def write(result: xr.Dataset, path: Path, *, overwrite: bool = True) -> Path:
@@ -190,7 +191,8 @@ def _attributes(name: str, array: xr.DataArray, result: xr.Dataset) -> dict[str,
     attrs: dict[str, str] = {key: str(value) for key, value in array.attrs.items()}
     if name in _MEANING:
         attrs["units"] = VARIABLES["pm2p5"].units
-        attrs["long_name"] = _MEANING[name]
+        ahead = name == "target" and "lead_time" in array.dims
+        attrs["long_name"] = CAME_TRUE if ahead else _MEANING[name]
         if name not in ("error", "uncertainty"):
             attrs["standard_name"] = VARIABLES["pm2p5"].standard_name
         attrs["cell_methods"] = _cell_methods(array, str(result.attrs["period"]))

@@ -22,11 +22,10 @@ from engine.cities.scores import (
     shipped,
     split,
 )
+from engine.cities.solvers import SAMPLERS, solved
 from engine.cities.trainer import SMALL
 from engine.errors import EngineError
 from engine.models.advection import Transport
-from engine.models.diffusion import DDIM, Ancestral, Multistep, Sampler
-from engine.recipes.stepdiff import DEFAULT_SAMPLER
 from engine.training.stepdiff import StepTraining, train
 from engine.wholefile import write_whole
 
@@ -48,13 +47,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 SINGLES = ("DeepONet alone", "ConvLSTM", "graph recurrent")
 PROBABLE = "STeP-Diff"
 OMEGAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-SAMPLERS: dict[str, Sampler] = {
-    "ancestral, 50 steps": Ancestral(),
-    "DDIM, 10 steps": DDIM(10, limit=8.0),
-    "multistep, 10 steps": Multistep(10, 8.0),
-    "multistep, 8 steps (shipped)": DEFAULT_SAMPLER,
-    "multistep, 6 steps": Multistep(6, 8.0),
-}
 # Parts taken away or changed, all at the tiny budget: fields of the network, then of the training.
 # All parts, and all but the physics, are weights of the physics: 1 and 0.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -140,6 +132,10 @@ def score_place(
     jobs += [("methods", "released metric of a constant", lambda: as_released(found))]
     if (place.weights / "config.json").is_file():
         jobs += [("methods", PROBABLE, lambda: shipped(found))]
+        jobs += [
+            ("samplers", name, lambda s=sampler: solved(found, s))  # type: ignore[misc]
+            for name, sampler in SAMPLERS.items()
+        ]
     if key == "changshu":
         jobs += _experiments(found, scratch)
     jobs += [
@@ -156,13 +152,8 @@ def score_place(
 
 
 def _experiments(found: Bench, scratch: Path) -> Sequence[tuple[str, str, Callable[[], Scored]]]:
-    """Samplers on the trained weights, then parts and weights of the physics at a tiny budget."""
+    """Parts and weights of the physics, at a tiny budget."""
     jobs: list[tuple[str, str, Callable[[], Scored]]] = []
-    if (found.place.weights / "config.json").is_file():
-        jobs += [
-            ("samplers", name, lambda s=sampler: shipped(found, s))  # type: ignore[misc]
-            for name, sampler in SAMPLERS.items()
-        ]
     for omega in OMEGAS:
         folder = scratch / f"omega-{omega:g}"
         jobs.append(

@@ -242,7 +242,7 @@ def held_against(found: Bench, told: Tensor, transport: Transport) -> float:
     last = found.target.shape[1] - 1
     hour = torch.stack([found.data.record.hour[b : b + last] for b in found.begins])
     fields = told[:PHYSICS_MEMBERS].clamp(min=0).float()
-    whole = fields.unflatten(-1, found.data.record.grid)
+    whole = fields.reshape(*fields.shape[:3], *found.data.record.grid)
     with torch.no_grad():
         flow = transport(hour.float())
         return sum(float(residual(member, flow).abs().mean()) for member in whole) / len(whole)
