@@ -178,6 +178,61 @@ def compare(
     }
 
 
+def on_device(
+    device: torch.device, repeats: int = 5, shape: Sequence[int] = SHAPE
+) -> dict[str, object]:
+    """Both ways on an accelerator, forward, and forward and backward, in float32 and bfloat16.
+
+    Args:
+        device: "cuda"; on a processor the same is measured, without memory.
+        repeats: Of each; the first, which loads kernels, is left out.
+        shape: Batch, heads, channels, rows, columns.
+    """
+    on_gpu = device.type == "cuda"
+    found: dict[str, object] = {"name": torch.cuda.get_device_name(device) if on_gpu else "cpu"}
+    for dtype in (torch.float32, torch.bfloat16):
+        for gradient in (False, True):
+            ways = {way: _on(device, way, dtype, gradient, repeats, shape) for way in WAYS}
+            key = f"{'forward and backward' if gradient else 'forward'}, {str(dtype)[6:]}"
+            ours, theirs = (ways[way][0] for way in WAYS)
+            found[key] = {
+                "seconds": {way: round(taken, 5) for way, (taken, _) in ways.items()},
+                "peak_megabytes": {way: peak for way, (_, peak) in ways.items()},
+                "times_faster": round(theirs / max(ours, 1e-9), 1),
+            }
+    return found
+
+
+def _on(
+    device: torch.device,
+    way: str,
+    dtype: torch.dtype,
+    gradient: bool,
+    repeats: int,
+    shape: Sequence[int],
+) -> tuple[float, float | None]:
+    """Least seconds of one way there, and its peak in MB."""
+    maps = [z.detach().to(device, dtype).requires_grad_(gradient) for z in inputs(False, shape)]
+    wait: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        held = torch.cuda.memory_allocated()
+    taken = []
+    for _ in range(repeats + 1):
+        wait()
+        clock = time.perf_counter()
+        with torch.set_grad_enabled(gradient):
+            out = WAYS[way](*maps)
+            if gradient:
+                torch.autograd.grad(out.float().sum(), maps)
+        wait()
+        taken.append(time.perf_counter() - clock)
+    peak = None
+    if device.type == "cuda":
+        peak = round((torch.cuda.max_memory_allocated() - held) / 2**20, 1)
+    return min(taken[1:]), peak
+
+
 def measure(
     threads: int, repeats: int, backward_repeats: int = 1, shape: Sequence[int] = SHAPE
 ) -> dict[str, object]:
@@ -199,6 +254,8 @@ def measure(
         "prototype": prototype(threads) if tuple(shape) == SHAPE else None,
         "forward_and_backward": compare(True, backward_repeats, threads, shape),
         "load_after": round(os.getloadavg()[0], 2),
+        # None: there was no GPU.
+        "gpu": on_device(torch.device("cuda"), shape=shape) if torch.cuda.is_available() else None,
     }
 
 

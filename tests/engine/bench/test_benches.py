@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from engine.bench import airstfm, attention, memory, networks
 from engine.comparison.plan import ALL
@@ -28,6 +29,19 @@ def test_attention_is_measured_both_ways_and_agrees():
     spent = attention.parts((1, 1, 8, 40, 30))
     assert len(spent) == 4
     assert min(spent["products of cells"], spent["box sums"], spent["elementwise"]) > 0
+
+
+def test_a_gpu_is_measured_in_both_precisions_where_there_is_one():
+    """On a processor the same steps run, so that they are not run for the first time on a GPU."""
+    found = attention.on_device(torch.device("cpu"), 1, TINY)
+    assert set(found) == {
+        "name", "forward, float32", "forward and backward, float32", "forward, bfloat16",
+        "forward and backward, bfloat16",
+    }  # fmt: skip
+    assert found["forward, bfloat16"]["seconds"]["windows"] > 0
+    assert found["forward, bfloat16"]["times_faster"] >= 0
+    if not torch.cuda.is_available():
+        assert attention.measure(1, 1, shape=TINY)["gpu"] is None
 
 
 def test_a_wrong_way_would_be_seen(monkeypatch):

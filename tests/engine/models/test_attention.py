@@ -111,13 +111,15 @@ def test_a_map_without_data_keeps_its_values():
     assert (out[0] - v[0]).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_computed_in_single(dtype):
+def test_half_precision_is_computed_in_single(dtype, whole):
+    """In rows, as on a processor, and whole, as on a GPU."""
     g = torch.Generator().manual_seed(0)
     maps = [torch.randn(1, 1, 4, 8, 9, generator=g).to(dtype) for _ in range(3)]
-    out = window_attention(*maps, patch=3)
+    out = window_attention(*maps, patch=3, whole=whole)
     assert out.dtype == dtype
-    exact = window_attention(*(z.float() for z in maps), patch=3)
+    exact = window_attention(*(z.float() for z in maps), patch=3, whole=whole)
     assert torch.equal(out, exact.to(dtype))
 
 
