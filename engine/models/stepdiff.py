@@ -158,6 +158,10 @@ class Window:
         """The same windows several times over, (b × times), copies of one beside each other."""
         return self._each(lambda part: part.repeat_interleave(times, 0))
 
+    def to(self, device: torch.device) -> "Window":
+        """The same on another device."""
+        return self._each(lambda part: part.to(device))
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Window":
         return replace(
             self,

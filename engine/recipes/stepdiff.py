@@ -193,8 +193,9 @@ def forecast(
         if block:
             window = _onward(padded, drawn, begin, block, network, guess, scale, window)
         count = members if block == 0 else 1
-        drawn = torch.cat(list(network.draw(window, record.grid, sampler, count, generator)), 1)
-        drawn = drawn.flatten(0, 1)  # (member, cell, time)
+        there = window.to(network.kept.device)  # the first guess is worked out on the processor
+        drawn = torch.cat(list(network.draw(there, record.grid, sampler, count, generator)), 1)
+        drawn = drawn.flatten(0, 1).cpu()  # (member, cell, time)
         parts.append(drawn[..., config.history :])
         bases.append(window.guess[0, :, config.history :])
     whole = torch.cat(parts, -1)[..., :lead_times].transpose(1, 2)
