@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from learning_data import months
@@ -48,6 +49,14 @@ def test_the_pretence_refuses_what_a_gpu_refuses(monkeypatch):
             layer(torch.ones(3))
 
 
+def request_for(model):
+    if model == "local-regression":  # learns from years
+        if "years" not in library.names():
+            library.store(months(), "years", train_end=dt.date(2004, 12, 1))
+        return Request("years", dt.date(2005, 6, 1), model=model)
+    return replace(ASKED[MODELS[model].kinds[0]], model=model)
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """What one model learned from the past another need not learn again."""
@@ -58,12 +67,8 @@ def shared(tmp_path_factory):
 def test_a_model_leaves_nothing_behind(model, monkeypatch, shared):
     monkeypatch.setenv("AIRLENS_HOME", str(shared))
     monkeypatch.setattr(inference, "device_of", lambda wish: torch.device("cuda"))
-    asked = replace(ASKED[MODELS[model].kinds[0]], model=model)
-    if model == "local-regression":  # learns from years
-        library.store(months(), "years", train_end=dt.date(2004, 12, 1))
-        asked = Request("years", dt.date(2005, 6, 1), model=model)
     with pretended_gpu(monkeypatch) as gpu:
-        found = predict(asked)
+        found = predict(request_for(model))
     assert found["pm2p5"].notnull().any()
     assert found.attrs["device"] == "cuda"
     assert gpu.calls
@@ -83,3 +88,15 @@ def test_training_leaves_nothing_behind(model, quick, monkeypatch, tmp_path):
     assert told.folder is not None
     assert (told.folder / WEIGHTS).is_file()
     assert gpu.calls
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", list(MODELS))
+def test_a_gpu_gives_what_the_processor_gives(model, monkeypatch, shared):
+    monkeypatch.setenv("AIRLENS_HOME", str(shared))
+    asked = request_for(model)
+    here, there = (predict(replace(asked, device=d))["pm2p5"] for d in ("cpu", "cuda"))
+    assert there.shape == here.shape
+    assert np.isfinite(there.values).sum() == np.isfinite(here.values).sum()
+    if model != "stepdiff":  # each device draws noise of its own
+        np.testing.assert_allclose(there, here, rtol=2e-3, atol=2e-3)
