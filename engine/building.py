@@ -236,7 +236,8 @@ def airstfm(setting: Setting) -> Model:
     blind = past is None and about.base == "regression"
     factor = about.blind_factor if blind else about.error_factor
     guide = None if grid is None else of_weights(about.ground, grid, _here(setting))
-    recipe = AirSTFMRecipe(about.mean, about.std, factor, past, guide)
+    seasons = () if blind else about.season_factors
+    recipe = AirSTFMRecipe(about.mean, about.std, factor, past, guide, seasons)
     return Model(recipe, network, about.sha256, train_end, note)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.models.networks import NETWORKS
+from engine.recipes.airstfm import SEASONS
 from engine.superresolution.checkpoint import Checkpoint
 from engine.superresolution.lessons import Source
 from engine.training.config import TrainingConfig
@@ -91,7 +92,7 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
             )
     sure = not math.isnan(inner)
     if sure:
-        rows["intervals"] = intervals(about.error_factor, inner, outer)
+        rows["intervals"] = intervals(about, inner, outer)
     kind = NETWORKS[about.model]
     exact = about.model == "urbanfm" or bool(about.network.get("conserve"))
     beware = BEWARE.format(
@@ -125,11 +126,15 @@ def _guided(about: Checkpoint) -> dict[str, str]:
     return {"guided by": "; ".join(told)} if told else {}
 
 
-def intervals(factor: float, inner: float, outer: float) -> str:
+def intervals(about: Checkpoint, inner: float, outer: float) -> str:
     """What the card says of the intervals."""
+    scales = [f"{factor:.2f}" for factor in about.season_factors]
+    told = f"scale × {about.error_factor:.2f}"
+    if len(set(scales)) > 1:
+        told = "scale × " + ", ".join(f"{f} in {s}" for f, s in zip(scales, SEASONS, strict=True))
     return (
-        f"scale × {factor:.2f}; the 50 % interval holds {inner:.0%} and the 90 % interval "
-        f"{outer:.0%} of the errors that sized them"
+        f"{told}; the 50 % interval holds {inner:.0%} and the 90 % interval {outer:.0%} of the "
+        "errors that sized them"
     )
 
 

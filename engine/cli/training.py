@@ -5,7 +5,7 @@ import signal
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from engine.cli.asking import (
     day,
 )
 from engine.errors import RequestError
+
+if TYPE_CHECKING:
+    from engine.superresolution.ground import Plane
 
 SIZES = ("small", "paper")
 # As `engine.catalogue.NETWORKS`, which takes seconds to import; a test compares.
@@ -53,6 +56,12 @@ def train_command(
         int, typer.Option(min=1, max=8, help="Corners to count blocks from: more from few maps.")
     ] = 1,
     seed: SeedOption = 0,
+    ground: Annotated[
+        str,
+        typer.Option(
+            help="Planes of the ground that guide airstfm: coast, cities, elevation, or none."
+        ),
+    ] = "coast,cities",
     device: DeviceOption = "auto",
     stations: StationsOption = "",
     wind: WindOption = "",
@@ -88,7 +97,11 @@ def train_command(
     from engine.superresolution.learner import train_network
     from engine.superresolution.trainer import train_airstfm
 
-    learn = train_airstfm if model == "airstfm" else partial(train_network, model)
+    learn = (
+        partial(train_airstfm, ground=_planes(ground))
+        if model == "airstfm"
+        else partial(train_network, model)
+    )
     with bar("training") as progress:
         result = learn(
             data,
@@ -111,6 +124,20 @@ def train_command(
         f"{result.folder}: best at step {result.counters.best_step}"
         f"{sure if model == 'airstfm' else ''}"
     )
+
+
+def _planes(told: str) -> "tuple[Plane, ...]":
+    """Names of planes of the ground, in the order of the list of all."""
+    from engine.superresolution.ground import PLANES
+
+    named = {name.strip() for name in told.split(",")} - {"", "none"}
+    unknown = named - set(PLANES)
+    if unknown:
+        raise RequestError(
+            f"there is no plane {min(unknown)!r} of the ground",
+            remedy=f"Choose from {', '.join(PLANES)}, or none",
+        )
+    return tuple(name for name in PLANES if name in named)
 
 
 def _train_aqnet(

@@ -24,8 +24,15 @@ from engine.task import Need, Task
 HALF = 2  # frames before and after the one that is mapped
 TASK = Task("super-resolution", (Need("grid", before=HALF, after=HALF),))
 
+SEASONS = ("winter", "spring", "summer", "autumn")  # winter from December on
+
 # Guidance planes that the regression gives, each brought to a size of about one.
 PAST_PLANES = ("log_ratio", "log_detail", "log_spread", "base")
+
+
+def season(month: int) -> int:
+    """Which of `SEASONS` a month from 1 to 12 belongs to."""
+    return month % 12 // 3
 
 
 def past_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> Tensor:
@@ -65,6 +72,7 @@ class AirSTFMRecipe:
         past: What the network corrects. None: it is blind or, if it was built without guidance,
             corrects its own bilinear map.
         ground: Planes of the ground that guide too (k, H, W); None: it was built without.
+        season_factors: What takes the place of the factor in each of `SEASONS`; empty: nothing.
         task: Five frames.
     """
 
@@ -73,6 +81,7 @@ class AirSTFMRecipe:
     error_factor: float
     past: LocalRegression | None = None
     ground: Tensor | None = None
+    season_factors: tuple[float, ...] = ()
     task: Task = TASK
 
     def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, Tensor]:
@@ -100,7 +109,10 @@ class AirSTFMRecipe:
         result = {"prediction": (answer.mean[0, 0, 0] * self.std + self.mean).clamp(min=0)}
         if answer.log_scale is not None:
             scale = answer.log_scale[0, 0, 0].exp()
-            result["uncertainty"] = scale * (self.std * self.error_factor)
+            factor = self.error_factor
+            if self.season_factors:
+                factor = self.season_factors[season(int(tensors["month"][0, HALF]))]
+            result["uncertainty"] = scale * (self.std * factor)
         return result
 
     def restore(

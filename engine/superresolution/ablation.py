@@ -24,8 +24,9 @@ from engine.errors import NotFoundError
 from engine.models.airstfm import preset
 from engine.paths import ROOT
 from engine.progress import Progress, part
+from engine.recipes.airstfm import PAST_PLANES
 from engine.superresolution.lessons import Lessons, prepare
-from engine.superresolution.trainer import build
+from engine.superresolution.trainer import GROUND, build
 from engine.training.config import TrainingConfig
 from engine.training.loop import train, validate
 from engine.training.series import Series
@@ -57,6 +58,8 @@ class Row:
         past: Whether the network corrects the regression on the place's past, guided by it, or
             its own bilinear map as in the paper.
         gaussian: Whether the error's scale is learned too.
+        blind: Whether nothing is known of the past, and bicubic maps with exact block means are
+            corrected.
         network: Fields of the configuration that differ from the small preset.
         seed: Of the run.
     """
@@ -64,6 +67,7 @@ class Row:
     name: str
     past: bool = False
     gaussian: bool = False
+    blind: bool = False
     network: Mapping[str, object] = field(default_factory=dict)
     seed: int = 0
 
@@ -75,6 +79,8 @@ def _modules(name: str) -> Row:
 
 
 OURS = {"conserve": True, "mask_plane": True, "guide_at": "both"}
+WITH_GROUND = OURS | {"guide": len(PAST_PLANES) + len(GROUND), "ground": GROUND}
+QUIET = {"quiet_start": True}
 ROWS = (
     _modules("A+F+S"),
     replace(_modules("A+F+S"), name="modules A+F+S, another seed", seed=1),
@@ -100,7 +106,16 @@ ROWS = (
     Row("overlap 50 %", network={"stride": 5}),
     Row("overlap 0 %", network={"stride": 10}),
     replace(_modules("A+F+S"), name="modules A+F+S, a third seed", seed=2),
-)
+    Row("ours + coast and cities", past=True, gaussian=True, network=WITH_GROUND),
+    Row("ours, branches start at zero", past=True, gaussian=True, network=OURS | QUIET),
+    Row("past unknown", past=True, gaussian=True, blind=True, network=OURS | QUIET),
+    Row(
+        "past unknown + coast and cities",
+        past=True, gaussian=True, blind=True, network=WITH_GROUND | QUIET,
+    ),
+    Row("modules A+F+S, branches start at zero", network=QUIET),
+    Row("modules A+F+S, branches start at zero, another seed", network=QUIET, seed=1),
+)  # fmt: skip
 
 
 def run(
@@ -148,14 +163,16 @@ def _train(
     row: Row, known: Lessons, config: TrainingConfig, progress: Progress | None
 ) -> dict[str, float]:
     way = replace(config, seed=row.seed, loss="gaussian" if row.gaussian else "mse")
-    plain = {"guide": 0, "conserve": False, "mask_plane": False, "log_scale": row.gaussian}
+    plain = {"guide": 0, "ground": (), "conserve": False, "mask_plane": False}
+    plain |= {"log_scale": row.gaussian, "quiet_start": False}
     seen = replace(known, base="regression" if row.past else "bilinear")
     fields = (plain | {"guide": 4} if row.past else plain) | dict(row.network)
     network = build(seen, "small", row.seed, **fields)
-    guided = bool(fields["guide"])
-    training, validation = (
-        [_as(s, row.past, guided) for s in part_] for part_ in (known.training, known.validation)
-    )
+    parts = (known.training, known.validation)
+    if row.blind:
+        parts = (known.blind_training, known.blind_validation)
+    planes = network.config.guide
+    training, validation = ([_as(s, row.past, planes) for s in part_] for part_ in parts)
     with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
         told = train(
             way, network, network.config.frames, training, validation, Path(folder),
@@ -168,21 +185,24 @@ def _train(
     }
 
 
-def _as(series: Series, past: bool, guided: bool) -> Series:
-    """The series with as much of the past as the row may see."""
-    return replace(
-        series, base=series.base if past else None, guide=series.guide if guided else None
-    )
+def _as(series: Series, past: bool, planes: int) -> Series:
+    """The series with as much of the past, and so many planes of guidance, as the row may see."""
+    guide = None if series.guide is None or not planes else series.guide[:, :planes]
+    return replace(series, base=series.base if past else None, guide=guide)
 
 
 def _base_rmse(known: Lessons) -> dict[str, float]:
-    """What the networks start from: the regression's map, and the bilinear one."""
+    """What the networks start from: the regression's map, the bilinear one, the exact bicubic."""
     frames, device = preset("small").frames, torch.device("cpu")
     found = {}
-    for name, past in (("regression", True), ("bilinear", False)):
-        fields = {"guide": 0, "conserve": past, "log_scale": False}
+    for name, past, series in (
+        ("regression", True, known.validation),
+        ("bilinear", False, known.validation),
+        ("bicubic, exact", True, known.blind_validation),
+    ):
+        fields = {"guide": 0, "ground": (), "conserve": past, "log_scale": False}
         untrained = build(replace(known, base="bilinear"), "small", 0, **fields)
-        parts = [_as(s, past, guided=False) for s in known.validation]
+        parts = [_as(s, past, 0) for s in series]
         found[name] = validate(untrained, parts, frames, device) * known.std
     return found
 
@@ -213,7 +233,7 @@ def wustl(source: Path) -> Lessons:
     with own_library():
         about = library.import_files("grid", [source], "wustl", train_end=TRAIN_END)
         dataset = library.open_dataset("wustl")
-        return prepare(dataset, about, validate_end=JUDGE_END)
+        return prepare(dataset, about, validate_end=JUDGE_END, ground=GROUND)
 
 
 if __name__ == "__main__":

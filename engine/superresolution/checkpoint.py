@@ -46,6 +46,8 @@ class Checkpoint(Described):
         error_factor: What the network's error scale is multiplied with so that intervals cover
             what they say on the validation part.
         blind_factor: The same for maps of places whose past is not known.
+        season_factors: The same for each season, winter first, where the past is known; empty:
+            one for all.
         trained_on: The training data, in words.
         train_start: First local date it learned from.
         train_end: Last local date it learned from.
@@ -65,6 +67,7 @@ class Checkpoint(Described):
     period: str
     error_factor: float
     blind_factor: float = 1.0
+    season_factors: tuple[float, ...] = ()
     trained_on: str
     train_start: str
     train_end: str

@@ -85,6 +85,7 @@ class Lessons:
         blind_calibration: The same, without their past.
         ground: Planes of the ground that guide too, the last of each series' guidance.
         scale: Of each of them, from the cells of the training part.
+        months: 1 to 12, of the frames of each series that sizes the intervals.
     """
 
     source: Source
@@ -103,6 +104,7 @@ class Lessons:
     blind_calibration: tuple[Series, ...] = ()
     ground: tuple[Plane, ...] = ()
     scale: tuple[Spread, ...] = ()
+    months: tuple[tuple[int, ...], ...] = ()
 
     @property
     def identity(self) -> str:
@@ -213,7 +215,13 @@ def prepare(
         dates[second[-1]].item(),
         ground=tuple(ground),
         scale=scale,
+        months=(months_of(dates[second]),),
     )
+
+
+def months_of(dates: days.Dates) -> tuple[int, ...]:
+    """The month of each date, 1 to 12."""
+    return tuple((dates.astype("datetime64[M]").astype(np.int64) % 12 + 1).tolist())
 
 
 def _inside(values: planes_of.Field, record: Record) -> planes_of.Field:
@@ -310,7 +318,7 @@ def _mapped(network: LocalRegression | None, record: Record) -> Parts | None:
     """The regression's maps of frames that it did not learn from."""
     if network is None:
         return None
-    month = torch.from_numpy(record.dates.astype("datetime64[M]").astype(np.int64) % 12 + 1)
+    month = torch.tensor(months_of(record.dates))
     with torch.inference_mode():
         parts = network.parts(
             record.coarse[None, :, None],

@@ -7,14 +7,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
+from torch import Tensor
 
 from engine.card import History, card
 from engine.models.airstfm import PRESETS, AirSTFM, preset
 from engine.progress import Progress, Stop, part
-from engine.recipes.airstfm import PAST_PLANES
+from engine.recipes.airstfm import PAST_PLANES, season
 from engine.superresolution import checkpoint, lessons
 from engine.superresolution.checkpoint import Checkpoint
 from engine.superresolution.ground import Plane
@@ -44,7 +45,7 @@ RECIPES: dict[str, TrainingConfig] = {
         patience=8,
     ),
 }
-# What ships of the ground for any place; it helps where the past is not known (decision 0035).
+# What ships of the ground for any place; it helps where the past is not known (decision 0024).
 GROUND: tuple[Plane, ...] = ("coast", "cities")
 # Error scale that the network starts from, as a logarithm in its unit.
 FIRST_LOG_SCALE = -0.5
@@ -186,8 +187,8 @@ def train_on(
         keep_base(network)
     sizing = known.calibration or known.validation
     unknown = known.blind_calibration or known.blind_validation
-    factor, coverage = calibrate(network, sizing)
-    blind, _ = calibrate(network, unknown) if unknown else (1.0, None)
+    factor, seasons, coverage = calibrate(network, sizing, known.months)
+    blind = calibrate(network, unknown).factor if unknown else 1.0
     described = Checkpoint(
         model="airstfm",
         network=checkpoint.network_fields(network.config),
@@ -199,6 +200,7 @@ def train_on(
         period=known.source.period,
         error_factor=factor,
         blind_factor=blind,
+        season_factors=seasons,
         trained_on=known.source.words,
         train_start=known.train_start.isoformat(),
         train_end=known.train_end.isoformat(),
@@ -264,27 +266,61 @@ def guidance(known: Lessons) -> tuple[str, ...]:
     return (*past, *known.ground)
 
 
-def calibrate(network: AirSTFM, validation: Sequence[Series]) -> tuple[float, tuple[float, float]]:
+class Sizing(NamedTuple):
+    """How the intervals were sized."""
+
+    factor: float
+    """What the error's scale is multiplied with."""
+    seasons: tuple[float, ...]
+    """The same in each season; as the factor where a season was not seen."""
+    coverage: tuple[float, float]
+    """What the intervals of 50 and 90 % then hold of the errors that sized them."""
+
+
+def calibrate(
+    network: AirSTFM, sizing: Sequence[Series], months: Sequence[Sequence[int]] = ()
+) -> Sizing:
     """What the error scale has to be multiplied with, and what the intervals then cover.
 
-    The factor makes the central 90 % interval of a normal error hold 90 % of the validation part;
-    what the 50 % interval then holds shows how far from normal the errors are.
+    A factor makes the central 90 % interval of a normal error hold 90 % of the errors; what the
+    50 % interval then holds shows how far from normal they are.
+
+    Args:
+        network: With an error scale.
+        sizing: Series that it did not learn from.
+        months: 1 to 12, of the frames of each; none: seasons are not told apart.
     """
-    ratios = []
+    frames: list[Tensor] = []
     with torch.inference_mode():
-        for series in validation:
+        for series in sizing:
             for at in range(len(series)):
                 batch = window(series, at, network.config.frames).to(torch.device("cpu"))
                 answer = forward(network, batch)
                 if answer.log_scale is None:
                     raise ValueError("a network without log_scale has nothing to calibrate")
                 away = (answer.mean - batch.fine).abs() / answer.log_scale.exp()
-                ratios.append(away[:, :, 0][batch.fine_mask])
-    away = torch.cat(ratios).double().sort().values
-    inner, outer = (float(torch.special.ndtri(torch.tensor((1 + p) / 2))) for p in (0.5, 0.9))
-    factor = float(away[int(0.9 * (len(away) - 1))]) / outer
-    coverage = tuple(float((away <= reach * factor).double().mean()) for reach in (inner, outer))
-    return factor, (coverage[0], coverage[1])
+                frames.append(away[:, :, 0][batch.fine_mask].double())
+    seen = [season(month) for each in months for month in each]
+    factor = _factor(frames)
+    sized = [factor] * len(frames)
+    seasons: tuple[float, ...] = ()
+    if seen:
+        each = [[f for f, s in zip(frames, seen, strict=True) if s == i] for i in range(4)]
+        seasons = tuple(_factor(part) if part else factor for part in each)
+        sized = [seasons[s] for s in seen]
+    scaled = torch.cat([f / by for f, by in zip(frames, sized, strict=True)])
+    inner, outer = (float((scaled <= _reach(p)).double().mean()) for p in (0.5, 0.9))
+    return Sizing(factor, seasons, (inner, outer))
+
+
+def _factor(frames: Sequence[Tensor]) -> float:
+    away = torch.cat(list(frames)).sort().values
+    return float(away[int(0.9 * (len(away) - 1))]) / _reach(0.9)
+
+
+def _reach(share: float) -> float:
+    """Standard deviations on each side that hold a share of a normal error."""
+    return float(torch.special.ndtri(torch.tensor((1 + share) / 2)))
 
 
 def write_curve(counters: Counters, folder: Path) -> None:

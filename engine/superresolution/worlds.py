@@ -34,7 +34,15 @@ from engine.models.regression import (
 from engine.progress import Progress, Stop, part, report
 from engine.superresolution import checkpoint
 from engine.superresolution.ground import Plane, Spread, planes, spreads, standard
-from engine.superresolution.lessons import BLIND, Lessons, Source, blind_series, cut, series_of
+from engine.superresolution.lessons import (
+    BLIND,
+    Lessons,
+    Source,
+    blind_series,
+    cut,
+    months_of,
+    series_of,
+)
 from engine.superresolution.regression import Record
 from engine.superresolution.trainer import GROUND, Trained, calibrate, train_on, training_config
 from engine.training.config import TrainingConfig
@@ -85,7 +93,7 @@ TEST = (
 # on the validation worlds, from 0.01 to 3.
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
-CONFIG = replace(training_config("small", 600, 0), check_every=150, flow_frozen=200)
+CONFIG = replace(training_config("small", 300, 0), check_every=100, flow_frozen=100)
 JUDGED = (
     f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; intervals were sized by "
     f"seeds {CALIBRATION[0].seed} to {CALIBRATION[-1].seed}; no other was looked at"
@@ -185,6 +193,7 @@ def lessons_of(
         tuple(blind_series(r, mean, std, beside) for r in last),
         tuple(ground),
         scale,
+        tuple(months_of(record.dates) for record in last or later),
     )
 
 
@@ -280,14 +289,15 @@ def size_intervals(
     beside = standard(
         planes(tuple(about.ground), GRID), [Spread(*t) for t in about.ground.values()]
     )
-    factor, held = calibrate(
-        network, [series_of(r, mapped(known, r), mean, std, beside) for r in records]
+    series = [series_of(r, mapped(known, r), mean, std, beside) for r in records]
+    factor, seasons, held = calibrate(network, series, [months_of(r.dates) for r in records])
+    blind = calibrate(network, [blind_series(r, mean, std, beside) for r in records]).factor
+    sized = about.model_copy(
+        update={"error_factor": factor, "season_factors": seasons, "blind_factor": blind}
     )
-    blind, _ = calibrate(network, [blind_series(r, mean, std, beside) for r in records])
     text = (folder / CARD).read_text(encoding="utf-8")
-    for row, said in {"intervals": intervals(factor, *held), "stopped by": JUDGED}.items():
+    for row, said in {"intervals": intervals(sized, *held), "stopped by": JUDGED}.items():
         text = re.sub(rf"(?m)^\| {row} \|.*$", f"| {row} | {said} |", text)
-    sized = about.model_copy(update={"error_factor": factor, "blind_factor": blind})
     republish(folder, sized, text)
     return held
 

@@ -38,6 +38,11 @@ def test_help_names_what_it_takes_and_leaves(capsys):
         (("airstfm", "--data", "daily", "--train-end", "soon"), "'soon' is no date"),
         (("airstfm", "--data", "daily", "--train-end", "1990-01-01"), "0 time steps"),
         (("airstfm", "--data", "daily", "--device", "tpu"), "tpu"),
+        (
+            ("airstfm", "--data", "daily", "--ground", "coast,rivers"),
+            "no plane 'rivers' of the ground. Choose from coast, cities, elevation, or none",
+        ),
+        (("airstfm", "--data", "daily", "--ground", "elevation"), "brings no height of the ground"),
         (("airstfm",), "--data"),
     ],
 )

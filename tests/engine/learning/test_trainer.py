@@ -214,7 +214,50 @@ def test_the_factor_makes_nine_intervals_of_ten_hold():
     mask = torch.ones(1, 64, 64, dtype=torch.bool)
     mask[:, :20] = False
     series = Series(torch.zeros(4, 8, 8), torch.ones(1, 8, 8, dtype=torch.bool), fine, mask)
-    factor, (inner, outer) = calibrate(Sure(), (series,))
+    factor, seasons, (inner, outer) = calibrate(Sure(), (series,))
+    assert seasons == ()
     assert factor == pytest.approx(2, rel=0.03)
     assert inner == pytest.approx(0.5, abs=0.02)
     assert outer == pytest.approx(0.9, abs=0.001)
+
+
+def test_each_season_has_a_factor_of_its_own():
+    """Winter's errors are three times summer's; months that are not there take the common one."""
+    generator = torch.Generator().manual_seed(0)
+
+    class Sure(torch.nn.Module):
+        class config:  # noqa: N801 - as the network's
+            frames = 1
+
+        def forward(self, coarse, mask, *, fine_mask, **rest):
+            from engine.models.layers import FineMap
+
+            zero = torch.zeros(1, 1, 1, *fine_mask.shape[-2:])
+            return FineMap(zero, zero)
+
+    fine = torch.randn(4, 64, 64, generator=generator)
+    fine[:2] *= 3
+    series = Series(
+        torch.zeros(4, 8, 8), torch.ones(1, 8, 8, dtype=torch.bool), fine,
+        torch.ones(1, 64, 64, dtype=torch.bool),
+    )  # fmt: skip
+    sized = calibrate(Sure(), (series,), ((12, 1, 7, 8),))
+    winter, spring, summer, autumn = sized.seasons
+    assert winter == pytest.approx(3, rel=0.05)
+    assert summer == pytest.approx(1, rel=0.05)
+    assert spring == autumn == sized.factor
+    assert sized.coverage == (pytest.approx(0.5, abs=0.02), pytest.approx(0.9, abs=0.001))
+
+
+def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
+    told, network = checkpoint.load(own)
+    assert len(told.season_factors) == 4
+    maps = {}
+    for factors in ((1.0, 1.0, 1.0, 1.0), (1.0, 2.0, 1.0, 1.0)):
+        checkpoint.save(own, told.model_copy(update={"season_factors": factors}), network, "")
+        maps[factors[1]] = [
+            predict(Request("monthly", dt.date(2006, month, 1), model="airstfm"))["uncertainty"]
+            for month in (2, 3)
+        ]
+    np.testing.assert_allclose(maps[2.0][0], maps[1.0][0])
+    np.testing.assert_allclose(maps[2.0][1], 2 * maps[1.0][1], rtol=1e-5)
