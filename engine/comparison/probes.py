@@ -60,8 +60,6 @@ class Row:
             bilinear map.
         network: Fields of its configuration that differ from the small preset.
         config: Choices of the training that differ from the comparison's.
-        quiet: Whether what AirSTFM adds to the features of a frame, from attention, neighbours and
-            pretext, starts at zero, as it does in MANA.
         drawn_anew: Whether the tail's first weights keep its signal, as in the comparison.
         steps: Of the training.
         seeds: Of the runs.
@@ -72,21 +70,22 @@ class Row:
     past: bool = False
     network: Mapping[str, object] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
-    quiet: bool = False
     drawn_anew: bool = True
     steps: int = 100
     seeds: tuple[int, ...] = (0, 1)
 
 
+# What AirSTFM adds to the features of a frame starts at zero, as it does in MANA.
+QUIET = {"quiet_start": True}
 LARGE = {"crop": 16, "batch": 2}
 FIRST = (0,)
 CHARBONNIER, TWO = {"loss": "charbonnier"}, {"batch": 2}
 ROWS = (
     Row("as compared"),
-    Row("branches that start at zero", quiet=True),
+    Row("branches that start at zero", network=QUIET),
     Row("ordinary attention", network={"attention": False}),
     Row("32 channels instead of 16", network={"channels": 32}),
-    Row("both: 32 channels, branches at zero", network={"channels": 32}, quiet=True),
+    Row("both: 32 channels, branches at zero", network={"channels": 32, **QUIET}),
     Row("MANA, as compared", "mana"),
     # What decision 0034 changed for all, taken back.
     Row("BasicVSR, as compared", "basicvsr"),
@@ -146,8 +145,6 @@ def _one(row: Row, seed: int, known: Lessons) -> dict[str, Any]:
     network = learner.fresh(
         row.model, "small", known, seed, drawn_anew=row.drawn_anew, **row.network
     )
-    if row.quiet:
-        start_quietly(network)
     frames = learner.settings(network).frames
     training = [_seen(series, row) for series in known.training]
     with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
@@ -156,13 +153,6 @@ def _one(row: Row, seed: int, known: Lessons) -> dict[str, Any]:
     found = judge(network.eval(), test, frames, known.std)
     count = sum(p.numel() for p in network.parameters())
     return found | {"parameters": count, "validation": curve}
-
-
-def start_quietly(network: nn.Module) -> None:
-    """Weights of zero at the end of each branch that adds to AirSTFM's features."""
-    for name in ("attention.out", "feed_forward.mix", "pretext.after.2"):
-        for parameter in network.get_submodule(name).parameters():
-            nn.init.zeros_(parameter)
 
 
 def _seen(series: Series, row: Row) -> Series:

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from engine import library
 from engine.comparison import probes
@@ -71,20 +70,3 @@ def test_all_rows_differ_and_name_known_things():
         probes.PLAN.config(row.steps, 0)
         if row.model:
             networks.from_preset(row.model, "small", **row.network)
-
-
-def test_quiet_branches_add_nothing_at_first_and_can_learn():
-    torch.manual_seed(0)
-    fields = {"extraction_blocks": 0, "reconstruction_blocks": 0}
-    network = networks.from_preset("airstfm", "small", **fields)
-    x = torch.randn(1, 5, 1, 10, 10)
-    moved = x.clone()
-    moved[:, :2] += 1  # neighbours of the frame wanted, and all that pretext sees
-    assert not torch.equal(*(network(z, frames=(2,)).mean for z in (x, moved)))
-    probes.start_quietly(network)
-    assert torch.equal(*(network(z, frames=(2,)).mean for z in (x, moved)))
-    network(x, frames=(2,)).mean.square().sum().backward()
-    for name in ("attention.out", "feed_forward.mix", "pretext.after.2"):
-        gradient = network.get_submodule(name).get_parameter("weight").grad
-        assert gradient is not None
-        assert gradient.abs().max() > 0

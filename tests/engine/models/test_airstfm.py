@@ -233,3 +233,30 @@ def test_it_can_learn_one_window_by_heart():
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0]
+
+
+@pytest.mark.parametrize("changes", [{}, {"flow": False}, {"attention": False}])
+def test_quiet_branches_add_nothing_at_first_and_can_learn(changes):
+    plain = replace(SMALL, extraction_blocks=0, reconstruction_blocks=0, **changes)
+    torch.manual_seed(0)
+    loud = AirSTFM(plain)
+    torch.manual_seed(0)
+    quiet = AirSTFM(replace(plain, quiet_start=True))
+    count = [sum(p.numel() for p in network.parameters()) for network in (loud, quiet)]
+    assert count[0] == count[1]
+    x = torch.randn(1, 5, 1, 10, 10)
+    moved = x.clone()
+    moved[:, :2] += 1  # neighbours of the frame wanted, and all that pretext sees
+    assert not torch.equal(*(loud(z, frames=(2,)).mean for z in (x, moved)))
+    assert torch.equal(*(quiet(z, frames=(2,)).mean for z in (x, moved)))
+    quiet(x, frames=(2,)).mean.square().sum().backward()
+    ends = ("attention.out", "feed_forward.mix", "pretext.after.2")
+    for name in ends if plain.flow else (*ends[::2], "feed_forward.2"):
+        gradient = quiet.get_submodule(name).get_parameter("weight").grad
+        assert gradient is not None
+        assert gradient.abs().max() > 0
+
+
+def test_the_paper_s_preset_starts_as_it_always_did():
+    assert not PAPER.quiet_start
+    assert PAPER.ground == ()
