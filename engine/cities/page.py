@@ -7,19 +7,20 @@ Kolkata, its fixed sensors and Changshu must be in the library as `kolkata`, `ko
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.cities import baselines as citybaselines
+from engine.cities import experiments
+from engine.cities.experiments import per_cent, table
 from engine.cities.runs import (
     OMEGAS,
     PROBABLE,
     PUBLISHED,
     SINGLES,
-    TINY,
     VARIANTS,
     Kept,
     score_place,
@@ -73,10 +74,10 @@ def page(found: Mapping[str, Any]) -> str:
     for key in TITLES:
         if "methods" in found.get(key, {}):
             parts += _place(key, found[key])
-    if "samplers" in found.get("changshu", {}):
-        parts += _samplers(found["changshu"]["samplers"])
-    if found.get("changshu", {}).get("omega"):
-        parts += _variants(found["changshu"])
+    parts += experiments.samplers(found, TITLES)
+    parts += experiments.spreads(found, TITLES)
+    parts += experiments.trust(found, TITLES)
+    parts += experiments.parts(found.get("changshu", {}))
     parts += [BEWARE.rstrip(), *_missing(found), ""]
     return "\n".join(parts)
 
@@ -114,7 +115,7 @@ def _short(found: Mapping[str, Any]) -> str:
                 TITLES[key],
                 f"{ours['mae']:.2f}",
                 f"{base}: {methods[base]['mae']:.2f}",
-                f"{_skill(ours['mae'], methods[base]['mae'])}",
+                f"{per_cent(ours['mae'] / methods[base]['mae'])}",
                 f"{ours['crps']:.2f}",
                 f"{lowest:.2f}",
                 f"{ours['most']:.0%}",
@@ -129,7 +130,7 @@ def _short(found: Mapping[str, Any]) -> str:
         "lowest deterministic MAE (target above CRPS)",
         "90 % bands hold (target 85–95 %)",
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _place(key: str, found: Mapping[str, Any]) -> list[str]:
@@ -156,17 +157,25 @@ def _place(key: str, found: Mapping[str, Any]) -> list[str]:
                 f"{m['mae']:.2f} ({m['mae_low']:.1f}–{m['mae_high']:.1f})",
                 f"{m['rmse']:.2f}",
                 f"{m['mape']:.2f}",
-                f"{m['crps']:.2f}" if sure else "= MAE",
+                f"{m['crps']:.2f}",
                 f"{m['half']:.0%} / {m['most']:.0%}" if sure else "",
-                _skill(m["mae"], base),
+                f"{m['physics']:.2f}" if "physics" in m else "",
+                per_cent(m["mae"] / base),
             )
         )
-    head = ("method", "MAE (95 %)", "RMSE", "MAPE", "CRPS", "50 / 90 % bands hold", "MAE against")
-    lines += [_table(head, rows), ""]
+    head = (
+        "method", "MAE (95 %)", "RMSE", "MAPE", "CRPS", "50 / 90 % bands hold",
+        "physics residual", "MAE against",
+    )  # fmt: skip
+    lines += [table(head, rows), ""]
     lines += [
         "Intervals by drawing windows with replacement; relative errors count readings below 10 "
-        f"µg/m³ as 10; {MEMBERS} members.\n",
+        f"µg/m³ as 10; {MEMBERS} members; CRPS of a single forecast is its MAE. The "
+        "residual of the physics is the mean absolute one over whole fields, µg/m³ an hour, by the "
+        "wind, diffusivity and sources of STeP-Diff's weights; a field that is flat or stands "
+        "still has little of it.\n",
         _leads(methods),
+        _sureness(methods),
     ]
     for name, title in (
         ("fixed", "At fixed sensors, which nothing was told of"),
@@ -205,11 +214,28 @@ def _leads(methods: Mapping[str, Any]) -> str:
         pairs = [(ours[i], base[i]) for i in hours]
         rows.append(
             (
-                f"skill against {best}",
-                *("" if None in pair else _skill(*pair) for pair in pairs),
+                f"MAE of STeP-Diff against {best}",
+                *("" if None in pair else per_cent(pair[0] / pair[1]) for pair in pairs),
             )
         )
-    return _table(("MAE by lead time", *(f"+{i + 1} h" for i in hours)), rows) + "\n"
+    return table(("MAE by lead time", *(f"+{i + 1} h" for i in hours)), rows) + "\n"
+
+
+def _sureness(methods: Mapping[str, Any]) -> str:
+    """CRPS and both bands of the probable methods, by lead hour."""
+    kinds = (("CRPS", "crps", ".1f"), ("50 % band", "half", ".0%"), ("90 % band", "most", ".0%"))
+    rows = []
+    for name in (PROBABLE, *PUBLISHED):
+        for title, kind, form in kinds:
+            told = methods.get(name, {}).get(f"{kind}_by_lead")
+            if told:
+                rows.append(
+                    (f"{name}: {title}", *("" if v is None else format(v, form) for v in told))
+                )
+    if not rows:
+        return ""
+    hours = range(len(rows[0]) - 1)
+    return table(("by lead time", *(f"+{i + 1} h" for i in hours)), rows) + "\n"
 
 
 def _other(methods: Mapping[str, Any], what: str, title: str) -> list[str]:
@@ -232,60 +258,7 @@ def _other(methods: Mapping[str, Any], what: str, title: str) -> list[str]:
     if not rows:
         return []
     head = (title, "values", "MAE", "RMSE", "CRPS", "90 % bands hold")
-    return [_table(head, rows), ""]
-
-
-def _samplers(found: Mapping[str, Any]) -> list[str]:
-    whole = found.get("ancestral, 50 steps", {}).get("crps", float("nan"))
-    rows = [
-        (
-            name,
-            f"{m['crps']:.3f}",
-            f"{m['crps'] / whole - 1:+.1%}",
-            f"{m['mae']:.3f}",
-            f"{m['most']:.0%}",
-            f"{m['seconds']:.0f} s",
-        )
-        for name, m in found.items()
-    ]
-    head = ("sampler, Changshu", "CRPS", "against 50 steps", "MAE", "90 % bands hold", "CPU time")
-    told = (
-        "The same weights and the same first noise. Measured with weights of independent noise, "
-        "before note 0083; the solvers are the same since.\n"
-    )
-    return ["\n## Samplers\n", told, _table(head, rows)]
-
-
-def _variants(found: Mapping[str, Any]) -> list[str]:
-    told = dict(found.get("variants", {}))
-    for name, omega in (("without physics", "0"), ("**all parts**", "1")):
-        if omega in found.get("omega", {}):
-            told = {name: found["omega"][omega]} | told
-
-    def rows(group: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, ...]]:
-        return [
-            (
-                name,
-                f"{group[name]['mae']:.2f}",
-                f"{group[name]['crps']:.2f}",
-                f"{group[name]['half']:.0%} / {group[name]['most']:.0%}",
-                f"{group[name]['physics']:.2f}",
-            )
-            for name in names
-            if name in group
-        ]
-
-    head = ("MAE", "CRPS", "50 / 90 % bands hold", "physics residual")
-    omegas = found.get("omega", {})
-    return [
-        "\n## Parts, and the weight of the physics\n",
-        f"Changshu, trained anew for {TINY.steps} steps each: a tiny budget, one seed, four "
-        "windows, members as they are drawn, without calibration. It says which parts break the "
-        "network, not which of two near scores is better.\n",
-        _table(("part", *head), rows(told, list(told))),
-        "",
-        _table(("weight of the physics", *head), rows(omegas, [f"{o:g}" for o in OMEGAS])),
-    ]
+    return [table(head, rows), ""]
 
 
 BEWARE = """
@@ -322,15 +295,6 @@ BEWARE = """
 - Changshu's data carry no licence: they were used for this experiment; neither they nor weights
   learned from them ship.
 """
-
-
-def _skill(ours: float, base: float) -> str:
-    return f"{100 * (ours / base - 1):+.0f} %".replace("-", "−")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def _say(text: str) -> None:

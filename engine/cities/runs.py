@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.cities import baselines as citybaselines
+from engine.cities.crossing import crossed
 from engine.cities.lessons import as_published, begin, textured
+from engine.cities.rules import compared
 from engine.cities.scores import (
     Bench,
     Place,
@@ -23,7 +25,7 @@ from engine.cities.scores import (
     split,
 )
 from engine.cities.solvers import SAMPLERS, solved
-from engine.cities.trainer import SMALL
+from engine.cities.trainer import SMALL, SMALL_TRAINING
 from engine.errors import EngineError
 from engine.models.advection import Transport
 from engine.training.stepdiff import StepTraining, train
@@ -34,6 +36,8 @@ Scored = dict[str, Any]
 TINY = StepTraining(steps=60, patch=6, flip=0.5, check_every=60, patience=9, members=2)
 BESIDE = StepTraining(steps=150, patch=6, check_every=75, patience=9, members=2)
 RAW = (1.0,) * SMALL.lead_times  # members as they are drawn, no calibration
+TRUST = "250 steps, as shipped"
+CROSSED = replace(SMALL_TRAINING, steps=250, check_every=50, patience=9, members=2)
 SINGLE = StepTraining(steps=600, learning_rate=1e-3, check_every=30)
 # As published, on concentrations: no first guess, independent noise told as noise, cells by number.
 CSDI = {
@@ -135,6 +139,11 @@ def score_place(
         jobs += [
             ("samplers", name, lambda s=sampler: solved(found, s))  # type: ignore[misc]
             for name, sampler in SAMPLERS.items()
+        ]
+        jobs += [("rules", "compared", lambda: compared(found))]
+    if key == "kolkata":  # the one record long enough to be cut
+        jobs += [
+            ("trust", TRUST, lambda: crossed(found.data, SMALL, CROSSED, scratch / "crossed", key))
         ]
     if key == "changshu":
         jobs += _experiments(found, scratch)
