@@ -114,10 +114,12 @@ def of_weights(
     return standard(planes(tuple(scale), grid, dataset), [Spread(*told) for told in scale.values()])
 
 
+@lru_cache(maxsize=8)  # a second for 800 × 720 cells; a page asks for day after day
 def _coast(grid: Grid) -> Field:
     return _covered(grid, np.log1p(np.minimum(_nearest(_shore(), grid, FARTHEST_KM), FARTHEST_KM)))
 
 
+@lru_cache(maxsize=8)
 def _cities(grid: Grid) -> Field:
     """Gaussian kernels, in double precision; then where no listed city is near, nothing."""
     table = geography.cities()
@@ -152,7 +154,7 @@ def _nearest(points: cKDTree, grid: Grid, farthest: float) -> NDArray[np.float64
     latitude, longitude = np.meshgrid(grid.latitude, grid.longitude, indexing="ij")
     most = 2 * np.sin(farthest / EARTH_RADIUS_KM / 2)
     cells = _on_sphere(latitude.ravel(), longitude.ravel())
-    chord, _ = points.query(cells, distance_upper_bound=most)
+    chord, _ = points.query(cells, distance_upper_bound=most, workers=-1)
     distance = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord, 1) / 2)
     return np.where(np.isfinite(chord), distance, np.inf).reshape(grid.shape)
 
