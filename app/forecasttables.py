@@ -58,7 +58,7 @@ def _series(
         )
     if "target" in found.result:
         known = found.result["target"].values[where]
-        curves.append(Curve(words("charts.target"), when, _list(known)))
+        curves.append(Curve(words("forecast.target"), when, _list(known)))
     curves += extra
     limit = None
     if about.bound is not None:

@@ -161,7 +161,8 @@ def _map(found: Forecast) -> MapState:
     show = [n for n in ("mean", "spread", "chance", "target", "error") if n in fields]
     return study.draw_map(
         about,
-        "forecast-map",
+        # One member has no spread: its panes must not be remembered as those of many.
+        "forecast-map" if found.members > 1 else "forecast-single-map",
         days=days,
         layers=layers,
         day=days[0].key,

@@ -75,10 +75,14 @@ def ensemble(request, *, progress=None, cancelled=None):
 
 
 def test_an_ensemble_has_spread_chance_and_a_strip_of_members(monkeypatch):
+    single = page()
     monkeypatch.setattr(inference, "predict", ensemble)
     at = page(chance="65", seed="3")
     assert not at.info
-    assert [layer["id"] for layer in the_map(at)["layers"]] == ["mean", "spread", "chance"]
+    shown = the_map(at)
+    assert [layer["id"] for layer in shown["layers"]] == ["mean", "spread", "chance"]
+    # Panes of a single member, which has neither, are remembered under another name.
+    assert shown["key"] == "forecast-map" != the_map(single)["key"]
     assert len(at.get("image")) == 5
     assert "5 members · seed 3" in captions(at)
 
