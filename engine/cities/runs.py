@@ -24,7 +24,7 @@ from engine.cities.scores import (
     shipped,
     split,
 )
-from engine.cities.solvers import SAMPLERS, solved
+from engine.cities.solvers import SAMPLERS, SHIPPED, solved
 from engine.cities.trainer import SMALL, SMALL_TRAINING
 from engine.errors import EngineError
 from engine.models.advection import Transport
@@ -137,7 +137,7 @@ def score_place(
     if (place.weights / "config.json").is_file():
         jobs += [("methods", PROBABLE, lambda: shipped(found))]
         jobs += [
-            ("samplers", name, lambda s=sampler: solved(found, s))  # type: ignore[misc]
+            ("samplers", name, lambda s=sampler: solved(found, s, _width(kept, key)))  # type: ignore[misc]
             for name, sampler in SAMPLERS.items()
         ]
         jobs += [("rules", "compared", lambda: compared(found))]
@@ -158,6 +158,12 @@ def score_place(
     for group, name, work in jobs:
         tell(f"{key}: {name}")
         kept.get(key, group, name, work)
+
+
+def _width(kept: Kept, key: str) -> list[float] | None:
+    """Spread of the sampler that ships, once it is known."""
+    width: list[float] | None = kept.found[key]["samplers"].get(SHIPPED, {}).get("drawn_spread")
+    return width
 
 
 def _experiments(found: Bench, scratch: Path) -> Sequence[tuple[str, str, Callable[[], Scored]]]:

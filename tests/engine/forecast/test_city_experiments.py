@@ -6,10 +6,11 @@ from typing import cast
 import pytest
 import torch
 
-from engine.cities import crossing, experiments, rules
+from engine.cities import crossing, experiments, rules, solvers
 from engine.cities.rules import Part
 from engine.cities.scores import Bench, held_against
 from engine.models.advection import Transport
+from engine.models.diffusion import Schedule
 
 
 def test_no_hour_is_learned_and_told():
@@ -96,9 +97,16 @@ def test_the_residual_of_a_field_is_what_the_equation_leaves():
     assert held_against(found, rising, transport) == pytest.approx(3.0, rel=1e-4)
 
 
+def test_the_sampler_that_ships_keeps_a_known_spread():
+    found = {n: solvers.known_spread(s, Schedule()) for n, s in solvers.SAMPLERS.items()}
+    assert found[solvers.SHIPPED] == pytest.approx([1.0, 1.0], abs=0.03)
+    assert max(found["DDIM, 10 steps"]) < 0.9  # of first order: too few steps lose spread
+
+
 def scores(crps: list[float]) -> dict[str, object]:
     return {
-        "crps": sum(crps) / 30, "half": 0.5, "most": 0.9, "drawn_spread": 7.0, "seconds": 12.0,
+        "crps": sum(crps) / 30, "half": 0.5, "most": 0.9, "drawn_spread": [7.0], "seconds": 12.0,
+        "crps_as_drawn": 5.0, "known_spread": [1.0, 1.0],
         "crps_by_window": crps, "count_by_window": [10, 10, 10],
     }  # fmt: skip
 
@@ -108,7 +116,7 @@ def test_samplers_are_told_against_fifty_steps():
         "kolkata": {
             "samplers": {
                 "ancestral, 50 steps": scores([100.0, 50.0, 60.0]),
-                "multistep, 8 steps (shipped)": scores([101.0, 50.5, 60.6]),
+                "multistep, 8 steps (ships)": scores([101.0, 50.5, 60.6]),
             }
         }
     }
