@@ -89,7 +89,8 @@ def known_spread(sampler: Sampler, schedule: Schedule) -> list[float]:
 
         def denoise(x: Tensor, k: int, variance: float = deviation**2) -> Tensor:
             clean = kept[k] ** 0.5 * variance / (kept[k] * variance + 1 - kept[k]) * x
-            return (x - kept[k] ** 0.5 * clean) / (1 - kept[k]) ** 0.5
+            noise: Tensor = (x - kept[k] ** 0.5 * clean) / (1 - kept[k]) ** 0.5
+            return noise
 
         generator = torch.Generator().manual_seed(0)
 
