@@ -112,8 +112,15 @@ def _days(title: str, found: Mapping[str, Any]) -> str:
         f"of {len(pairs)} pairs of days in a row {inside} lie at 85–95 %, {above} above, "
         f"{len(pairs) - inside - above} below. The first guess errs {mae['learn']:.1f} on learning "
         f"windows ({mae['learn, own days known']:.1f} if its climatology knew their days), "
-        f"{mae['validate']:.1f} on validation, {mae['test']:.1f} on the test.\n"
+        f"{mae['validate']:.1f} on validation, {mae['test']:.1f} on the test. Log likelihood "
+        f"gained if errors follow those of late hours: {_best(found['foreseen']['late'])}; if "
+        f"they follow the level: {_best(found['foreseen']['level'])}.\n"
     )
+
+
+def _best(gained: Mapping[str, float]) -> str:
+    """The best of some gains, of the order of 1 if errors were foreseen."""
+    return f"{max(gained.values()):+.3f}".replace("-", "−")
 
 
 def trust(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:

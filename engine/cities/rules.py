@@ -23,6 +23,9 @@ MEMBERS = 10
 LEARN_EVERY = 4  # hours between windows of the learning part,
 LONG, LONG_EVERY = 480, 48  # and where there are more than so many
 DAY = 24
+HALF_LIVES = (12.0, 24.0, 48.0, 96.0)  # hours over which late errors are believed
+BELIEVED = 4.0  # windows of late errors that weigh as much as the usual error
+POWERS = (0.25, 0.5, 0.75, 1.0)  # of the level, with which errors might grow
 FACTORS = torch.linspace(0.3, 4.0, 38)  # tried where CRPS chooses
 
 
@@ -112,7 +115,7 @@ def compared(found: Bench) -> dict[str, Any]:
         `rules` by name: `held_out` and `test`, each with `crps`, `half` and `most`; `days`, the
         share that the 90 % bands of the shipped rule hold on each day before the test, held out;
         `guess_mae` of learning windows, with their own days in the climatology or not, of
-        validation and of test.
+        validation and of test; `foreseen`, as that function has it.
     """
     _, network = stepcheckpoint.load(found.place.weights)
     data = found.data
@@ -136,7 +139,45 @@ def compared(found: Bench) -> dict[str, Any]:
         "validate": _missed(validate),
         "test": _missed(test),
     }
-    return {"rules": rules, "days": days, "guess_mae": guess}
+    return {"rules": rules, "days": days, "guess_mae": guess, "foreseen": foreseen(found)}
+
+
+def foreseen(found: Bench) -> dict[str, dict[str, float]]:
+    """Whether the size of errors can be foreseen, on the learning part: likelihood gained.
+
+    Errors are taken as exponential about their usual size at each lead hour, times a factor: of
+    late errors, those of windows that ended before, or of the first guess's own level.
+
+    Returns:
+        `late` by half-life and `level` by power: log likelihood gained for each error, 0 is none.
+    """
+    data = found.data
+    window, history = data.training, data.training.known.shape[2] - found.target.shape[1]
+    known = window.known[..., history:]
+    count = known.sum(1)
+    missed = (window.values[..., history:].abs() * known).sum(1) / count.clamp(min=1)
+    there = count > 0
+    usual = torch.where(there, missed, 0).sum(0) / there.sum(0).clamp(min=1)
+    ratio = missed / usual  # (window, lead), windows an hour apart
+    mean = torch.where(there, ratio, 0).sum(1) / there.sum(1).clamp(min=1)
+    level = (window.guess[..., history:].mean(1) / data.guess.mean).clamp(min=0.05)
+
+    def gained(factor: Tensor) -> float:
+        scaled = (ratio / factor)[there]
+        factor = factor.expand_as(ratio)[there] * scaled.mean()  # one size more, as without
+        left = factor.log() + ratio[there] / factor
+        return round(float(ratio[there].mean().log() + 1 - left.mean()), 4)
+
+    late = {}
+    hours = torch.arange(len(mean))
+    ago = (hours[:, None] - hours - found.target.shape[1]).double()
+    heard = (ago >= 0) & there.any(1)
+    for half in HALF_LIVES:
+        weight = torch.where(heard, 0.5 ** (ago / half), 0.0) / VALIDATE_EVERY
+        late[f"{half:g}"] = gained(
+            ((BELIEVED + weight @ mean.double()) / (BELIEVED + weight.sum(1)))[:, None]
+        )
+    return {"late": late, "level": {f"{p:g}": gained(level**p) for p in POWERS}}
 
 
 def part(found: Bench, network: StepDiff, window: Window, begins: Tensor) -> Part:

@@ -103,6 +103,19 @@ def test_the_sampler_that_ships_keeps_a_known_spread():
     assert max(found["DDIM, 10 steps"]) < 0.9  # of first order: too few steps lose spread
 
 
+def test_errors_that_grow_with_the_level_are_foreseen_and_others_are_not():
+    g = torch.Generator().manual_seed(0)
+    guess = 20 + 80 * torch.rand(300, 1, 1, generator=g).expand(300, 5, 24)
+    for power in (0.0, 1.0):
+        values = (guess / 60) ** power * torch.randn(300, 5, 24, generator=g).exp()
+        window = SimpleNamespace(values=values, known=torch.ones_like(values).bool(), guess=guess)
+        data = SimpleNamespace(training=window, guess=SimpleNamespace(mean=60.0))
+        bench = cast("Bench", SimpleNamespace(data=data, target=torch.zeros(2, 12, 5)))
+        told = rules.foreseen(bench)
+        assert (told["level"]["1"] > 0.02) == (power == 1.0)
+        assert max(told["late"].values()) < 0.01  # starts are drawn one by one
+
+
 def scores(crps: list[float]) -> dict[str, object]:
     return {
         "crps": sum(crps) / 30, "half": 0.5, "most": 0.9, "drawn_spread": [7.0], "seconds": 12.0,
