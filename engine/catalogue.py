@@ -231,7 +231,7 @@ def check_kind(entry: Entry, about: DatasetInfo) -> None:
     able = [other for other in MODELS.values() if about.kind in other.kinds]
     able = [other for other in able if other.task == entry.task] or able
     raise RequestError(
-        f"model {entry.name!r} starts from {' or '.join(entry.kinds)} and "
-        f"{about.name!r} holds {about.kind}",
-        remedy=f"For {about.kind} choose {', '.join(other.name for other in able)}",
+        f"model {entry.name!r} starts from a dataset of kind {' or '.join(entry.kinds)}; "
+        f"{about.name!r} is of kind {about.kind}",
+        remedy=f"For that kind choose {', '.join(other.name for other in able)}",
     )

@@ -152,7 +152,7 @@ class Grid:
         if factor < 1 or self.rows < factor or self.columns < factor:
             raise RequestError(
                 f"{self.rows} × {self.columns} cells hold no block of {factor} × {factor}",
-                remedy="Take a smaller factor or a larger region",
+                remedy="Choose a larger region, or a dataset with more cells",
             )
         return Grid(
             self.north - self.step_lat * (factor - 1) / 2,

@@ -30,6 +30,6 @@ def inside(parent: Path, name: str) -> Path:
     if not plain.isalnum() or not plain.isascii() or name.startswith("."):
         raise RequestError(
             f"{name!r} is not a plain name",
-            remedy="Use letters, digits, '-', '_' and '.', and do not start with a dot",
+            remedy="Use only a to z, A to Z, 0 to 9, '-', '_' and '.', and do not start with a dot",
         )
     return parent / name

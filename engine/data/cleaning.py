@@ -28,6 +28,7 @@ HUGE = 1e15  # beyond this every number is a fill value, in any unit of mass per
 PLAUSIBLE_MEDIAN = (0.1, 2000.0)
 # Where the file names no unit we ask for more before taking it as ug m-3.
 PLAUSIBLE_WITHOUT_UNIT = (1.0, 1000.0)
+SUGGESTED = ("ug m-3", "mg m-3", "kg m-3", "ng m-3")  # the likeliest first
 
 
 @dataclass
@@ -126,9 +127,18 @@ class Cleaning:
             what = f"the unit {self.units!r} looks wrong: PM2.5 would have a {typical}"
         else:
             what = f"no unit is given, and a {typical} is not plausible"
-        raise DataError(
-            what, where=self.where, remedy="Name the right one, for example --units 'kg m-3'"
-        )
+        raise DataError(what, where=self.where, remedy=self._better_unit(median))
+
+    def _better_unit(self, median: float) -> str:
+        """What to do about a median that cannot be: name the unit that would make it likely."""
+        if median <= 0:
+            return "Concentrations are not negative: check the column or variable, and its sign"
+        raw = median / (self.factor or 1.0)
+        low, high = PLAUSIBLE_WITHOUT_UNIT
+        for units in SUGGESTED:
+            if low <= raw * mass_factor(units, where=self.where) <= high:
+                return f"Name the right one; --units {units!r} would fit"
+        return "Name the right one with --units, or check the variable"
 
     def finish(self) -> list[str]:
         """What to tell the user, after the last value.

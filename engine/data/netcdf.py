@@ -22,6 +22,7 @@ from engine.variables import ALTITUDE, HEIGHT, find
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
 _TIME = ("valid_time", "time", "date", "t", "day", "month")
+_TABLES = (".csv", ".tsv", ".parquet")  # endings of what is no grid
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
 # What the libraries raise for a broken file, besides OSError.
@@ -69,10 +70,13 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     """
     kind = container(path)
     if kind not in ("hdf5", "netcdf3"):
+        table = kind == "parquet" or path.suffix.lower() in _TABLES
         raise DataError(
-            "this is no NetCDF file",
+            "this is a table, no grid" if table else "this is no NetCDF file",
             where=path.name,
-            remedy="docs/formats.md lists what can be imported as a grid",
+            remedy="Import it as stations, or as mobile samples"
+            if table
+            else "docs/formats.md lists what can be imported as a grid",
         )
     try:
         with xr.open_dataset(

@@ -20,6 +20,7 @@ from engine.variables import VARIABLES
 
 # Nobody measures north of here, so that a "latitude" of 88.4 is a longitude of Kolkata.
 NORTHERNMOST = 85.0
+MOVED = 0.1  # degrees; a station that moves so far is two, or a mistake
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def stations_dataset(
         coords={
             "valid_time": ("valid_time", instants),
             "station": ("station", stations.astype(object)),
-            **_station_coordinates(parts, places, stations, column),
+            **_station_coordinates(parts, places, stations, column, told),
         },
         attrs={
             "kind": "stations",
@@ -316,6 +317,7 @@ def _station_coordinates(
     places: Places,
     stations: NDArray[np.str_],
     column: NDArray[np.intp],
+    told: list[str],
 ) -> dict[str, tuple[str, object, dict[str, str]]]:
     frame = pd.DataFrame(
         {
@@ -325,6 +327,7 @@ def _station_coordinates(
             "name": np.concatenate([p.name for p in parts]),
         }
     )
+    told += _moved(frame, stations, places)
     first = frame.groupby("station", sort=True).agg(
         {"latitude": "median", "longitude": "median", "name": "first"}
     )
@@ -347,3 +350,17 @@ def _station_coordinates(
         "longitude": ("station", longitude, {"units": "degrees_east"}),
         "name": ("station", named, {}),
     }
+
+
+def _moved(frame: pd.DataFrame, stations: NDArray[np.str_], places: Places) -> list[str]:
+    """What is to be told of stations whose rows name places far apart."""
+    spread = frame.groupby("station", sort=True)[["latitude", "longitude"]].agg(["min", "max"])
+    apart = [
+        (spread[axis]["max"] - spread[axis]["min"]).to_numpy() for axis in ("latitude", "longitude")
+    ]
+    far = np.flatnonzero(np.fmax(*apart) > MOVED)
+    names = [str(stations[i]) for i in far if str(stations[i]) not in places.by_station]
+    if not names:
+        return []
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return [f"Rows of one station name places more than {MOVED}° apart; took the median: {shown}."]

@@ -30,6 +30,8 @@ _STRANGERS: tuple[tuple[bytes, str, str], ...] = (
     (b"<html", "a web page", "Download the file itself; this is the page about it"),
     (b"%PDF", "a PDF document", "Import the data it is about"),
 )
+_WORKBOOKS = (".xlsx", ".xlsm", ".ods")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 
 
 def container(path: Path) -> Container:
@@ -53,10 +55,14 @@ def container(path: Path) -> Container:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head.startswith(b"PK") and path.suffix.lower() in _WORKBOOKS:
+        raise DataError(
+            "this is a workbook", where=path.name, remedy="Save the sheet as CSV and import that"
+        )
     for magic, what, remedy in _STRANGERS:
         if head[: len(magic)].lower() == magic.lower():
             raise DataError(f"this is {what}", where=path.name, remedy=remedy)
-    if b"\x00" in head:
+    if b"\x00" in head and not head.startswith(_UTF16):
         raise DataError(
             "this is no NetCDF, GeoTIFF, Parquet, NumPy or text file",
             where=path.name,

@@ -22,11 +22,17 @@ from engine.errors import DataError, RequestError
 from engine.schema import Period
 from engine.variables import VARIABLES, find
 
-STATION = ("station", "station_id", "stationcode", "site", "site_id", "id", "city", "location")
-NAME = ("name", "station_name", "positionname", "city", "location_name")
-LATITUDE = ("latitude", "lat")
-LONGITUDE = ("longitude", "lon", "long", "lng")
-TIME = ("valid_time", "time", "datetime", "timestamp", "date", "timepoint")
+STATION = (
+    *("station", "station_id", "stationcode", "site", "site_id", "id", "city", "location"),
+    *("站点编号", "站点", "监测点编码", "监测点", "站名", "城市"),
+)
+NAME = (
+    *("name", "station_name", "positionname", "city", "location_name"),
+    *("站点名称", "监测点名称", "站名", "城市"),
+)
+LATITUDE = ("latitude", "lat", "纬度")
+LONGITUDE = ("longitude", "lon", "long", "lng", "经度")
+TIME = ("valid_time", "time", "datetime", "timestamp", "date", "timepoint", "时间", "日期")
 TIME_UTC = ("time_utc", "datetime_utc", "date_utc", "utc")
 _QUARTERS = (("N", "NNE", "NE", "ENE"), ("E", "ESE", "SE", "SSE"))
 _OPPOSITE = (("S", "SSW", "SW", "WSW"), ("W", "WNW", "NW", "NNW"))

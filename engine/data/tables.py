@@ -4,6 +4,7 @@ Row numbers are the file's own, the header being row 1. Columns are found by any
 names, without case. Cells of a CSV stay text until somebody asks for numbers or times.
 """
 
+import codecs
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ from engine.data.recognise import container
 from engine.errors import DataError
 
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "nil", "-", "--", "missing", "nat"})
+_UTF16 = (("utf-16", "UTF-16"),)
+_ENCODINGS = (("utf-8-sig", ""), ("gb18030", "GB 18030"))
+_DECIMAL_COMMA = r"^\s*(-?\d+),(\d+)\s*$"
+_DECIMAL_POINT = r"^\s*-?\d+\.\d+\s*$"
+_LOOKED_AT = 1000  # rows by which decimals are judged
+_CHINESE = ("%Y年%m月%d日", "%Y年%m月%d日 %H时", "%Y年%m月%d日 %H:%M")
 _ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
 
 
@@ -72,7 +79,7 @@ class Table:
 
 
 def read(path: Path) -> Table:
-    """The table in a CSV (comma, semicolon or tab; UTF-8 or GB 18030) or Parquet file.
+    """The table in a CSV (comma, semicolon or tab; UTF-8, UTF-16 or GB 18030) or Parquet file.
 
     Raises:
         DataError: If it is neither, is damaged, or has rows of different lengths.
@@ -106,18 +113,7 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _read_csv(path: Path) -> Table:
-    raw = path.read_bytes()
-    notes: tuple[str, ...] = ()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            raise DataError(
-                "its text is neither UTF-8 nor GB 18030", where=path.name, remedy="Save it as UTF-8"
-            ) from None
-        notes = (f"{path.name} is written in GB 18030.",)
+    text, notes = _decoded(path)
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     if header.count(separator) == 0:
@@ -140,7 +136,34 @@ def _read_csv(path: Path) -> Table:
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as problem:
         raise _ragged(path, text, separator, problem) from None
     frame.columns = [str(c).strip() for c in frame.columns]
-    return Table(frame.fillna(""), path.name, notes)
+    frame = frame.fillna("")
+    if separator != "," and _decimal_commas(frame):
+        frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
+        notes = (*notes, f"{path.name} writes decimals with a comma; read as points.")
+    return Table(frame, path.name, notes)
+
+
+def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The text of a file, and what is to be told about how it is written."""
+    raw = path.read_bytes()
+    utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding, called in _UTF16 if utf16 else _ENCODINGS:
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return text, (f"{path.name} is written in {called}.",) if called else ()
+    raise DataError(
+        "its text is neither UTF-8 nor GB 18030", where=path.name, remedy="Save it as UTF-8"
+    )
+
+
+def _decimal_commas(frame: pd.DataFrame) -> bool:
+    """Whether a table whose cells no comma separates writes `31,2` for 31.2, and nowhere 31.2."""
+    cells = frame.head(_LOOKED_AT)
+    with_comma = any(cells[c].str.fullmatch(_DECIMAL_COMMA).any() for c in cells)
+    with_point = any(cells[c].str.fullmatch(_DECIMAL_POINT).any() for c in cells)
+    return with_comma and not with_point
 
 
 def _check_header(header: str, separator: str, path: Path) -> None:
@@ -242,7 +265,7 @@ def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
 
 
 def _parsed(words: pd.Series, formats: Sequence[str], *, zoned: bool) -> Times:
-    for form in (*formats, "ISO8601"):
+    for form in (*formats, "ISO8601", *_CHINESE):
         parsed = pd.to_datetime(words, format=form, errors="coerce", utc=zoned)
         if parsed.notna().any():
             break
@@ -254,11 +277,17 @@ def _checked(table: Table, column: str, stamps: Times, text: NDArray[np.str_]) -
     missing = np.isnat(stamps)
     if missing.any():
         position = int(np.argmax(missing))
+        serial = str(text[position]).replace(".", "", 1).isdigit()
         raise table.bad(
             position,
             column,
             f"{str(text[position])[:40]!r} is no time",
-            "Write times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
+            (
+                "If it is a day number of a spreadsheet, format the column as dates: write"
+                if serial
+                else "Write"
+            )
+            + " times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
         )
     return stamps.astype("datetime64[ns]")
 

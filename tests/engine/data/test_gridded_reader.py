@@ -93,6 +93,20 @@ def test_a_unit_that_cannot_be_right_is_refused(grid_file, field, scale):
         load([path])
 
 
+def test_the_unit_that_would_fit_is_named(grid_file, field):
+    with pytest.raises(DataError, match=r"'kg m-3' looks wrong.*--units 'ug m-3' would fit"):
+        load([grid_file(values=field(), units="kg m-3")])
+    with pytest.raises(DataError, match=r"--units 'kg m-3' would fit"):
+        load([grid_file(values=field() * 1e-9, units=None)])
+
+
+def test_a_table_is_sent_to_the_stations(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("station,latitude\nA,31\n")
+    with pytest.raises(DataError, match=r"this is a table, no grid\. Import it as stations"):
+        load([path])
+
+
 def test_another_kind_of_unit_is_refused(grid_file):
     with pytest.raises(DataError, match="'ppb' is not a mass concentration we know"):
         load([grid_file(units="ppb")])

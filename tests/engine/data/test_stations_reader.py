@@ -385,3 +385,56 @@ def test_real_static_sensors_of_kolkata(shared):
     np.testing.assert_allclose(
         np.nanmean(dataset["pm2p5"].values), np.nanmean(named["pm2p5"].values), rtol=1e-6
     )
+
+
+def test_a_european_spreadsheet_writes_decimals_with_commas(table_file):
+    european = PLAIN.replace(",", ";").replace(".", ",")
+    dataset = load([table_file(european)], CHINA)
+    np.testing.assert_array_equal(dataset["latitude"].values, [31.2, 32.0])
+    np.testing.assert_array_equal(dataset["pm2p5"].values, [[80, 60], [90, np.nan]])
+    assert "decimals with a comma" in dataset.attrs["notes"]
+
+
+def test_commas_beside_decimal_points_stay_an_error(table_file):
+    mixed = PLAIN.replace(",", ";").replace("31.2;121.5;2015-01-10 09", "31,2;121.5;2015-01-10 09")
+    with pytest.raises(DataError, match="row 3, column 'latitude': '31,2' is no number"):
+        load([table_file(mixed)], CHINA)
+
+
+def test_unicode_text_of_a_spreadsheet_is_read(tmp_path):
+    path = tmp_path / "unicode.csv"
+    path.write_text(PLAIN.replace(",", "\t"), encoding="utf-16")
+    assert load([path], CHINA).sizes["station"] == 2
+
+
+def test_chinese_columns_and_dates(table_file):
+    text = (
+        "站点,纬度,经度,日期,PM2.5\nA,31.2,121.5,2015年1月10日,80\nA,31.2,121.5,2015年1月11日,90\n"
+    )
+    dataset = load([table_file(text)], CHINA)
+    assert dataset.attrs["period"] == "day"
+    assert utc(dataset) == ["2015-01-09T16:00", "2015-01-10T16:00"]
+
+
+def test_a_day_number_of_a_spreadsheet_is_told_as_such(table_file):
+    with pytest.raises(DataError, match=r"'42014.5' is no time.*format the column as dates"):
+        load([table_file(PLAIN.replace("2015-01-10 08:00", "42014.5"))], CHINA)
+
+
+def test_a_station_in_two_places_is_told(table_file):
+    moved = PLAIN.replace("A,31.2,121.5,2015-01-10 09", "A,35.2,121.5,2015-01-10 09")
+    assert "took the median: A." in load([table_file(moved)], CHINA).attrs["notes"]
+    assert "took the median" not in load([table_file(PLAIN)], CHINA).attrs["notes"]
+
+
+def test_negative_readings_are_not_blamed_on_the_unit(table_file):
+    negative = PLAIN.replace(",80", ",-80").replace(",90", ",-90").replace(",60", ",-60")
+    with pytest.raises(DataError, match="not negative"):
+        load([table_file(negative)], CHINA)
+
+
+def test_a_workbook_is_called_one(tmp_path):
+    path = tmp_path / "book.xlsx"
+    path.write_bytes(b"PK\x03\x04" + bytes(60))
+    with pytest.raises(DataError, match=r"this is a workbook\. Save the sheet as CSV"):
+        load([path], CHINA)
