@@ -4,7 +4,7 @@ A few days of validation decide little. Here the training part is cut into block
 a network is trained that never saw it, and tells its windows. The day is the unit of what is sure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from engine.cities.calibration import TRUSTS, drawn_fields
 from engine.cities.lessons import Lesson, begin, textured
-from engine.models.stepdiff import StepDiffConfig
-from engine.training.stepdiff import StepTraining, train
+from engine.models.stepdiff import StepDiffConfig, Window
+from engine.training.citynets import train_single
+from engine.training.stepdiff import StepTraining, future_hidden, train
 
 FOLDS = 3
 MEMBERS = 10
@@ -26,10 +27,10 @@ LEADS = {"1-2 h": slice(0, 2), "3-4 h": slice(2, 4), "5-8 h": slice(4, 8), "9-12
 def crossed(
     data: Lesson, shape: StepDiffConfig, config: StepTraining, folder: Path, identity: str
 ) -> dict[str, Any]:
-    """Gain of each share of the mean over the first guess, by lead hours, and its standard error.
+    """What believing the members' mean gains over the first guess, and its standard error.
 
     Args:
-        data: The lesson; its validation part decides nothing here.
+        data: The lesson; its validation part decides when to stop, as ever.
         shape: Of the network.
         config: How to train each.
         folder: For the states.
@@ -39,29 +40,62 @@ def crossed(
         `trusts`, `days`, and for each of `LEADS` the first guess's `mae`, and `gain` and `sure`
         (standard error among days) for each trust, ug m-3; a gain above 0 is an error less.
     """
-    rows, columns = data.record.grid
-    shape = textured(replace(shape, rows=rows, columns=columns), data)
-    parts = []
-    for fold in range(FOLDS):
-        kept, told = held_out(len(data.training), fold, shape.hours)
+    shape = textured(_sized(shape, data), data)
+
+    def told(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
         network = begin(shape, data, config.seed)
         train(
             config,
             network,
-            data.training.at(kept),
+            learn,
             data.validation,
             data.record.grid,
             data.change,
             folder / f"fold-{fold}",
             identity=f"{identity} fold {fold} {shape}",
         )
-        window = data.training.at(told)
-        seen = window.known.any(2).any(0).nonzero()[:, 0]
         drawn = drawn_fields(network, window, data.record.grid, MEMBERS, only=seen)
-        base = window.guess[:, seen, shape.history :]
-        true = base + window.scale * window.values[:, seen, shape.history :]
-        known = window.known[:, seen, shape.history :]
-        parts.append(_by_lead(drawn.mean(0) - base, true - base, known))
+        return drawn.mean(0) - window.guess[:, seen, shape.history :]
+
+    return _over_folds(data, shape, told)
+
+
+def crossed_operator(data: Lesson, shape: StepDiffConfig, config: StepTraining) -> dict[str, Any]:
+    """The same of DeepONet alone, learned by absolute error."""
+    shape = _sized(shape, data)
+
+    def told(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
+        network = begin(shape, data, config.seed + fold)
+
+        def tell(some: Window) -> Tensor:
+            return network.operator(some, data.record.grid)
+
+        train_single(config, network, tell, learn, data.validation, shape.history)
+        with torch.no_grad():
+            return window.scale * tell(future_hidden(window, shape.history))[:, seen]
+
+    return _over_folds(data, shape, told)
+
+
+def _sized(shape: StepDiffConfig, data: Lesson) -> StepDiffConfig:
+    rows, columns = data.record.grid
+    return replace(shape, rows=rows, columns=columns)
+
+
+def _over_folds(
+    data: Lesson,
+    shape: StepDiffConfig,
+    told: Callable[[int, Window, Window, Tensor], Tensor],
+) -> dict[str, Any]:
+    """Departures told of every block by what learned from the others, against what came true."""
+    parts = []
+    for fold in range(FOLDS):
+        kept, asked = held_out(len(data.training), fold, shape.hours)
+        window = data.training.at(asked)
+        seen = window.known.any(2).any(0).nonzero()[:, 0]
+        off = told(fold, data.training.at(kept), window, seen)
+        left = window.scale * window.values[:, seen, shape.history :]
+        parts.append(_by_lead(off, left, window.known[:, seen, shape.history :]))
     return gains(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 

@@ -138,13 +138,18 @@ def trust(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
     if not rows:
         return []
     first = next(iter(next(iter(known.values())).values()))
-    head = ("place", "learning", "ahead", "first guess's MAE",
+    days = [
+        f"{titles[key]} {each['days']}"
+        for key, budgets in known.items()
+        for each in [*budgets.values()][:1]
+    ]
+    head = ("place", "network", "ahead", "first guess's MAE",
             *(f"gain if {t:.0%} is believed" for t in first["trusts"][1:]))  # fmt: skip
     return [
-        "\n## Is the members' mean of use?\n",
+        "\n## Is the network's mean of use?\n",
         "The training part in blocks of days: networks that never saw a block tell its windows, "
-        f"{first['days']} days in all. Gain in mean absolute error, µg/m³, over the first guess "
-        "alone, ± its standard error among days; believed is what gains more than that.\n",
+        f"all days together ({', '.join(days)}). Gain in mean absolute error, µg/m³, over the "
+        "first guess alone, ± its standard error among days.\n",
         table(head, rows),
     ]
 

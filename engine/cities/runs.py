@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cities import baselines as citybaselines
-from engine.cities.crossing import crossed
+from engine.cities.crossing import crossed, crossed_operator
 from engine.cities.lessons import as_published, begin, textured
 from engine.cities.rules import compared
 from engine.cities.scores import (
@@ -36,7 +36,7 @@ Scored = dict[str, Any]
 TINY = StepTraining(steps=60, patch=6, flip=0.5, check_every=60, patience=9, members=2)
 BESIDE = StepTraining(steps=150, patch=6, check_every=75, patience=9, members=2)
 RAW = (1.0,) * SMALL.lead_times  # members as they are drawn, no calibration
-TRUST = "250 steps, as shipped"
+TRUST, OPERATOR = "STeP-Diff, 250 steps", "DeepONet alone"
 CROSSED = replace(SMALL_TRAINING, steps=250, check_every=50, patience=9, members=2)
 SINGLE = StepTraining(steps=600, learning_rate=1e-3, check_every=30)
 # As published, on concentrations: no first guess, independent noise told as noise, cells by number.
@@ -141,10 +141,10 @@ def score_place(
             for name, sampler in SAMPLERS.items()
         ]
         jobs += [("rules", "compared", lambda: compared(found))]
+    jobs += [("trust", OPERATOR, lambda: crossed_operator(found.data, SMALL, SINGLE))]
     if key == "kolkata":  # the one record long enough to be cut
-        jobs += [
-            ("trust", TRUST, lambda: crossed(found.data, SMALL, CROSSED, scratch / "crossed", key))
-        ]
+        folder = scratch / "crossed"
+        jobs += [("trust", TRUST, lambda: crossed(found.data, SMALL, CROSSED, folder, key))]
     if key == "changshu":
         jobs += _experiments(found, scratch)
     jobs += [
