@@ -94,14 +94,18 @@ ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings
 	$(BIN)/python -m engine.superresolution.ablation
 	$(BIN)/python -m engine.superresolution.page kept
 
-weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (quarter of an hour)
+ground-airstfm: install ## docs/results/airstfm-ground.json: what coast and cities say of what a classical map leaves over (minutes)
+	$(BIN)/python -m engine.superresolution.leftover
+	$(BIN)/python -m engine.superresolution.page kept
+
+weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (ten minutes)
 	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day
 
 intervals-airstfm-day: install ## assets/weights/airstfm-day: size the intervals again on worlds held out, without training
 	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day intervals
 
-weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1998–2014, stop by 2015–2016 (an hour); needs dataset wustl in the library
-	$(BIN)/airlens train airstfm --data wustl --train-end 2014-12-31 --validate-end 2016-12-31 --steps 1500 \
+weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1998–2014, stop by 2015–2016 (ten minutes); needs dataset wustl in the library
+	$(BIN)/airlens train airstfm --data wustl --train-end 2014-12-31 --validate-end 2016-12-31 --steps 500 \
 	  --out assets/weights/airstfm-month
 
 FOLDS ?= 4
@@ -109,6 +113,9 @@ START ?= kriging
 results-aqnet: install ## docs/results/aqnet*: the forecast of a week, and stations kept out of training, FOLDS=1…4, START=kriging or idw; needs datasets prsa and city-daily in the library; goes on where it stopped
 	nice -n 15 $(BIN)/python -m engine.weeks.page
 	nice -n 15 $(BIN)/python -m engine.stations.page $(FOLDS) $(START)
+
+probes-aqnet: install ## docs/results/aqnet-probes.json: what else was tried against the error at hidden stations; needs prsa, city-daily and, for the satellites, wustl in the library
+	nice -n 15 $(BIN)/python -m engine.stations.probes
 
 weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold, START=kriging or idw
 	nice -n 15 $(BIN)/python -m engine.stations.page weights $(START)

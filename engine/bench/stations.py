@@ -6,7 +6,8 @@ import torch
 
 from engine.bench.machine import hardware, keep
 from engine.models.averaged import Averaged
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig
+from engine.models.surroundings import Record, nearest
 from engine.recipes.stationrecord import OTHERS, estimate
 
 HOURS, PLACES = 8760, 40

@@ -149,10 +149,10 @@ def _train_aqnet(
     stop: "Stopper",
 ) -> None:
     """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices are not asked."""
-    from engine.stations.trainer import train_aqnet
-    from engine.training.reanalysis import StationTraining
+    from engine import library
+    from engine.stations.trainer import train_aqnet, training_for
 
-    config = StationTraining(seed=seed) if steps is None else StationTraining(steps, seed=seed)
+    config = training_for(library.info(data).period, steps, seed)
     with bar("training") as progress:
         result = train_aqnet(
             data,

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.models.reanalysis import Around, Estimate, Reanalysis
+from engine.models.reanalysis import Estimate, Reanalysis
+from engine.models.surroundings import Around
 
 
 class Averaged(Reanalysis):
@@ -34,13 +35,11 @@ class Averaged(Reanalysis):
         exponents: list[Tensor] = [m.get_parameter("raw_exponent") for m in self.members]
         return torch.stack(exponents).mean()
 
-    def forward(
-        self, known: Around, kriged: Float[Tensor, "query station"] | None = None
-    ) -> Estimate:
+    def forward(self, known: Around, start: Float[Tensor, " query"] | None = None) -> Estimate:
         """Means of what the members say; what they correct is worked out once."""
-        if kriged is None and self.config.base == "kriging":
-            kriged = self.kriging(known)
-        told = [member(known, kriged) for member in self.members]
+        if start is None and self.config.base != "idw":
+            start = self.interpolated(known)
+        told = [member(known, start) for member in self.members]
         return Estimate(
             torch.stack([one.value for one in told]).mean(0),
             torch.stack([one.scale for one in told]).mean(0),

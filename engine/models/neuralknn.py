@@ -19,7 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from engine.models.knn import along_arc, chord
-from engine.models.reanalysis import NEAREST_KM, offsets
+from engine.models.reanalysis import NEAREST_KM
+from engine.models.surroundings import offsets
 
 Spatial = Literal["neural_feature", "idw_feature", "idw_prediction"]
 EPSILON = 1e-3

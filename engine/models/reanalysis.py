@@ -1,7 +1,8 @@
 """AQ-Net's spatial part for reanalysis: what a place breathed, from stations around it.
 
 Stations, each with its readings before, at and after the hour asked for, tell of a place that has
-none. At initialisation the answer is ordinary kriging, or inverse distance; what is learned is a
+none. At initialisation the answer is kriging, carried with the wind where hours are told, or
+inverse distance; what is learned is a
 correction of its value in log space, for inverse distance of its weights too, and the scale of the
 error that is left.
 The set has no order, may have any size, and every gap is a flag.
@@ -16,22 +17,21 @@ from nothing; a scale for the error.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.models.knn import EARTH_RADIUS_KM, chord
+from engine.models.carried import STEADY, Air, carried
 from engine.models.sets import SILENT, Block
+from engine.models.surroundings import Around
 
 FLOOR = 2.0  # ug m-3: below, monitors measure their own noise, and logarithms run away
 LOG_FLOOR = math.log(FLOOR)
 NEAREST_KM = 0.05  # closer than this a station is the place
-POINTS_AT_ONCE = 8192
-Base = Literal["kriging", "log-kriging", "idw"]
+Base = Literal["carried", "kriging", "log-kriging", "idw"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class ReanalysisConfig:
         heads: Of attention.
         inner: Of the feed-forward layers.
         neighbours: Stations that a place looks at, the nearest ones.
-        base: What is corrected: ordinary kriging, its covariance exponential, of readings or of
-            their logarithms, or inverse distance.
+        base: What is corrected: kriging carried with the wind; ordinary kriging, its covariance
+            exponential, of readings or of their logarithms; or inverse distance.
         reach: Of the covariance, km: over this distance it falls to a third.
         nugget: What a station shares with nobody, as a share of the covariance at no distance.
         exponent: Of inverse distance, at initialisation.
@@ -54,6 +54,9 @@ class ReanalysisConfig:
         clock: Time steps a day: 24 for hourly data; 0: no time of day.
         dropout: Of what a block adds, in training.
         bound: Largest correction of the value, as a logarithm; 0: any.
+        air: Of kriging carried with the wind, `engine.models.carried.Air` in order.
+        carried_lags: Lags whose readings it looks at, beside the hour asked for.
+        carried_from: Stations, the nearest ones, that it looks at in these lags.
     """
 
     lags: tuple[int, ...] = (-6, -3, -2, -1, 0, 1, 2, 3, 6)
@@ -70,6 +73,9 @@ class ReanalysisConfig:
     clock: int = 24
     dropout: float = 0.0
     bound: float = 0.0
+    air: tuple[float, ...] = astuple(Air())
+    carried_lags: tuple[int, ...] = (-3, -1, 1, 3)
+    carried_from: int = 6
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -83,45 +89,14 @@ class ReanalysisConfig:
             raise ValueError(f"width={self.width} is no multiple of heads={self.heads}")
         if min(self.exponent, self.spacing, self.reach, self.nugget) <= 0:
             raise ValueError("exponent, spacing, reach and nugget must be above 0")
+        if self.base == "carried" and not {0, *self.carried_lags} <= set(self.lags):
+            raise ValueError(f"carried_lags={self.carried_lags} are not among lags={self.lags}")
+        Air(*self.air)
 
     @property
     def centre(self) -> int:
         """Where in `lags` the step asked for is."""
         return self.lags.index(0)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a network of stations measured. NaN is a gap, everywhere.
-
-    Attributes:
-        readings: PM2.5, (time, station), ug m-3.
-        others: Other variables, (time, station, variable), as the network wants them.
-        clock: Hour of the day and day of the year, (time, 2), each as a share of its whole.
-        places: Latitude and longitude, (station, 2), degrees.
-    """
-
-    readings: Float[Tensor, "time station"]
-    others: Float[Tensor, "time station other"]
-    clock: Float[Tensor, "time 2"]
-    places: Float[Tensor, "station 2"]
-
-
-@dataclass(frozen=True)
-class Around:
-    """What is known around places, one row a place and hour.
-
-    Attributes:
-        readings: (query, station, lag), ug m-3, NaN where there is none.
-        others: (query, station, variable), NaN where there is none.
-        offset: East and north from the place to each station, (query, station, 2), km.
-        clock: (query, 2), as `Record`'s.
-    """
-
-    readings: Float[Tensor, "query station lag"]
-    others: Float[Tensor, "query station other"]
-    offset: Float[Tensor, "query station 2"]
-    clock: Float[Tensor, "query 2"]
 
 
 @dataclass(frozen=True)
@@ -137,70 +112,6 @@ class Estimate:
     value: Float[Tensor, " query"]
     scale: Float[Tensor, " query"]
     interpolated: Float[Tensor, " query"]
-
-
-def offsets(
-    points: Float[Tensor, "*query 2"], stations: Float[Tensor, "*query station 2"]
-) -> Float[Tensor, "*query station 2"]:
-    """East and north in km from each point to its stations, on the plane that touches midway."""
-    here = points[..., None, :]
-    north = torch.deg2rad(stations[..., 0] - here[..., 0])
-    turned = (stations[..., 1] - here[..., 1] + 180) % 360 - 180  # the short way round
-    middle = torch.deg2rad((stations[..., 0] + here[..., 0]) / 2)
-    east = torch.deg2rad(turned) * middle.cos()
-    return EARTH_RADIUS_KM * torch.stack((east, north), -1)
-
-
-def around(
-    record: Record,
-    times: Int[Tensor, " query"],
-    stations: Int[Tensor, "query station"],
-    points: Float[Tensor, "query 2"],
-    lags: Sequence[int],
-) -> Around:
-    """What the record knows around points: the named stations at lags of the named times.
-
-    Beyond the record's ends nothing was measured.
-    """
-    steps = times[:, None] + torch.tensor(lags, device=times.device)  # (query, lag)
-    inside = (steps >= 0) & (steps < len(record.readings))
-    steps = steps.clamp(0, len(record.readings) - 1)
-    readings = record.readings[steps[:, None], stations[..., None]]
-    readings = torch.where(inside[:, None], readings, torch.nan)
-    return Around(
-        readings,
-        record.others[times[:, None], stations],
-        offsets(points, record.places[stations]).to(record.readings.dtype),
-        record.clock[times],
-    )
-
-
-def nearest(
-    points: Float[Tensor, "point 2"],
-    stations: Float[Tensor, "station 2"],
-    count: int,
-    *,
-    themselves: bool = False,
-) -> Int[Tensor, "point near"]:
-    """The `count` nearest stations of each point, or all if there are fewer.
-
-    Args:
-        points: Latitude and longitude, degrees.
-        stations: The same.
-        count: How many.
-        themselves: Whether the points are the stations, each of which is then left out.
-    """
-    available = len(stations) - themselves
-    if available < 1:
-        raise ValueError("there is no station to look at")
-    found = []
-    for start in range(0, len(points), POINTS_AT_ONCE):
-        distance = chord(points[start : start + POINTS_AT_ONCE], stations)
-        if themselves:
-            own = torch.arange(len(distance), device=distance.device)
-            distance[own, own + start] = 3.0  # longer than any chord
-        found.append(distance.topk(min(count, available), largest=False).indices)
-    return torch.cat(found)
 
 
 class Reanalysis(nn.Module):
@@ -240,20 +151,23 @@ class Reanalysis(nn.Module):
         self.register_buffer("other_mean", torch.zeros(others))
         self.register_buffer("other_std", torch.ones(others))
 
-    def forward(
-        self, known: Around, kriged: Float[Tensor, "query station"] | None = None
-    ) -> Estimate:
-        """Value and error scale at each place, NaN where no station speaks; `kriged`: if known."""
+    def forward(self, known: Around, start: Float[Tensor, " query"] | None = None) -> Estimate:
+        """Value and error scale at each place, NaN where no station speaks.
+
+        Args:
+            known: What is known around.
+            start: What `interpolated` gives, if that was worked out before.
+        """
         heard = known.readings.isfinite()
         logs = known.readings.clamp(min=FLOOR).log()
         value, present = self._current(logs, heard)  # (b, n) each
         speaks = heard.any(-1)
         distance = known.offset.norm(dim=-1).clamp(min=NEAREST_KM) / self.config.spacing
         score = self._score(distance, speaks, present)
-        weight = score.softmax(-1) if kriged is None else kriged
-        if self.config.base != "idw" and kriged is None:
-            weight = self.kriging(known)
-        base = self._mixed(weight, value, speaks)  # (b), log ug m-3
+        if self.weight is not None:
+            base = _mixed(score.softmax(-1), value, speaks)
+        else:
+            base = self.interpolated(known) if start is None else start  # (b), log ug m-3
         # Relative to what is corrected: a network near 20 and one near 200 ug m-3 look alike.
         relative = torch.where(heard, logs - base[:, None, None], 0)
         tokens = self._tokens(relative, heard, known, distance)
@@ -261,9 +175,10 @@ class Reanalysis(nn.Module):
         x = torch.cat((self.place(asking)[:, None], tokens), 1)
         talks = nn.functional.pad(speaks, (1, 0), value=True)
         x = self.blocks[0](x, talks)
+        corrected = base
         if self.weight is not None:
             weight = (score + self.weight(x[:, 1:])[..., 0]).softmax(-1)
-        corrected = self._mixed(weight, value, speaks)
+            corrected = _mixed(weight, value, speaks)
         last: Tensor = self.blocks[1](x, talks, 1)[:, 0]
         shift, log_scale = self.head(last).unbind(-1)
         if self.config.bound:
@@ -277,12 +192,48 @@ class Reanalysis(nn.Module):
             base.exp().masked_fill(deaf, torch.nan),
         )
 
-    def _mixed(self, weight: Tensor, value: Tensor, speaks: Tensor) -> Tensor:
-        """Logarithm of what the stations say together; `value` are logarithms of readings."""
+    def interpolated(self, known: Around) -> Float[Tensor, " query"]:
+        """Logarithm of what kriging tells, whose weights no training changes, log ug m-3."""
+        if self.config.base == "carried":
+            return self.carried(known).clamp(min=FLOOR).log()
+        heard = known.readings.isfinite()
+        value, _ = self._current(known.readings.clamp(min=FLOOR).log(), heard)
+        weight = self.kriging(known)
+        short = torch.zeros_like(weight[:, 0])
+        if known.level is not None and self.config.base == "log-kriging":
+            # Around the level of all stations, where there is one, weights need not add up to one.
+            simple = self.kriging(known, adding_up=False)
+            levelled = known.level.isfinite()
+            weight = torch.where(levelled[:, None], simple, weight)
+            short = torch.where(levelled, (1 - weight.sum(-1)) * known.level.nan_to_num(), short)
+        speaks = heard.any(-1)
         if self.config.base == "log-kriging":
-            return (weight * torch.where(speaks, value, 0)).sum(-1).clamp(min=LOG_FLOOR)
-        together: Tensor = (weight * torch.where(speaks, value.exp(), 0)).sum(-1)
-        return together.clamp(min=FLOOR).log()
+            together = (weight * torch.where(speaks, value, 0)).sum(-1) + short
+            return together.clamp(min=LOG_FLOOR)
+        return _mixed(weight, value, speaks)
+
+    def carried(
+        self, known: Around, air: Float[Tensor, "9"] | None = None
+    ) -> Float[Tensor, " query"]:
+        """Kriging carried with the wind, ug m-3; `air`: with a covariance other than its own."""
+        shape, readings = self.config, known.readings
+        count = readings.shape[1]
+        few = min(shape.carried_from, count)
+        where = [shape.lags.index(lag) for lag in shape.carried_lags]
+        station = torch.tensor([*range(count), *(i for i in range(few) for _ in where)])
+        column = torch.tensor([*[shape.centre] * count, *(where * few)])
+        lag = torch.tensor(shape.lags, device=readings.device)[column].to(readings)
+        values = readings[:, station, column]
+        # Where none of these lags speaks, the nearest in time stands in.
+        value, _ = self._current(readings, readings.isfinite())
+        value = value.masked_fill(~readings.isfinite().any(-1), torch.nan)
+        mute = ~values.isfinite().any(-1, keepdim=True)
+        values = torch.cat((torch.where(mute, value, values[:, :count]), values[:, count:]), 1)
+        drift = torch.zeros_like(known.offset[:, :1]).expand(-1, len(lag), -1)
+        if known.drift is not None:
+            drift = known.drift[:, column]
+        own = torch.tensor(shape.air).to(readings) if air is None else air
+        return carried(values, known.offset[:, station], drift, lag, station.to(readings), own)
 
     def _score(self, distance: Tensor, speaks: Tensor, present: Tensor) -> Tensor:
         """Logarithms of inverse distance's weights; readings of other hours hardly count."""
@@ -290,8 +241,13 @@ class Reanalysis(nn.Module):
         score = -exponent * distance.log() + torch.where(present, 0.0, SILENT)
         return score.masked_fill(~speaks, 4 * SILENT)
 
-    def kriging(self, known: Around) -> Float[Tensor, "query station"]:
-        """Weights of ordinary kriging, of readings of other hours only where no others are."""
+    def kriging(self, known: Around, *, adding_up: bool = True) -> Float[Tensor, "query station"]:
+        """Kriging's weights, of readings of other hours only where no others are.
+
+        Args:
+            known: What is known around.
+            adding_up: To one, which is ordinary kriging; else simple kriging's.
+        """
         heard, offset = known.readings.isfinite(), known.offset
         speaks, present = heard.any(-1), heard[..., self.config.centre]
         # Stations that do not count become rows of the identity.
@@ -300,14 +256,16 @@ class Reanalysis(nn.Module):
         both = counts[:, :, None] & counts[:, None]
         inner = torch.where(both, torch.exp(-apart / self.config.reach), 0)
         own = torch.where(counts, self.config.nugget, 1.0)
-        outer = torch.exp(-offset.norm(dim=-1) / self.config.reach) * counts
-        one = counts.to(outer)
-        system = nn.functional.pad(inner + torch.diag_embed(own), (0, 1, 0, 1))
-        system[:, :-1, -1] = system[:, -1, :-1] = one
-        system[:, -1, -1] = (~counts.any(-1)).to(outer)
-        right = torch.cat((outer, counts.any(-1, keepdim=True).to(outer)), -1)
-        found: Tensor = torch.linalg.solve(system, right[..., None])[:, :-1, 0]
-        return found
+        one = counts.to(inner)
+        outer = torch.exp(-offset.norm(dim=-1) / self.config.reach) * one
+        solved = torch.linalg.solve(inner + torch.diag_embed(own), torch.stack((outer, one), -1))
+        simple: Tensor
+        simple, ones = solved.unbind(-1)
+        if not adding_up:
+            return simple
+        short = (1 - simple.sum(-1)) / ones.sum(-1).clamp(min=STEADY)
+        weight: Tensor = simple + short[:, None] * ones
+        return weight
 
     def _current(self, logs: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
         """Log reading at the hour, or the nearest in time; and whether it is of the hour."""
@@ -346,3 +304,9 @@ class Reanalysis(nn.Module):
             ),
             -1,
         )
+
+
+def _mixed(weight: Tensor, value: Tensor, speaks: Tensor) -> Tensor:
+    """Logarithm of what the stations say together; `value` are logarithms of readings."""
+    together: Tensor = (weight * torch.where(speaks, value.exp(), 0)).sum(-1)
+    return together.clamp(min=FLOOR).log()

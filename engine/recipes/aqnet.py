@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from engine.errors import RequestError
 from engine.grid import Grid
 from engine.models.knn import along_arc, chord
-from engine.models.reanalysis import FLOOR, NEAREST_KM, Reanalysis, Record, nearest
+from engine.models.reanalysis import FLOOR, NEAREST_KM, Reanalysis
+from engine.models.surroundings import Record, nearest
 from engine.recipes.stationrecord import PLACES_AT_ONCE, estimate, record_of
 from engine.recipes.stations import nearest_km, on_grid
 from engine.schema import Kind
@@ -25,6 +26,7 @@ from engine.task import Need, Task
 # Above so many pairs of hour and cell, the correction is worked out on fewer nodes and drawn
 # between them; inverse distance, which has the detail, stays with every cell.
 MOST_QUERIES = 120_000
+PARTS = ("readings", "others", "clock", "places", "blown")  # of a record
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class AQNetMap:
         centres = np.stack(np.meshgrid(self.grid.latitude, self.grid.longitude, indexing="ij"), -1)
         # A station silent in the whole window would only take the place of one that speaks.
         speaks = record.readings.isfinite().any(0)
-        return {
+        blown = {} if record.blown is None else {"blown": record.blown[:, speaks]}
+        return blown | {
             "readings": record.readings[:, speaks],
             "others": record.others[:, speaks],
             "clock": record.clock,
@@ -83,7 +86,7 @@ class AQNetMap:
         """The map, its standard deviation and the leave-one-out values. Nothing is random."""
         if not isinstance(network, Reanalysis):
             raise TypeError(f"{type(network).__name__} is not Reanalysis")
-        record = Record(*(tensors[n] for n in ("readings", "others", "clock", "places")))
+        record = Record(**{name: tensors[name] for name in PARTS if name in tensors})
         asked, points, heard = tensors["asked"], tensors["points"], tensors["heard"]
         value, scale = self._map(network, record, asked, points)
         factor = self.factor if len(asked) == 1 else self.day_factor
@@ -138,7 +141,8 @@ def left_out(network: Reanalysis, record: Record, asked: Tensor, heard: Tensor) 
     if len(record.places) < 2:
         return torch.full((int(heard.sum()),), torch.nan, device=record.places.device)
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
-    found = estimate(network, record, asked, near[heard], record.places[heard])
+    own = heard.nonzero()[:, 0]
+    found = estimate(network, record, asked, near[heard], record.places[heard], own)
     return found.value.reshape(len(asked), -1).mean(0)
 
 

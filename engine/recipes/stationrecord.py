@@ -10,7 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.models.reanalysis import Estimate, Reanalysis, Record, around
+from engine.models.levels import with_levels
+from engine.models.reanalysis import FLOOR, Estimate, Reanalysis
+from engine.models.surroundings import Record, around
 
 # Concentrations span a hundredfold: their logarithm is what varies evenly.
 LOGARITHMIC = ("pm10", "so2", "no2", "co", "o3")
@@ -18,6 +20,8 @@ OTHERS = (*LOGARITHMIC, "t2m", "sp", "d2m", "u10", "v10")
 STEPS = {"hour": np.timedelta64(1, "h"), "day": np.timedelta64(1, "D")}
 DAY = np.timedelta64(24 * 3600 * 10**9, "ns")
 YEAR_DAYS = 365.25
+KM_OF_AN_HOUR = 3.6  # at 1 m s-1
+WIND = ("u10", "v10")  # towards east and north, m s-1
 PLACES_AT_ONCE = 2048
 MANY = 16  # pieces of so many places from which on cores take whole ones
 
@@ -47,7 +51,30 @@ def record_of(dataset: xr.Dataset, others: Sequence[str]) -> Record:
         torch.from_numpy(planes),
         torch.from_numpy(clock_of(dataset)),
         torch.from_numpy(places.astype(np.float64)),
+        blown_of(dataset),
     )
+
+
+def blown_of(dataset: xr.Dataset) -> Tensor | None:
+    """How far the wind has blown at each station, (time, station, 2), km; None without wind.
+
+    Gaps are bridged along straight lines; a station that never measures wind is NaN.
+    """
+    if not all(n in dataset and dataset[n].dims == dataset["pm2p5"].dims for n in WIND):
+        return None
+    hours = STEPS[dataset.attrs["period"]] / np.timedelta64(1, "h")
+    planes = []
+    for name in WIND:
+        wind = dataset[name].values.astype(np.float64)
+        along = np.arange(len(wind))
+        whole = np.full_like(wind, np.nan)
+        for i, values in enumerate(wind.T):
+            known = np.isfinite(values)
+            if known.any():
+                whole[:, i] = np.interp(along, along[known], values[known])
+        planes.append(np.cumsum(whole, 0) * KM_OF_AN_HOUR * hours)
+    blown = np.stack(planes, -1)
+    return torch.from_numpy(blown.astype(np.float32)) if np.isfinite(blown).any() else None
 
 
 def clock_of(dataset: xr.Dataset) -> NDArray[np.float32]:
@@ -66,6 +93,7 @@ def estimate(
     times: Tensor,
     near: Tensor,
     points: Tensor,
+    own: Tensor | None = None,
 ) -> Estimate:
     """Value and scale for every pair of a time and a point, (time × point), times outermost.
 
@@ -75,7 +103,11 @@ def estimate(
         times: Positions along its time, (time).
         near: Stations that each point looks at, (point, near).
         points: Latitude and longitude, (point, 2).
+        own: Stations that are the points, (point), of which nothing is told; None: none are.
     """
+    shape = network.config
+    if shape.base == "log-kriging":
+        record = with_levels(record, times, shape.reach, shape.nugget, FLOOR)
     count = len(points)
     every = torch.arange(len(times) * count, device=times.device)
     lean = torch.is_inference_mode_enabled()  # a thread does not know it of another
@@ -84,7 +116,12 @@ def estimate(
         with torch.inference_mode(lean):
             place = some % count
             known = around(
-                record, times[some // count], near[place], points[place], network.config.lags
+                record,
+                times[some // count],
+                near[place],
+                points[place],
+                shape.lags,
+                None if own is None else own[place],
             )
             found: Estimate = network(known)
             return found
@@ -115,4 +152,6 @@ def stations_of(record: Record, kept: Tensor) -> Record:
         readings=record.readings[:, kept],
         others=record.others[:, kept],
         places=record.places[kept],
+        blown=None if record.blown is None else record.blown[:, kept],
+        levels=None,
     )

@@ -10,7 +10,7 @@ from engine.models.reanalysis import Reanalysis, ReanalysisConfig
 from engine.paths import ASSETS, home, inside
 from engine.weightfiles import CONFIG, Described, described, filled, publish
 
-Fields = dict[str, int | float | str | tuple[int, ...] | tuple[str, ...]]
+Fields = dict[str, int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]]
 
 
 class StationCheckpoint(Described):

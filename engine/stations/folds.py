@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig, Record, nearest
+from engine.models.reanalysis import Estimate, Reanalysis, ReanalysisConfig
+from engine.models.surroundings import Record, nearest
 from engine.recipes.stationrecord import estimate, stations_of
 from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining, train_all
@@ -52,11 +53,13 @@ class Hidden:
         stations: Which they are.
         value: The reanalysis.
         scale: Its error scale.
+        start: What the network corrects.
     """
 
     stations: tuple[int, ...]
     value: NDArray[np.float32]
     scale: NDArray[np.float32]
+    start: NDArray[np.float32]
 
 
 def network_of(
@@ -112,7 +115,7 @@ def run_fold(
         with whole_file(path) as part:
             save_file(found, part)
     kept = load_file(path)
-    return Hidden(stations, kept["value"], kept["scale"])
+    return Hidden(stations, kept["value"], kept["scale"], kept["start"])
 
 
 def covered(
@@ -157,10 +160,14 @@ def _tell(
     chosen = torch.tensor(hidden)
     times = torch.cat((torch.arange(*parts.calibrate), torch.arange(parts.test, length)))
     with torch.inference_mode():
-        found = estimate(network, record, times, near[chosen], record.places[chosen])
+        found = estimate(network, record, times, near[chosen], record.places[chosen], chosen)
     told = {}
-    for key, values in (("value", found.value), ("scale", found.scale)):
+    for key, values in _columns(found):
         whole = np.full((length, len(hidden)), np.nan, dtype=np.float32)
         whole[times.numpy()] = values.reshape(len(times), len(hidden)).numpy()
         told[key] = whole
     return told
+
+
+def _columns(found: Estimate) -> tuple[tuple[str, torch.Tensor], ...]:
+    return (("value", found.value), ("scale", found.scale), ("start", found.interpolated))

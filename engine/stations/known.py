@@ -13,12 +13,13 @@ from engine import library
 from engine.data import days
 from engine.errors import RequestError
 from engine.library import DatasetInfo
-from engine.models.reanalysis import Record
+from engine.models.reanalysis import ReanalysisConfig
+from engine.models.surroundings import Record
 from engine.paths import home
-from engine.recipes.stationrecord import OTHERS, record_of, whole_axis
+from engine.recipes.stationrecord import OTHERS, record_of, stations_of, whole_axis
 from engine.stations.baselines import Network
 from engine.stations.folds import Parts
-from engine.stations.trainer import plain_network
+from engine.stations.trainer import plain_network, shape_for
 from engine.superresolution.checkpoint import identity
 from engine.wholefile import whole_file
 
@@ -87,3 +88,18 @@ def kept(text: str, make: Callable[[], dict[str, NDArray[np.float32]]]) -> dict[
             save_file(made, part)
     found: dict[str, Values] = load_file(path)
     return found
+
+
+def shape_without(known: Setup, hidden: Sequence[int]) -> tuple[ReanalysisConfig, torch.Tensor]:
+    """The network's shape as the stations that are not hidden give it, and which these are."""
+    visible = torch.tensor([s for s in range(len(known.names)) if s not in hidden])
+    record = stations_of(known.record, visible)
+    given = (record, known.about.period, known.parts.train, known.others)
+
+    def make() -> dict[str, NDArray[np.float32]]:
+        return {"air": np.array(shape_for(*given).air, dtype=np.float32)}
+
+    wind = known.record.blown is not None
+    key = f"air {identity(known.record.readings)[:16]} {list(hidden)} {known.parts} {wind}"
+    found = kept(key, make)
+    return shape_for(*given, tuple(float(f"{x:.4g}") for x in found["air"])), visible

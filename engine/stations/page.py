@@ -20,8 +20,8 @@ from engine.errors import EngineError
 from engine.models.reanalysis import ReanalysisConfig
 from engine.paths import ASSETS, ROOT, home
 from engine.progress import Progress
-from engine.recipes.stationrecord import OTHERS, stations_of
-from engine.stations import ceiling, splits
+from engine.recipes.stationrecord import OTHERS
+from engine.stations import ceiling, splits, tried
 from engine.stations import checkpoint as stationcheckpoint
 from engine.stations.baselines import (
     boosted_trees,
@@ -32,8 +32,8 @@ from engine.stations.baselines import (
 )
 from engine.stations.checkpoint import StationCheckpoint
 from engine.stations.folds import Hidden, covered, network_of, run_fold
-from engine.stations.known import FOLDER, Setup, Values, kept, setup
-from engine.stations.trainer import calibrate, card, shape_for
+from engine.stations.known import FOLDER, Setup, Values, kept, setup, shape_without
+from engine.stations.trainer import calibrate, card
 from engine.superresolution.checkpoint import identity
 from engine.training.reanalysis import StationTraining
 from engine.weeks import page as weeks_page
@@ -74,10 +74,7 @@ def choices(known: Setup, names: Sequence[str], variant: str) -> tuple[list[int]
     hidden = [known.names.index(name) for name in names]
     if variant == "idw":
         return hidden, ReanalysisConfig(others=OTHERS, width=32, inner=64, neighbours=12)
-    seen = torch.tensor([s for s in range(len(known.names)) if s not in hidden])
-    return hidden, shape_for(
-        stations_of(known.record, seen), PERIOD, known.parts.train, known.others
-    )
+    return hidden, shape_without(known, hidden)[0]
 
 
 def fold(
@@ -138,7 +135,7 @@ def measure(count: int, variant: str, progress: Progress | None = None) -> dict[
     for names in FOLDS[:count]:
         answer = fold(known, names, variant, progress)
         answers.append(answer)
-        told = baselines(known, names) | {LABELS[variant]: answer.value}
+        told = baselines(known, names) | {splits.START: answer.start, LABELS[variant]: answer.value}
         targets.append(known.plain.readings[test, list(answer.stations)])
         for name, values in told.items():
             columns.setdefault(name, []).append(values[test])
@@ -182,7 +179,7 @@ def page(found: Mapping[str, Any]) -> str:
     stations, marks = found["stations"], found["scores"]
     first, learned, calibrated, until, test, last = found["dates"]
     own = marks[found["model"]]
-    best = min((n for n in marks if n != found["model"]), key=lambda n: marks[n]["all"]["rmse"])
+    best = min((n for n in marks if n in BASELINES), key=lambda n: marks[n]["all"]["rmse"])
     gain = 1 - own["all"]["rmse"] / marks[best]["all"]["rmse"]
     plain = 1 - own["all"]["rmse"] / marks["inverse distance, exponent 2"]["all"]["rmse"]
     far = farthest(found)
@@ -244,6 +241,7 @@ def page(found: Mapping[str, Any]) -> str:
             *(f"{row} |" for row in each),
             "",
             *ceiling.section(found["ceiling"], own["all"], (best, marks[best]["all"]["rmse"])),
+            *tried.section(),
         ]
     )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine import library
 from engine.data import days
 from engine.errors import NotFoundError, RequestError
-from engine.models.reanalysis import nearest
+from engine.models.surroundings import nearest
 from engine.recipes.stationrecord import STEPS, estimate, record_of, stations_of, whole_axis
 from engine.stations import checkpoint as stationcheckpoint
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,27 +14,23 @@ from engine.data import days
 from engine.errors import RequestError
 from engine.library import DatasetInfo
 from engine.models.knn import great_circle_km
-from engine.models.reanalysis import (
-    Base,
-    Reanalysis,
-    ReanalysisConfig,
-    Record,
-    nearest,
-    offsets,
-)
+from engine.models.reanalysis import Base, Reanalysis, ReanalysisConfig
+from engine.models.surroundings import Record, nearest, offsets
 from engine.progress import Progress, Stop
 from engine.recipes.stationrecord import OTHERS, estimate, record_of, whole_axis
 from engine.stations import checkpoint as stationcheckpoint
 from engine.stations.baselines import Network, fit_covariance
 from engine.stations.checkpoint import StationCheckpoint
 from engine.superresolution.checkpoint import identity
-from engine.training.reanalysis import StationTraining, train_all
+from engine.training.reanalysis import StationTraining, fit_air, train_all
 
 LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 2)}
 # What is corrected: over a city readings differ by amounts, over a country by factors. And how many
 # stations are looked at: those of a country are far apart. See docs/decisions/0066.
-BASES: dict[str, Base] = {"hour": "kriging", "day": "log-kriging"}
-NEIGHBOURS = {"hour": 12, "day": 48}
+BASES: dict[str, Base] = {"hour": "carried", "day": "log-kriging"}
+NEIGHBOURS = {"hour": 12, "day": 24}
+# How many neighbours play at being hidden: of a country most, so that being far is learned.
+MOST_HIDDEN = {"hour": 0.4, "day": 0.8}
 # Between parts, more steps than any lag: no reading is seen from both sides.
 GAP_STEPS = {"hour": 72, "day": 7}
 OUTER, INNER = 1.6449, 0.6745  # half-widths of a normal's central 90 and 50 %
@@ -79,8 +75,18 @@ class Calibration:
     rmse: float
 
 
+def training_for(period: str, steps: int | None = None, seed: int = 0) -> StationTraining:
+    """How a network for readings of one hour or one day is trained."""
+    config = StationTraining(seed=seed, most_hidden=MOST_HIDDEN.get(period, MOST_HIDDEN["hour"]))
+    return config if steps is None else replace(config, steps=steps)
+
+
 def shape_for(
-    record: Record, period: str, end: int, names: Sequence[str] = OTHERS
+    record: Record,
+    period: str,
+    end: int,
+    names: Sequence[str] = OTHERS,
+    air: tuple[float, ...] | None = None,
 ) -> ReanalysisConfig:
     """The network's shape for a network of stations; the covariance from the steps before `end`.
 
@@ -89,6 +95,7 @@ def shape_for(
         period: Its averaging time.
         end: Of what is learned from.
         names: Of the record's other variables; those that nobody measured are left out.
+        air: Of kriging carried with the wind, if it was fitted before.
     """
     steps = 24 if period == "hour" else 0
     measured = record.others.isfinite().flatten(0, 1).any(0)
@@ -96,7 +103,7 @@ def shape_for(
     network, base = plain_network(record), BASES[period]
     network = network.logarithms() if base == "log-kriging" else network
     covariance = fit_covariance(network, range(len(record.places)), end)
-    return ReanalysisConfig(
+    shape = ReanalysisConfig(
         lags=LAGS[period],
         others=others,
         width=32,
@@ -110,6 +117,9 @@ def shape_for(
         dropout=0.2,
         bound=0.4,
     )
+    if base != "carried":
+        return shape
+    return replace(shape, air=air or astuple(fit_air(shape, record, 0, end)))
 
 
 def plain_network(record: Record) -> Network:
@@ -155,8 +165,8 @@ def train_aqnet(
     Raises:
         EngineError: If the dataset cannot be learned from, or the folder not written.
     """
-    config = config or StationTraining()
     about = library.info(name)
+    config = config or training_for(about.period)
     if about.kind != "stations" or about.period not in LAGS or about.shape.get("station", 0) < 3:
         raise RequestError(
             f"AQ-Net learns from three or more stations with hourly or daily readings, and "
@@ -233,7 +243,7 @@ def calibrate(
     times = torch.from_numpy((blocks[:, None] + np.arange(step)).reshape(-1))
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
     with torch.inference_mode():
-        found = estimate(network, record, times, near[chosen], record.places[chosen])
+        found = estimate(network, record, times, near[chosen], record.places[chosen], chosen)
     shape = (len(blocks), step, len(chosen))
     value, scale = found.value.reshape(shape), found.scale.reshape(shape)
     target = record.readings[times][:, chosen].reshape(shape)

@@ -13,16 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.averaged import Averaged
+from engine.models.carried import Air
 from engine.models.knn import chord
-from engine.models.reanalysis import (
-    FLOOR,
-    Around,
-    Estimate,
-    Reanalysis,
-    ReanalysisConfig,
-    Record,
-    around,
-)
+from engine.models.levels import with_levels
+from engine.models.reanalysis import FLOOR, Estimate, Reanalysis, ReanalysisConfig
+from engine.models.surroundings import Around, Record, around
 from engine.training import state, steps
 from engine.training.state import Counters
 
@@ -57,7 +52,7 @@ class StationTraining:
     """
 
     steps: int = 200
-    batch: int = 512
+    batch: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     clip: float = 1.0
@@ -69,7 +64,7 @@ class StationTraining:
     lonely: float = 0.1
     turn: float = 20.0
     keep_every: int = 50
-    members: int = 3
+    members: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -105,6 +100,17 @@ def pairs_of(record: Record, first: int, last: int) -> Pairs:
     """All pairs from time step `first` up to but not with `last`."""
     found = record.readings[first:last].isfinite().nonzero()
     return Pairs(found[:, 0] + first, found[:, 1])
+
+
+def part_of(record: Record, first: int, last: int) -> Record:
+    """The record from time step `first` up to but not with `last`."""
+    return replace(
+        record,
+        readings=record.readings[first:last],
+        others=record.others[first:last],
+        clock=record.clock[first:last],
+        blown=None if record.blown is None else record.blown[first:last],
+    )
 
 
 def learn_normal(network: Reanalysis, record: Record, first: int, last: int) -> None:
@@ -195,12 +201,10 @@ def train(
     """
     learn_normal(network, record, first, last)
     network.train()
-    seen = replace(
-        record,
-        readings=record.readings[first:last],
-        others=record.others[first:last],
-        clock=record.clock[first:last],
-    )
+    seen, shape = part_of(record, first, last), network.config
+    if shape.base == "log-kriging":
+        every = torch.arange(last - first)
+        seen = with_levels(seen, every, shape.reach, shape.nugget, FLOOR)
     pairs = pairs_of(seen, 0, last - first)
     if not len(pairs.times) or seen.readings.shape[1] < 2:
         raise ValueError("there are not two stations with readings to learn from")
@@ -253,7 +257,7 @@ def examples(
     hidden = torch.rand(config.batch, count, generator=generator) < share
     hidden[torch.arange(config.batch), asked] = True
     near = (distance[asked] + FAR * hidden).topk(min(neighbours, count - 1), largest=False).indices
-    shown = around(record, times, near, record.places[asked], lags)
+    shown = around(record, times, near, record.places[asked], lags, asked)
     silent = hidden.gather(1, near)[..., None]
     bare = torch.rand(config.batch, 1, 1, generator=generator) < config.bare
     lonely = torch.rand(config.batch, 1, 1, generator=generator) < config.lonely
@@ -262,8 +266,55 @@ def examples(
         shown,
         readings=shown.readings.masked_fill(silent | (lonely & elsewhen), torch.nan),
         others=shown.others.masked_fill(silent | bare, torch.nan),
+        drift=None if shown.drift is None else shown.drift.masked_fill(bare, 0.0),
     )
     return known, record.readings[times, asked]
+
+
+def fit_air(
+    shape: ReanalysisConfig,
+    record: Record,
+    first: int,
+    last: int,
+    *,
+    steps: int = 120,
+    batch: int = 160,
+    rate: float = 0.04,
+    large_error: float = 80.0,
+) -> Air:
+    """The covariance with which kriging carried by the wind errs least at stations left out.
+
+    Args:
+        shape: Of the network that will correct it; its `air` is where the search begins.
+        record: Of the stations that may be known.
+        first: Time step from which readings may be seen.
+        last: Time step before which they end.
+        steps: Of the search.
+        batch: Pairs of station and hour in a step.
+        rate: Of the first step; it falls to nothing.
+        large_error: From here on, in ug m-3, an error counts linearly.
+    """
+    seen = part_of(record, first, last)
+    pairs = pairs_of(seen, 0, last - first)
+    distance = chord(seen.places, seen.places)
+    drawn = StationTraining(batch=batch, bare=0.0, lonely=0.0)
+    network = Reanalysis(shape)
+    found = torch.tensor(shape.air).log().requires_grad_()
+    optimiser = torch.optim.Adam([found], lr=rate)
+    for number in range(steps):
+        optimiser.param_groups[0]["lr"] = rate * (1 - number / steps) ** 0.5
+        generator = torch.Generator().manual_seed(number)
+        known, target = examples(
+            drawn, seen, pairs, distance, shape.lags, shape.neighbours, generator
+        )
+        told = network.carried(known, found.exp())
+        there = known.readings.isfinite().flatten(1).any(1)
+        value = nn.functional.huber_loss(told[there], target[there], delta=large_error) / 1000
+        optimiser.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([found], 1.0)
+        optimiser.step()
+    return Air(*(float(f"{x:.4g}") for x in found.detach().exp().tolist()))
 
 
 def turned(
@@ -293,7 +344,10 @@ def turned(
         u, v = (others.index(name) for name in WIND)
         planes[u], planes[v] = turn(planes[u], planes[v])
         measured = torch.stack(planes, -1)
-    return replace(known, offset=offset, others=measured)
+    drift = known.drift
+    if drift is not None:
+        drift = torch.stack(turn(*drift.unbind(-1)), -1)
+    return replace(known, offset=offset, others=measured, drift=drift)
 
 
 def loss(config: StationTraining, found: Estimate, target: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from engine.models.averaged import Averaged
-from engine.models.reanalysis import Around, Reanalysis, ReanalysisConfig
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig
+from engine.models.surroundings import Around
 from engine.training.reanalysis import turned
 
 SHAPE = ReanalysisConfig(

@@ -8,16 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.models.knn import InverseDistance, great_circle_km
-from engine.models.reanalysis import (
-    Around,
-    Reanalysis,
-    ReanalysisConfig,
-    Record,
-    around,
-    nearest,
-    offsets,
-)
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig
 from engine.models.sets import Attention
+from engine.models.surroundings import Around, Record, around, nearest, offsets
 
 SHAPE = ReanalysisConfig(
     lags=(-2, -1, 0, 1), others=("no2", "u10"), width=16, heads=2, inner=16, spacing=20.0

@@ -14,7 +14,8 @@ from engine.cli import main
 from engine.errors import DataError, NotFoundError, RequestError, StorageError
 from engine.evaluation import evaluate
 from engine.inference import Request, open_run, predict
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig, nearest
+from engine.models.reanalysis import Reanalysis, ReanalysisConfig
+from engine.models.surroundings import nearest
 from engine.recipes import aqnet, stationrecord
 from engine.recipes.stationrecord import OTHERS, clock_of, estimate, record_of, whole_axis
 from engine.stations import checkpoint as stationcheckpoint

@@ -6,7 +6,7 @@ import torch
 from station_worlds import world
 
 from engine import library
-from engine.models.reanalysis import Record
+from engine.models.surroundings import Record
 from engine.recipes.stationrecord import OTHERS, record_of
 from engine.stations import ceiling, known, splits
 from engine.stations.baselines import kriging
@@ -45,6 +45,7 @@ def test_a_hidden_station_is_told_from_visible_ones_alone(here, monkeypatch):
         "space-time kriging",
         "kriging of logarithms",
         "boosted trees",
+        splits.START,
         splits.OWN,
     }
     # Other readings at hidden stations change what they are scored on, and no model's answer.

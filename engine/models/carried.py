@@ -1,0 +1,111 @@
+"""Kriging whose covariance travels with the wind: what a place breathed was upwind before.
+
+Two readings are alike for three reasons: the same air passed both stations (a covariance of the
+distance between them *in the air's own frame*, that is after the wind has carried one to the hour
+of the other), the same weather and hours lie over both (a covariance of distance and of time that
+stays where it is), and a station's own surroundings. Weights add up to one: ordinary kriging. So
+hours before tell of places downwind and hours after of places upwind; without wind it is a
+space-time kriging with two scales.
+
+Source: covariances in the moving frame, Cox and Isham 1988; Gneiting, Genton and Guttorp 2007,
+"Geostatistical space-time models, stationarity, separability, and full symmetry". Departures: the
+wind is the one measured at the stations, hour by hour, times a factor that is fitted, since the air
+at the ground is slower than the air that carries; parameters are those with the smallest errors at
+stations left out.
+"""
+
+from dataclasses import astuple, dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+SOFT_KM2 = 1e-6  # so that a distance of nothing has a gradient
+STEADY = 1e-4  # on the diagonal: keeps the system solvable where stations share a place
+
+
+@dataclass(frozen=True)
+class Air:
+    """What the covariance is made of, beside the part that stays where it is, which is 1.
+
+    Attributes:
+        share: Of what travels with the air.
+        reach: Of that, km.
+        memory: Of that, time steps.
+        still_reach: Of what stays, km.
+        still_memory: Of what stays, time steps.
+        own: Of a station's surroundings, shared with nobody.
+        own_memory: Of those, time steps.
+        noise: Of a single reading.
+        speed: Of the air, in speeds of the wind that is measured.
+    """
+
+    share: float = 0.5
+    reach: float = 70.0
+    memory: float = 15.0
+    still_reach: float = 90.0
+    still_memory: float = 20.0
+    own: float = 0.05
+    own_memory: float = 8.0
+    noise: float = 0.02
+    speed: float = 1.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no covariance.
+
+        Raises:
+            ValueError: If a value is not above zero.
+        """
+        if min(astuple(self)) <= 0:
+            raise ValueError("shares, distances, times and speed must be above 0")
+
+    def tensor(self) -> Tensor:
+        """The values in their order, (9)."""
+        return torch.tensor(astuple(self))
+
+
+def carried(
+    values: Float[Tensor, "query seen"],
+    offset: Float[Tensor, "query seen 2"],
+    drift: Float[Tensor, "query seen 2"],
+    lag: Float[Tensor, " seen"],
+    station: Float[Tensor, " seen"],
+    air: Float[Tensor, "9"],
+) -> Float[Tensor, " query"]:
+    """What the readings together tell of a place, in their units; 0 where there is none.
+
+    Args:
+        values: Readings, NaN where there is none.
+        offset: East and north from the place to where each was taken, km.
+        drift: How far the measured wind blows from the hour asked for to each reading's, km.
+        lag: Time steps from the hour asked for to each reading's.
+        station: Which of them are of one station: those with the same number.
+        air: As `Air.tensor` gives it.
+    """
+    share, reach, memory, still_reach, still_memory, own, own_memory, noise, speed = air
+    heard = values.isfinite()
+    moving = offset - speed * drift  # where that air is at the hour asked for
+    apart = (lag[:, None] - lag).abs()
+    same = (station[:, None] == station).to(values)
+    inner = (
+        share * torch.exp(-_km(moving[:, :, None] - moving[:, None]) / reach - apart / memory)
+        + torch.exp(-_km(offset[:, :, None] - offset[:, None]) / still_reach - apart / still_memory)
+        + own * same * torch.exp(-apart / own_memory)
+    )
+    outer = share * torch.exp(-_km(moving) / reach - lag.abs() / memory) + torch.exp(
+        -_km(offset) / still_reach - lag.abs() / still_memory
+    )
+    # Readings that are not there become rows of the identity.
+    inner = torch.where(heard[:, :, None] & heard[:, None], inner, 0)
+    inner = inner + torch.diag_embed(torch.where(heard, noise + STEADY, 1.0))
+    one = heard.to(values)
+    solved = torch.cholesky_solve(torch.stack((outer * one, one), -1), torch.linalg.cholesky(inner))
+    simple, ones = solved.unbind(-1)
+    short = (1 - simple.sum(-1)) / ones.sum(-1).clamp(min=STEADY)
+    weight = simple + short[:, None] * ones
+    told: Tensor = (weight * values.nan_to_num()).sum(-1)
+    return told
+
+
+def _km(offset: Tensor) -> Tensor:
+    return (offset.square().sum(-1) + SOFT_KM2).sqrt()
