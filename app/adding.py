@@ -28,7 +28,7 @@ COMMANDS = """\
 .venv/bin/airlens predict bicubic --data mine --date 2015-01-10 --region yrd --out fine.nc
 .venv/bin/airlens evaluate copy,bicubic --data mine --start 2015-01-01 --end 2015-12-31 \\
     --region yrd --json scores.json"""
-UNITS = ("", "ug m-3", "kg m-3", "mg m-3")
+UNITS = ("", "ug m-3", "mg m-3", "kg m-3", "ng m-3")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Form:
     coordinates: UploadedFile | None
     source: str
     licence: str
+    variable: str = ""
 
 
 def button(words: Words) -> None:
@@ -119,6 +120,9 @@ def _form(words: Words) -> Form | None:
                 UNITS,
                 format_func=lambda u: u.replace("ug m-3", "µg/m³") or words("adding.as_in_file"),
             )
+            variable = st.text_input(
+                words("adding.variable"), max_chars=80, placeholder=words("adding.as_in_file")
+            )
             offset = st.number_input(
                 words("adding.offset"),
                 -12.0,
@@ -151,6 +155,7 @@ def _form(words: Words) -> Form | None:
         coordinates,
         source.strip(),
         licence.strip(),
+        variable.strip(),
     )
 
 
@@ -160,6 +165,8 @@ def take(form: Form, words: Words) -> library.DatasetInfo | None:
         return _import(form, words)
     except EngineError as error:
         trouble.sentence(error, words)
+        if "--" in str(error):  # the engine names the options of the command line
+            st.caption(words("adding.options", more=words("adding.more")))
         return None
 
 
@@ -188,6 +195,7 @@ def _options(form: Form, folder: Path) -> ReadOptions:
     places = save(beside, _made(folder / "places"))
     return ReadOptions(
         units=form.units or None,
+        variable=form.variable or None,
         utc_offset_hours=form.offset if form.kind != "grid" else None,
         source=form.source or None,
         licence=form.licence or None,

@@ -23,6 +23,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from app import first, points
+from app.parts import whole
 from app.ranking import ranked
 from app.request import Ask
 from app.runs import Runs
@@ -278,7 +279,7 @@ def _device(wish: str) -> str:
 
 @_once(1)
 def places() -> tuple[Place, ...]:
-    """The cities of `CITY_PEOPLE` or more, largest first; none where the list is not installed."""
+    """Cities of `CITY_PEOPLE` or more, no districts, largest first; none if not installed."""
     path = ASSETS / "geo" / "cities.csv"
     if not path.is_file():
         return ()
@@ -294,4 +295,4 @@ def places() -> tuple[Place, ...]:
             for row in csv.DictReader(file)
             if int(row["population"] or 0) >= CITY_PEOPLE
         ]
-    return tuple(sorted(found, key=lambda place: -place.population))
+    return whole(sorted(found, key=lambda place: -place.population))

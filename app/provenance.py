@@ -28,6 +28,7 @@ FIRST = (
     "created",
     "airlens_version",
 )
+FLAGS = frozenset({"synthetic", "in_training_period"})  # 1 or 0 in the files
 
 
 def panel(result: xr.Dataset, info: DatasetInfo, words: Words) -> None:
@@ -76,5 +77,7 @@ def _list(rows: Mapping[str, str], words: Words) -> str:
     for name, value in rows.items():
         key = f"provenance.{name}"
         title = words(key) if key in words else name.replace("_", " ")
+        if name in FLAGS:
+            value = words("provenance.yes" if value == "1" else "provenance.no")
         parts.append(f"<dt>{html.escape(title)}</dt><dd>{html.escape(value)}</dd>")
     return f'<dl class="airlens-list">{"".join(parts)}</dl>'
