@@ -174,12 +174,6 @@ def _window(setting: Setting) -> tuple[slice, slice]:
     return setting.window
 
 
-def _here(setting: Setting) -> xr.Dataset:
-    """The dataset on the cells of the setting."""
-    rows, columns = _window(setting)
-    return setting.dataset.isel(latitude=rows, longitude=columns)
-
-
 def local_regression(setting: Setting) -> Model:
     """The ratio of the past, corrected by what the coarse map shows around; fitted once."""
     from engine.recipes.superresolution import Classical
@@ -234,10 +228,11 @@ def airstfm(setting: Setting) -> Model:
             # A short record or a large grid: the network does without the place's past.
             note += f" It knows nothing of the past of this place: {problem.what}."
     blind = past is None and about.base == "regression"
-    factor = about.blind_factor if blind else about.error_factor
-    guide = None if grid is None else of_weights(about.ground, grid, _here(setting))
+    guide = None if grid is None else of_weights(about.ground, grid, setting.dataset)
+    correct = about.correct_blind if blind else about.correct
     seasons = () if blind else about.season_factors
-    recipe = AirSTFMRecipe(about.mean, about.std, factor, past, guide, seasons)
+    factor = about.blind_factor if blind else about.error_factor
+    recipe = AirSTFMRecipe(about.mean, about.std, factor, past, guide, seasons, correct)
     return Model(recipe, network, about.sha256, train_end, note)
 
 

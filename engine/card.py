@@ -42,7 +42,9 @@ class History:
         coverage: Share of the errors that sized the intervals in those of 50 and 90 %.
         seconds: How long it took.
         device: Where.
-        start: Validation score before training, of what the network adds to.
+        before: Validation scores before training, of what the network adds to: with the past
+            known and with it unknown.
+        after: The same of the network.
     """
 
     counters: Counters
@@ -51,7 +53,8 @@ class History:
     coverage: tuple[float, float]
     seconds: float
     device: str
-    start: float | None = None
+    before: tuple[float, float] | None = None
+    after: tuple[float, float] | None = None
 
 
 def card(about: Checkpoint, data: Source, network: nn.Module, history: History) -> str:
@@ -81,15 +84,7 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         "took": f"{history.seconds / 60:.0f} minutes on {where}, PyTorch {torch.__version__}",
         "validation RMSE": f"{counters.best * about.std:.3f} µg/m³ over what it was stopped by",
     }
-    if history.start is not None:
-        rows["validation RMSE"] += (
-            f"; {history.start * about.std:.3f} before training, of the map it adds to"
-        )
-        if counters.best >= history.start:
-            rows["what is used"] = (
-                "the map it adds to, as it is, since no step came below it; of the network, the "
-                "uncertainty"
-            )
+    rows |= _used(about, history)
     sure = not math.isnan(inner)
     if sure:
         rows["intervals"] = intervals(about, inner, outer)
@@ -113,6 +108,32 @@ def card(about: Checkpoint, data: Source, network: nn.Module, history: History) 
         beware,
     ]
     return "\n".join(lines)
+
+
+def _used(about: Checkpoint, history: History) -> dict[str, str]:
+    """Rows on what training brought, and on what is used of it."""
+    if history.before is None or history.after is None:
+        return {}
+    first, later = (
+        [f"{value * about.std:.3f}" for value in z] for z in (history.before, history.after)
+    )
+    rows = {
+        "validation RMSE": f"{later[0]} µg/m³ over what it was stopped by; {first[0]} before "
+        "training, of the map it adds to"
+    }
+    if about.base == "regression":
+        rows["where the past is not known"] = (
+            f"{later[1]} µg/m³; {first[1]} of the bicubic map with exact block means "
+            "that it adds to"
+        )
+    kept = {"known": about.correct, "not known": about.correct_blind or about.base != "regression"}
+    as_it_is = [name for name, correct in kept.items() if not correct]
+    if as_it_is:
+        rows["what is used"] = (
+            f"where the past is {' and where it is '.join(as_it_is)}, the map it adds to, as it "
+            "is, since the network is not better; of the network, the uncertainty"
+        )
+    return rows
 
 
 def _guided(about: Checkpoint) -> dict[str, str]:

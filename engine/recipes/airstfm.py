@@ -72,6 +72,7 @@ class AirSTFMRecipe:
         past: What the network corrects. None: it is blind or, if it was built without guidance,
             corrects its own bilinear map.
         ground: Planes of the ground that guide too (k, H, W); None: it was built without.
+        correct: Whether the map is the network's, and not its base map as it is.
         season_factors: What takes the place of the factor in each of `SEASONS`; empty: nothing.
         task: Five frames.
     """
@@ -82,6 +83,7 @@ class AirSTFMRecipe:
     past: LocalRegression | None = None
     ground: Tensor | None = None
     season_factors: tuple[float, ...] = ()
+    correct: bool = True
     task: Task = TASK
 
     def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, Tensor]:
@@ -106,7 +108,8 @@ class AirSTFMRecipe:
             network, normal, mask, fine_mask=fine_mask, base=base, guide=guide, frames=(HALF,)
         )
         # A concentration below 0 is no concentration; the network does not know that.
-        result = {"prediction": (answer.mean[0, 0, 0] * self.std + self.mean).clamp(min=0)}
+        told = answer.mean if self.correct or base is None else base
+        result = {"prediction": (told[0, 0, 0] * self.std + self.mean).clamp(min=0)}
         if answer.log_scale is not None:
             scale = answer.log_scale[0, 0, 0].exp()
             factor = self.error_factor

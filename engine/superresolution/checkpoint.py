@@ -48,6 +48,9 @@ class Checkpoint(Described):
         blind_factor: The same for maps of places whose past is not known.
         season_factors: The same for each season, winter first, where the past is known; empty:
             one for all.
+        correct: Whether the map is the network's where the past is known, and not its base map as
+            it is, below which no step of the training came.
+        correct_blind: The same where the past is not known.
         trained_on: The training data, in words.
         train_start: First local date it learned from.
         train_end: Last local date it learned from.
@@ -68,6 +71,8 @@ class Checkpoint(Described):
     error_factor: float
     blind_factor: float = 1.0
     season_factors: tuple[float, ...] = ()
+    correct: bool = True
+    correct_blind: bool = True
     trained_on: str
     train_start: str
     train_end: str

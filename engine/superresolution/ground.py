@@ -52,7 +52,7 @@ def planes(names: Sequence[str], grid: Grid, dataset: xr.Dataset | None = None) 
         names: Of `PLANES`: `coast`, the logarithm of 1 + km to the nearest coast; `cities`, that
             of 1 + inhabitants per km²; `elevation`, km above the sea.
         grid: Where.
-        dataset: With `surface_altitude` on exactly that grid; without one the plane is unknown.
+        dataset: Whose grid it is a part of; without `surface_altitude` the plane is unknown.
 
     Raises:
         RequestError: If there is no plane of a name.
@@ -72,13 +72,14 @@ def elevation(grid: Grid, dataset: xr.Dataset | None) -> Field:
     """Kilometres above the sea as the dataset brings them; NaN everywhere if it brings none.
 
     Raises:
-        ValueError: If the dataset lies on another grid.
+        ValueError: If the grid is no part of the dataset's.
     """
     if dataset is None or ALTITUDE not in dataset:
         return np.full(grid.shape, np.nan, np.float32)
-    if grid_of(dataset).shape != grid.shape:
-        raise ValueError(f"heights of {grid_of(dataset).shape} cells for a grid of {grid.shape}")
-    metres = np.asarray(dataset[ALTITUDE].values, dtype=np.float32)
+    rows, columns = grid_of(dataset).window(grid.bounds)
+    metres = np.asarray(dataset[ALTITUDE][rows, columns].values, dtype=np.float32)
+    if metres.shape != grid.shape:
+        raise ValueError(f"heights of {metres.shape} cells for a grid of {grid.shape}")
     return metres / np.float32(1000)
 
 

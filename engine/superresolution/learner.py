@@ -34,6 +34,9 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "mana": {"learning_rate": 1e-4},
 }
 
+# Small networks other than AirSTFM, whose own choices suit what it adds to.
+SLOWLY: dict[str, Any] = {"learning_rate": 1e-3, "flow_frozen": 500, "average": 0.995}
+
 
 def train_network(
     model: str,
@@ -82,6 +85,8 @@ def train_network(
     config = plain_config(training_config(size, steps, seed, device))
     if size == "paper":
         config = replace(config, loss="charbonnier", **PUBLISHED.get(model, {}))
+    else:
+        config = replace(config, **SLOWLY)
     network = fresh(model, size, known, seed)
     counters = learn(
         network,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.card import History, card
 from engine.models.airstfm import PRESETS, AirSTFM, preset
+from engine.models.starting import keep_signal
 from engine.progress import Progress, Stop, part
 from engine.recipes.airstfm import PAST_PLANES, season
 from engine.superresolution import checkpoint, lessons
@@ -37,10 +38,10 @@ RECIPES: dict[str, TrainingConfig] = {
         pretext_steps=100,
         batch=4,
         crop=16,
-        learning_rate=1e-3,
-        flow_frozen=500,
+        learning_rate=3e-3,
+        flow_frozen=200,
         loss="gaussian",
-        average=0.995,
+        average=0.99,
         check_every=125,
         patience=8,
     ),
@@ -164,13 +165,14 @@ def train_on(
     config = replace(config, unit=unit)
     network = build(known, size, config.seed, **({"unit": unit} | changes))
     frames = network.config.frames
-    start = validate(network, known.validation, frames, torch.device("cpu"))
+    before = _scores(network, known)
     counters = train(
         config,
         network,
         frames,
         (*known.training, *known.blind_training),
-        known.validation,
+        # Stopped by both: where the past is known, the base is as good as the network (`correct`).
+        (*known.validation, *known.blind_validation),
         folder / STATE,
         device=device,
         identity=f"{known.identity} {network.config}",
@@ -183,12 +185,15 @@ def train_on(
     network.to("cpu").eval()
     if not network.config.log_scale:
         raise ValueError("a network without log_scale has no uncertainty to ship")
-    if counters.best >= start:
+    after = _scores(network, known)
+    better = after[0] < before[0]
+    blind_better = after[1] < before[1] or not known.blind_validation
+    if known.base == "bilinear" and not better:
         keep_base(network)
     sizing = known.calibration or known.validation
     unknown = known.blind_calibration or known.blind_validation
-    factor, seasons, coverage = calibrate(network, sizing, known.months)
-    blind = calibrate(network, unknown).factor if unknown else 1.0
+    factor, seasons, coverage = calibrate(network, sizing, known.months, correct=better)
+    blind = calibrate(network, unknown, correct=blind_better).factor if unknown else 1.0
     described = Checkpoint(
         model="airstfm",
         network=checkpoint.network_fields(network.config),
@@ -201,6 +206,8 @@ def train_on(
         error_factor=factor,
         blind_factor=blind,
         season_factors=seasons,
+        correct=better,
+        correct_blind=blind_better,
         trained_on=known.source.words,
         train_start=known.train_start.isoformat(),
         train_end=known.train_end.isoformat(),
@@ -209,11 +216,19 @@ def train_on(
         seed=config.seed,
     )
     history = History(
-        counters, config, len(known.training), coverage, counters.seconds, device, start
+        counters, config, len(known.training), coverage, counters.seconds, device, before, after
     )
     text = card(described, known.source, network, history)
     checkpoint.save(folder, described, network, text, known.past)
     return Trained(folder, counters, coverage)
+
+
+def _scores(network: AirSTFM, known: Lessons) -> tuple[float, float]:
+    """RMSE of the validation, in standard deviations, with the past known and with it unknown."""
+    parts = (known.validation, known.blind_validation)
+    frames, device = network.config.frames, torch.device("cpu")
+    known_one, blind_one = (validate(network, part, frames, device) for part in parts)
+    return known_one, blind_one
 
 
 def keep_base(network: AirSTFM) -> None:
@@ -237,7 +252,10 @@ def leftover(known: Lessons) -> float:
 
 
 def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
-    """The network, which at first gives what it is to correct; with fields replaced."""
+    """The network, which at first gives what it is to correct; with fields replaced.
+
+    With `quiet_start`, the small preset's, the tail keeps the size of its signal too (0034).
+    """
     if size not in PRESETS:
         raise ValueError(f"no preset {size!r}; choose from {', '.join(PRESETS)}")
     torch.manual_seed(seed)
@@ -255,6 +273,10 @@ def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
     network = AirSTFM(preset(size, **(fields | changes)))
     with torch.no_grad():
         network.tail.last.weight.zero_()
+    if network.config.quiet_start:
+        keep_signal(network.tail.stages)
+        keep_signal(network.tail.head)
+    with torch.no_grad():
         bias = network.tail.last.get_parameter("bias").zero_()
         bias[1:2] = FIRST_LOG_SCALE
     return network
@@ -278,7 +300,11 @@ class Sizing(NamedTuple):
 
 
 def calibrate(
-    network: AirSTFM, sizing: Sequence[Series], months: Sequence[Sequence[int]] = ()
+    network: AirSTFM,
+    sizing: Sequence[Series],
+    months: Sequence[Sequence[int]] = (),
+    *,
+    correct: bool = True,
 ) -> Sizing:
     """What the error scale has to be multiplied with, and what the intervals then cover.
 
@@ -289,6 +315,7 @@ def calibrate(
         network: With an error scale.
         sizing: Series that it did not learn from.
         months: 1 to 12, of the frames of each; none: seasons are not told apart.
+        correct: Whether the map is the network's, and not its base as it is.
     """
     frames: list[Tensor] = []
     with torch.inference_mode():
@@ -298,7 +325,8 @@ def calibrate(
                 answer = forward(network, batch)
                 if answer.log_scale is None:
                     raise ValueError("a network without log_scale has nothing to calibrate")
-                away = (answer.mean - batch.fine).abs() / answer.log_scale.exp()
+                told = answer.mean if correct or batch.base is None else batch.base
+                away = (told - batch.fine).abs() / answer.log_scale.exp()
                 frames.append(away[:, :, 0][batch.fine_mask].double())
     seen = [season(month) for each in months for month in each]
     factor = _factor(frames)

@@ -93,7 +93,7 @@ TEST = (
 # on the validation worlds, from 0.01 to 3.
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
-CONFIG = replace(training_config("small", 300, 0), check_every=100, flow_frozen=100)
+CONFIG = replace(training_config("small", 400, 0), check_every=100)
 JUDGED = (
     f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; intervals were sized by "
     f"seeds {CALIBRATION[0].seed} to {CALIBRATION[-1].seed}; no other was looked at"
@@ -290,8 +290,12 @@ def size_intervals(
         planes(tuple(about.ground), GRID), [Spread(*t) for t in about.ground.values()]
     )
     series = [series_of(r, mapped(known, r), mean, std, beside) for r in records]
-    factor, seasons, held = calibrate(network, series, [months_of(r.dates) for r in records])
-    blind = calibrate(network, [blind_series(r, mean, std, beside) for r in records]).factor
+    months, unknown = (
+        [months_of(r.dates) for r in records],
+        [blind_series(r, mean, std, beside) for r in records],
+    )
+    factor, seasons, held = calibrate(network, series, months, correct=about.correct)
+    blind = calibrate(network, unknown, correct=about.correct_blind).factor
     sized = about.model_copy(
         update={"error_factor": factor, "season_factors": seasons, "blind_factor": blind}
     )

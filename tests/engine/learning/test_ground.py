@@ -157,6 +157,21 @@ def test_planes_of_a_part_are_that_part_of_the_planes():
     np.testing.assert_allclose(part, whole, rtol=1e-5, atol=1e-5)
 
 
+def test_heights_of_a_part_of_the_map():
+    values = raised(months(years=1))
+    from engine.schema import grid_of
+
+    grid = grid_of(values)
+    rows, columns = slice(8, 16), slice(0, 16)
+    (part,) = planes(["elevation"], grid.crop(rows, columns), values)
+    expected = values["surface_altitude"].values[rows, columns] / 1000
+    np.testing.assert_allclose(part, expected, rtol=1e-6)
+    (whole,) = planes(["elevation"], grid, values)
+    assert np.isnan(whole[5, 5]) and np.isfinite(whole).sum() == whole.size - 1
+    with pytest.raises(ValueError, match="heights of"):
+        planes(["elevation"], GRID, values)
+
+
 def test_lessons_carry_them_with_and_without_a_past(own):
     from engine.superresolution.lessons import prepare
 

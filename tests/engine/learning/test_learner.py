@@ -86,7 +86,8 @@ def test_trained_it_predicts(model, daily, small):
 
 def test_an_untrained_video_network_gives_the_bilinear_map(daily, small, monkeypatch):
     way = trainer.RECIPES["small"]
-    monkeypatch.setitem(trainer.RECIPES, "small", replace(way, steps=1, learning_rate=1e-12))
+    monkeypatch.setitem(trainer.RECIPES, "small", replace(way, steps=1))
+    monkeypatch.setitem(learner.SLOWLY, "learning_rate", 1e-12)
     train_network("basicvsr", daily, home() / "weights" / "basicvsr-daily")
     ours = predict(Request(daily, DATE, model="basicvsr"))
     plain = predict(Request(daily, DATE, model="bilinear"))

@@ -261,3 +261,25 @@ def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
         ]
     np.testing.assert_allclose(maps[2.0][0], maps[1.0][0])
     np.testing.assert_allclose(maps[2.0][1], 2 * maps[1.0][1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("correct", [True, False])
+def test_where_the_network_is_not_better_its_base_is_the_map(own, correct):
+    """And the network goes on to say how sure it is, and to correct where no past is known."""
+    told, network = checkpoint.load(own)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        network.tail.last.weight[0].normal_(0, 0.3)
+    checkpoint.save(own, told.model_copy(update={"correct": correct}), network, "")
+    answer = predict(Request("monthly", DATE, model="airstfm"))
+    base = predict(Request("monthly", DATE, model="local-regression"))
+    same = np.allclose(answer["pm2p5"], base["pm2p5"], equal_nan=True, atol=1e-3)
+    assert same == (not correct)
+    assert bool((answer["uncertainty"] > 0).any())
+    folder = home() / "weights" / "airstfm-daily"
+    shutil.copytree(own, folder)
+    asked = Request("daily", dt.date(2015, 1, 20), model="airstfm")
+    blind = predict(asked)["pm2p5"]
+    flat = told.model_copy(update={"correct": correct, "correct_blind": False})
+    checkpoint.save(folder, flat, network, "")
+    assert not np.allclose(predict(asked)["pm2p5"], blind, atol=1e-3)
