@@ -233,7 +233,7 @@ class Reanalysis(nn.Module):
         if known.drift is not None:
             drift = known.drift[:, column]
         own = torch.tensor(shape.air).to(readings) if air is None else air
-        return carried(values, known.offset[:, station], drift, lag, station.to(readings), own)
+        return carried(values, known.offset, drift, lag, station, own)
 
     def _score(self, distance: Tensor, speaks: Tensor, present: Tensor) -> Tensor:
         """Logarithms of inverse distance's weights; readings of other hours hardly count."""

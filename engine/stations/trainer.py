@@ -13,6 +13,7 @@ from engine import library
 from engine.data import days
 from engine.errors import RequestError
 from engine.library import DatasetInfo
+from engine.models.carried import Air
 from engine.models.knn import great_circle_km
 from engine.models.reanalysis import Base, Reanalysis, ReanalysisConfig
 from engine.models.surroundings import Record, nearest, offsets
@@ -310,7 +311,6 @@ def card(
     shape = network.config
     west, south, east, north = data.bounds or (float("nan"),) * 4
     unit = "h" if about.period == "hour" else "days"
-    of = " of logarithms" if shape.base == "log-kriging" else ""
     rows = {
         "trained on": f"{about.trained_on} ({data.name})",
         "licence of the data": about.licence,
@@ -323,10 +323,7 @@ def card(
         + (", at the stations kept out" if about.held_out else ""),
         "sees": f"{shape.neighbours} nearest stations at {', '.join(map(str, shape.lags))} {unit}"
         + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
-        "corrects": f"ordinary kriging{of}, covariance falling to a third over {shape.reach:g} km, "
-        f"nugget {shape.nugget:g}"
-        if shape.base != "idw"
-        else f"inverse distance, exponent {shape.exponent:g} to begin with",
+        "corrects": _corrected(shape),
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters"
         + (f" in {config.members} networks, whose mean is told" if config.members > 1 else ""),
         "training": f"{config.steps} steps of {config.batch}, seed {config.seed}",
@@ -360,4 +357,24 @@ def card(
             "`engine/models/reanalysis.py`.",
             "",
         ]
+    )
+
+
+def _corrected(shape: ReanalysisConfig) -> str:
+    """What the network begins with, in words."""
+    if shape.base == "idw":
+        return f"inverse distance, exponent {shape.exponent:g} to begin with"
+    if shape.base == "carried":
+        air = Air(*shape.air)
+        share = air.share / (1 + air.share)
+        return (
+            f"kriging carried with the wind: {share:.0%} of what stations share travels, at "
+            f"{air.speed:.2g} times the measured wind, reaching {air.reach:.0f} km and "
+            f"{air.memory:.0f} h; the rest stays, reaching {air.still_reach:.0f} km and "
+            f"{air.still_memory:.0f} h"
+        )
+    of = " of logarithms around the level of all stations" if shape.base == "log-kriging" else ""
+    return (
+        f"kriging{of}, covariance falling to a third over {shape.reach:g} km, nugget "
+        f"{shape.nugget:g}"
     )

@@ -37,14 +37,14 @@ def record(stations=6, hours=40, wind=10.0, seed=0):
 
 def one_place(values, offset, lag, station, air, drift=None):
     many = torch.tensor(offset, dtype=torch.float32)[None]
-    still = torch.zeros_like(many) if drift is None else torch.tensor([drift]).float()
+    still = torch.zeros(1, len(values), 2) if drift is None else torch.tensor([drift]).float()
     return float(
         carried(
             torch.tensor([values], dtype=torch.float32),
             many,
             still,
             torch.tensor(lag).float(),
-            torch.tensor(station).float(),
+            torch.tensor(station),
             air.tensor(),
         )
     )
