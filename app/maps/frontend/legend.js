@@ -5,6 +5,7 @@ const END = 8; // length of the arrow that says: and beyond
 const FONT = 12.5;
 const TOP = 19; // of the bar, below the heading
 const FOOT = 46; // baseline of the numbers
+const APART = 34; // pixels between numbers that can be told apart
 
 /** Pixels that a legend is high. */
 export const LEGEND_HEIGHT = 51;
@@ -21,7 +22,7 @@ export function legendSvg(colours, labels, width, ink, font = 'sans-serif') {
   const { scale, steps } = colours;
   const start = scale.under && !steps ? END + 1 : 1;
   const gap = 82; // room for the sign of missing data
-  const room = Math.max(80, width - gap - start - (scale.over && !steps ? END : 0) - 8);
+  const room = Math.max(56, width - gap - start - (scale.over && !steps ? END : 0) - 8);
   const parts = steps ? classes(colours, start, room, ink) : ramp(colours, start, room, ink);
   const note = colours.stretched ? ` · ${labels.stretched}` : '';
   const unit = scale.unit ? ` (${scale.unit})` : '';
@@ -49,8 +50,10 @@ function ramp({ scale, low, high, table }, x, width, ink) {
   if (scale.over) svg += arrow(right, right + END, y, css(table.at(-1)), ink);
   if (scale.under) svg += arrow(x, x - END, y, css(table[0]), ink);
   const marks = low === scale.low && high === scale.high ? scale.ticks : [low, (low + high) / 2, high];
-  const tight = marks.length > 4 && width < 150;
-  for (const value of marks.filter((_, i) => !tight || i % 2 === 0)) {
+  // Where numbers would touch, every second at most: the ends stay, and the middle if there is one.
+  const last = marks.length - 1;
+  const step = width / last >= APART || last < 3 ? 1 : last % 2 ? last : last / 2;
+  for (const value of marks.filter((_, i) => i % step === 0)) {
     const at = x + ((value - low) / (high - low)) * width;
     svg += `<path d="M${at.toFixed(1)} ${y + BAR}v3" stroke="${ink}"/>`;
     svg += text(at, value === high && scale.over ? `≥ ${number(value)}` : number(value), width, x);
