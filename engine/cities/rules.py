@@ -14,14 +14,12 @@ from torch import Tensor
 from engine.cities import checkpoint as stepcheckpoint
 from engine.cities.calibration import WIDEST, drawn_fields, settled, spread_of
 from engine.cities.lessons import VALIDATE_EVERY
-from engine.cities.scores import Bench, test_windows
+from engine.cities.scores import MEMBERS, Bench, test_windows
 from engine.models.citywindows import windows
 from engine.models.stepdiff import StepDiff, Window
 from engine.verify.ensembles import crps, score
 
-MEMBERS = 10
-LEARN_EVERY = 4  # hours between windows of the learning part,
-LONG, LONG_EVERY = 480, 48  # and where there are more than so many
+LEARN_EVERY = 4  # hours between windows of the learning part
 DAY = 24
 HALF_LIVES = (12.0, 24.0, 48.0, 96.0)  # hours over which late errors are believed
 BELIEVED = 4.0  # windows of late errors that weigh as much as the usual error
@@ -119,9 +117,8 @@ def compared(found: Bench) -> dict[str, Any]:
     """
     _, network = stepcheckpoint.load(found.place.weights)
     data = found.data
-    every = LONG_EVERY if len(data.training) > LONG else LEARN_EVERY
     begins = torch.arange(2 * network.config.history, data.parts.learn)[: len(data.training)]
-    some = slice(every // 2, None, every)
+    some = slice(LEARN_EVERY // 2, None, LEARN_EVERY)
     later = data.parts.validate[0] + VALIDATE_EVERY * torch.arange(len(data.validation))
     learn = part(found, network, data.training.at(some), begins[some])
     validate = part(found, network, data.validation, later)
@@ -181,8 +178,10 @@ def foreseen(found: Bench) -> dict[str, dict[str, float]]:
 
 
 def part(found: Bench, network: StepDiff, window: Window, begins: Tensor) -> Part:
-    """Members of windows about the first guess, in the cells that vehicles visit."""
-    cells, history = found.visited.nonzero()[:, 0], network.config.history
+    """Members of windows about the first guess, in the cells that can be scored."""
+    history = network.config.history
+    scored_cells = found.visited if found.truth is None else torch.ones_like(found.visited)
+    cells = scored_cells.nonzero()[:, 0]
     drawn = drawn_fields(network, window, found.data.record.grid, MEMBERS, only=cells)
     base = window.guess[:, cells, history:]
     true = base + window.scale * window.values[:, cells, history:]

@@ -24,7 +24,7 @@ from engine.cities.scores import (
     shipped,
     split,
 )
-from engine.cities.solvers import SAMPLERS, SHIPPED, solved
+from engine.cities.solvers import REPEATS, SAMPLERS, SHIPPED, solved
 from engine.cities.trainer import SMALL, SMALL_TRAINING
 from engine.errors import EngineError
 from engine.models.advection import Transport
@@ -140,7 +140,12 @@ def score_place(
             ("samplers", name, lambda s=sampler: solved(found, s, _width(kept, key)))  # type: ignore[misc]
             for name, sampler in SAMPLERS.items()
         ]
-        jobs += [("rules", "compared", lambda: compared(found))]
+        jobs += [
+            ("samplers", name, lambda s=s, n=n: solved(found, s, _width(kept, key), n))  # type: ignore[misc]
+            for name, (s, n) in REPEATS.items()
+        ]
+        if key != "kolkata":  # whose test is long enough to show what a rule holds
+            jobs += [("rules", "compared", lambda: compared(found))]
     jobs += [("trust", OPERATOR, lambda: crossed_operator(found.data, SMALL, SINGLE))]
     if key == "kolkata":  # the one record long enough to be cut
         folder = scratch / "crossed"
