@@ -154,8 +154,8 @@ def section(found: Mapping[str, Any], own: Mapping[str, Any], best: tuple[str, f
         f"The best fit at the station itself is {1 - lowest / best[1]:.1%} below {best[0]} and "
         f"{reach}. Of the way from {best[0]} to it the network, which has never seen the station, "
         f"goes {share:.0%}; the goal lies at {(best[1] - goal) / (best[1] - lowest):.0%} of it. "
-        "What is left is knowledge of the station itself, which only its own record gives. Mixing "
-        "the models gains next to nothing: their errors are the same ones. "
+        "The rest is knowledge of the station itself, which only its own record gives. Mixing "
+        "the models gains little: their errors are the same ones. "
         f"{found['few']:.0%} of the network's squared error lies in one reading in a hundred.",
         "",
     ]

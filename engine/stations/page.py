@@ -234,6 +234,12 @@ def page(found: Mapping[str, Any]) -> str:
             "against PyKrige's. Boosted trees see the six nearest readings and their places, the "
             "past and future of inverse distance, the slope of the field and all other variables.",
             "",
+            f"“{splits.START}” is what the network corrects: kriging whose covariance is carried "
+            "with the wind measured at the neighbours (`engine/models/carried.py`), from the hour, "
+            "one and three hours before and after. Its nine numbers are fitted to the training "
+            "part of the stations that may be known. It is part of AQ-Net and no baseline: no "
+            "library has it.",
+            "",
             "RMSE / MAE / R² at each station, in brackets the distance to the nearest other one:",
             "",
             "| | " + " | ".join(marks) + " |",

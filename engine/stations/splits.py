@@ -192,7 +192,8 @@ def section(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
         "",
         "Here the hidden stations are nobody's neighbours either: each is told from the visible "
         "stations alone, by every model. “Far” hides the stations whose nearest neighbour is "
-        "farthest away.",
+        f"farthest away. “{START}” is kriging carried with the wind for hours, and for days "
+        "kriging of logarithms around the level of all visible stations.",
         "",
     ]
     for split in found.values():
