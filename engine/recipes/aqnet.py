@@ -26,6 +26,8 @@ from engine.task import Need, Task
 # Above so many pairs of hour and cell, the correction is worked out on fewer nodes and drawn
 # between them; inverse distance, which has the detail, stays with every cell.
 MOST_QUERIES = 120_000
+# Kriging bends little between nodes that lie closer than stations do, so it is drawn itself.
+MOST_KRIGED = 8_000
 PARTS = ("readings", "others", "clock", "places", "blown")  # of a record
 
 
@@ -111,7 +113,9 @@ class AQNetMap:
     ) -> tuple[Tensor, Tensor]:
         """Value and scale of each cell, means over the steps asked for."""
         near = nearest(points, record.places, network.config.neighbours)
-        stride = math.ceil(math.sqrt(len(asked) * len(points) / MOST_QUERIES))
+        smooth = network.config.base != "idw"
+        most = MOST_KRIGED if smooth else MOST_QUERIES
+        stride = math.ceil(math.sqrt(len(asked) * len(points) / most))
         if stride == 1:
             found = estimate(network, record, asked, near, points)
             shape = (len(asked), len(points))
@@ -125,12 +129,15 @@ class AQNetMap:
         spread = torch.zeros_like(whole)
         for i, step in enumerate(asked.tolist()):
             part = slice(i * len(nodes), (i + 1) * len(nodes))
-            plain = interpolated(network, record, step, of_nodes, nodes)
+            plain = found.value.new_ones(())
+            base = plain
+            if not smooth:
+                plain = interpolated(network, record, step, of_nodes, nodes)
+                base = interpolated(network, record, step, near, points)
             ratio, relative = (
                 _between((what[part] / plain).log(), few, (rows, columns)).exp()
                 for what in (found.value, found.scale)
             )
-            base = interpolated(network, record, step, near, points)
             whole += base * ratio / len(asked)
             spread += base * relative / len(asked)
         return whole, spread

@@ -135,9 +135,10 @@ def test_hours_that_are_missing_in_the_file_are_gaps(own):
 
 
 def test_a_large_map_is_drawn_between_nodes_and_hardly_differs(own, monkeypatch):
+    monkeypatch.setattr(aqnet, "MOST_KRIGED", 10**9)
     run = open_run(Request("hourly", DAY, model="aqnet", hour=3, resolution=0.01))
     exact = run.predict(DAY)
-    monkeypatch.setattr(aqnet, "MOST_QUERIES", 1500)
+    monkeypatch.setattr(aqnet, "MOST_KRIGED", 1500)
     drawn = run.predict(DAY)
     away = abs(np.log(drawn["pm2p5"].values / exact["pm2p5"].values))
     assert 0 < np.median(away) < 0.01
