@@ -89,11 +89,12 @@ def carried(
     same = (station[:, None] == station).to(values)
     # What stays is the same for all hours of two stations, but for a factor.
     still = torch.exp(-_km(offset[:, :, None] - offset[:, None]) / still_reach)
-    inner = (
-        share * torch.exp(-_between(moving) / reach - apart / memory)
-        + still[:, station][:, :, station] * torch.exp(-apart / still_memory)
-        + own * same * torch.exp(-apart / own_memory)
+    inner = torch.addcmul(
+        own * same * torch.exp(-apart / own_memory),
+        still[:, station][:, :, station],
+        torch.exp(-apart / still_memory),
     )
+    inner = inner + torch.exp(-_between(moving / reach)) * (share * torch.exp(-apart / memory))
     outer = share * torch.exp(-_km(moving) / reach - lag.abs() / memory) + torch.exp(
         -_km(offset)[:, station] / still_reach - lag.abs() / still_memory
     )
