@@ -294,7 +294,7 @@ BEWARE = """
   there against 11.8 on learning windows. It is not the climatology, which lacks the days that are
   told: with them learning windows would err 11.1. One factor for all hours, parts that weigh alike
   or the factor of least CRPS still hold 98 to 99 %. Validation hours alone would do for Changshu's
-  test (92 %), but hold 74 % of the days held out there, and in the simulated city, whose validation
+  test (91 %), but hold 74 % of the days held out there, and in the simulated city, whose validation
   days were calm too, 70 % of these and 60 % of the test. Nor can the width be foreseen: errors that
   follow those of late hours, or the level, gain less than 0.02 of log likelihood. So the rule stays
   that comes near 90 % of the days held out at both places, 89 and 87 %.
