@@ -88,10 +88,11 @@ def carried(
     apart = (lag[:, None] - lag).abs()
     same = (station[:, None] == station).to(values)
     # What stays is the same for all hours of two stations, but for a factor.
-    still = torch.exp(-_km(offset[:, :, None] - offset[:, None]) / still_reach)
+    still = torch.exp(_between(offset) / -still_reach).flatten(1)
+    pair = (station[:, None] * offset.shape[1] + station).flatten()
     inner = torch.addcmul(
         own * same * torch.exp(-apart / own_memory),
-        still[:, station][:, :, station],
+        still[:, pair].unflatten(1, apart.shape),
         torch.exp(-apart / still_memory),
     )
     inner = inner + torch.exp(-_between(moving / reach)) * (share * torch.exp(-apart / memory))
@@ -100,7 +101,7 @@ def carried(
     )
     # Readings that are not there become rows of the identity.
     inner = torch.where(heard[:, :, None] & heard[:, None], inner, 0)
-    inner = inner + torch.diag_embed(torch.where(heard, noise + STEADY, 1.0))
+    inner.diagonal(dim1=1, dim2=2).add_(torch.where(heard, noise + STEADY, 1.0))
     one = heard.to(values)
     solved = torch.cholesky_solve(torch.stack((outer * one, one), -1), torch.linalg.cholesky(inner))
     simple, ones = solved.unbind(-1)
@@ -115,7 +116,6 @@ def _km(offset: Tensor) -> Tensor:
 
 
 def _between(points: Float[Tensor, "query seen 2"]) -> Float[Tensor, "query seen seen"]:
-    """Distances of all pairs, a component at a time, which takes half as long as both at once."""
-    east, north = (x[:, :, None] - x[:, None] for x in points.unbind(-1))
-    found: Tensor = (east.square() + north.square() + SOFT_KM2).sqrt()
+    """Distances of all pairs."""
+    found: Tensor = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
     return found
