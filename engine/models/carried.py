@@ -92,7 +92,7 @@ def carried(
     pair = (station[:, None] * offset.shape[1] + station).flatten()
     inner = torch.addcmul(
         own * same * torch.exp(-apart / own_memory),
-        still[:, pair].unflatten(1, apart.shape),
+        still[:, pair].reshape(-1, *apart.shape),
         torch.exp(-apart / still_memory),
     )
     inner = inner + torch.exp(-_between(moving / reach)) * (share * torch.exp(-apart / memory))
