@@ -213,6 +213,24 @@ def test_a_click_on_the_map_opens_the_series(opened):
     expect(page.get_by_text("Known value of the cell")).to_be_visible()
 
 
+def test_a_click_tells_the_course_that_the_stations_around_give(opened):
+    page = opened(reanalysis="true", withheld="0")
+    box = page.locator("canvas").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 6, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] / 6, box["y"] + box["height"] / 2)
+    panel = page.locator(".st-key-series-panel")
+    line = panel.locator(".legendtext", has_text="Reanalysed here")
+    expect(line).to_be_visible()
+    told = panel.locator(".js-plotly-plot").evaluate(
+        "(plot, name) => plot.data.filter(t => t.name === name).map(t => t.y)",
+        line.text_content(),
+    )
+    assert told, "the legend names a line that is drawn"
+    assert any(value for value in told[0])
+    page.get_by_text("Reanalysis from stations", exact=True).first.click()
+    expect(line).to_have_count(0)
+
+
 def test_a_download_is_what_it_says(opened, tmp_path):
     page = opened(date="2015-01-03", model="bicubic")
     page.get_by_role("button", name="Download").first.click()
