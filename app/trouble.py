@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from app import cache
+from app import cache, saidin
 from app.i18n import Words
 from app.request import Selection, nearest
 from app.sidebar import wish
@@ -51,9 +51,8 @@ def sentence(error: EngineError, words: Words) -> None:
         StorageError: "trouble.storage",
     }
     lead = words(kinds.get(type(error), "trouble.any"))
-    # The engine speaks English; the lead says in the reader's language what kind of trouble it is.
-    said = str(error)
-    if not error.where:  # a file's name keeps its letters
+    said = saidin.told(error, words.language)
+    if not error.where and words.language == "en":  # a file's name keeps its letters
         said = said[:1].upper() + said[1:]
     st.error(f"**{lead}**  \n{_plain(said)}", icon=":material/error:")
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from app import saidin
 from app.maps.assets import asset
 from app.maps.store import base, store
 from engine.errors import EngineError
@@ -29,7 +30,8 @@ def _data(request: Request) -> Response:
     try:
         blob = store().get(request.path_params["name"])
     except EngineError as error:  # the model has no answer for this day: say why, on the map
-        return PlainTextResponse(str(error), 409)
+        asked = request.headers.get("accept-language", "")
+        return PlainTextResponse(saidin.told(error, asked[:2]), 409)
     if blob is None:
         return PlainTextResponse("This map is no longer kept. Reload the page.", 404)
     return _packed(blob.body, blob.mime)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import streamlit as st
 
-from app import adding, cache, i18n, limits, sidebar
+from app import adding, cache, i18n, limits, saidin, sidebar
 from app.i18n import Words
 from app.request import Selection
 from engine.catalogue import MODELS
@@ -121,7 +121,7 @@ def _data(words: Words) -> None:
     heads = ("dataset", "kind", "period", "span", "source", "licence")
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_data"))
     for error in cache.damaged():
-        st.warning(str(error))
+        st.warning(saidin.told(error, words.language))
     st.subheader(words("about.own"), anchor=False)
     adding.commands(words)
     st.markdown(words("about.own_after"))

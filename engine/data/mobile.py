@@ -182,9 +182,10 @@ def _place(path: Path, sidecar: Path | None) -> ArrayPlace:
         raise DataError(f"cannot be read ({problem.strerror})", where=str(sidecar)) from None
     except ValidationError as problem:
         first = problem.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
+        field = ".".join(map(str, first["loc"]))
+        said = first["msg"]
         raise DataError(
-            f"{field}: {first['msg']}",
+            f"field {field}: {said}" if field else f"the file: {said}",
             where=sidecar.name,
             remedy='Give "start", "west", "south", "east" and "north"; see docs/formats.md',
         ) from None

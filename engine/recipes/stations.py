@@ -164,7 +164,8 @@ def readings_of(stations: xr.Dataset, grid: Grid, *, fewest: int) -> Mapping[str
     heard = np.isfinite(reading)
     if int(heard.sum()) < fewest:
         raise RequestError(
-            f"{int(heard.sum())} stations have a reading, and {fewest} are needed",
+            f"a reading is there at {int(heard.sum())} of {heard.size} stations, "
+            f"and {fewest} are needed",
             remedy="Choose another date or a larger region",
         )
     places = np.stack([stations["latitude"].values, stations["longitude"].values], axis=1)

@@ -138,8 +138,8 @@ def steps_to_learn(
     years = np.unique(dates[steps].astype("datetime64[Y]")).size
     if years < LEAST_YEARS:
         raise RequestError(
-            f"the training part has {years} calendar years; learning by regression takes "
-            f"{LEAST_YEARS}",
+            f"the training part has {years} of the {LEAST_YEARS} calendar years that learning by "
+            "regression takes",
             where=about.name,
             remedy="Set a later --train-end, or take bicubic-ratio",
         )

@@ -51,7 +51,9 @@ export function json(url) {
 }
 
 async function fetchOk(url, priority = 'auto') {
-  const response = await fetch(url, { priority });
+  // The page's language, not the browser's: the server says in it why it has no answer.
+  const headers = { 'Accept-Language': document.documentElement.lang || 'en' };
+  const response = await fetch(url, { priority, headers });
   if (response.ok) return response;
   const error = new Error(`${response.status} ${url}`);
   error.gone = response.status === 404;
