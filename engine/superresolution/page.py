@@ -8,7 +8,7 @@ trainings of `engine.superresolution.ablation`.
 import datetime as dt
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from engine.catalogue import MODELS
 from engine.comparison.tables import RESULTS, WUSTL
 from engine.errors import EngineError, NotFoundError
 from engine.progress import Progress, part
-from engine.superresolution import ablation
-from engine.superresolution.scores import BANDS, BASE, SEASONS, Question, ask
+from engine.recipes.airstfm import SEASONS
+from engine.superresolution import ablation, leftover
+from engine.superresolution.scores import BANDS, BASE, Question, ask
 
 Answers = Mapping[str, Mapping[str, Any]]
 
@@ -40,6 +41,8 @@ STOPPING = replace(
     also=(),
 )
 LATER = replace(MONTHS, models=("local-regression",), train_end=dt.date(2016, 12, 31), also=())
+# Three years are no past to learn from: what a user with a short record is given.
+UNKNOWN = replace(MONTHS, models=("bicubic", "airstfm"), train_end=dt.date(2000, 12, 31), also=())
 DAYS = Question(
     "demo", ("bicubic", BASE, "airstfm"), dt.date(2014, 7, 1), dt.date(2015, 1, 30), "all", every=5
 )
@@ -71,6 +74,7 @@ def measure(source: Path = WUSTL, progress: Progress | None = None) -> dict[str,
             "months": MONTHS,
             "stopping": STOPPING,
             "later": LATER,
+            "unknown": UNKNOWN,
             "days": DAYS,
             "days_later": DAYS_LATER,
         }
@@ -80,8 +84,13 @@ def measure(source: Path = WUSTL, progress: Progress | None = None) -> dict[str,
         }
 
 
-def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> str:
-    """The page in Markdown."""
+def page(
+    found: Mapping[str, Answers],
+    short: Mapping[str, Any],
+    paper: str,
+    ground: Sequence[str] = (),
+) -> str:
+    """The page in Markdown; `ground` is the part on what the ground says."""
     months, days = found["months"], found["days"]
     day = _rmse(days, "airstfm") / _rmse(days, BASE) - 1
     ours, best = _rmse(months, "airstfm"), _rmse(months, "local-regression")
@@ -113,11 +122,13 @@ def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> 
         "",
         *_structure(months),
         "",
-        *_coverage(months["airstfm"], "the validation part"),
+        *_coverage(months["airstfm"], "the validation part", (*SEASONS, *MONTHS.also)),
         "",
         "The years that decided when to stop, 2015–2016, are harder for every model:",
         "",
         *_table(found["stopping"], "year", METRICS, ("RMSE", "MAE", "MAPE", "bias", "r")),
+        "",
+        *_unknown(found["unknown"]),
         "",
         *_obstacles(found),
         "",
@@ -141,15 +152,18 @@ def page(found: Mapping[str, Answers], short: Mapping[str, Any], paper: str) -> 
         *_structure(days),
         "",
         *_coverage(
-            days["airstfm"], "four worlds, one a season, that neither taught nor stopped it"
+            days["airstfm"],
+            "four worlds, one a season, that neither taught nor stopped it",
+            tuple(s for s in SEASONS if s in days["airstfm"]),
         ),
         "",
         "With what learns from the demo's own training part (to 2014-12-31), on the days after it:",
         "",
         *_main_table(found["days_later"]),
         "",
-        *_ablation(short),
+        *ablation.section(short),
         "",
+        *([*ground, ""] if ground else []),
         paper,
     ]
     return "\n".join(lines)
@@ -208,12 +222,38 @@ def _structure(answers: Answers) -> list[str]:
     ]
 
 
-def _coverage(answer: Mapping[str, Any], sized: str) -> list[str]:
-    shares = answer["coverage"]
+def _coverage(answer: Mapping[str, Any], sized: str, groups: Sequence[str]) -> list[str]:
+    """What the intervals hold, by season and region."""
+    shares: Mapping[str, Mapping[str, float]] = answer["coverage"]
+    groups = [group for group in groups if group in shares]
+    rows = [
+        f"| {name} | " + " | ".join(f"{shares[g][name]:.1%}" for g in ("year", *groups)) + " |"
+        for name in shares["year"]
+    ]
     return [
-        f"Intervals of AirSTFM, sized only on {sized}: "
-        + ", ".join(f"the {name} interval holds {share:.1%}" for name, share in shares.items())
-        + " of the errors here.",
+        f"Intervals of AirSTFM, sized only on {sized}, with a factor for each season: share of the "
+        "errors here that they hold.",
+        "",
+        f"| interval | whole | {' | '.join(groups)} |",
+        f"|---|{'--:|' * (len(groups) + 1)}",
+        *rows,
+    ]
+
+
+def _unknown(answers: Answers) -> list[str]:
+    """What is left where the place's past is not known."""
+    share = 1 - _rmse(answers, "airstfm") / _rmse(answers, "bicubic")
+    held = answers["airstfm"]["coverage"]["year"]
+    return [
+        "### Where the past is not known",
+        "",
+        "On the same months, with no more than three years of the place's record, which is too "
+        "short for the regression: AirSTFM starts from the bicubic map with exact block means, "
+        f"and has {share:.1%} less than bicubic. Intervals: "
+        + ", ".join(f"the {name} one holds {part:.1%}" for name, part in held.items())
+        + ".",
+        "",
+        *_main_table(answers),
     ]
 
 
@@ -237,71 +277,20 @@ def _obstacles(found: Mapping[str, Answers]) -> list[str]:
         "* *It is not a fixed pattern.* With each cell's own mean error of these 24 months taken "
         f"out, which nobody could know before, {months['year']['rmse']:.3f} would still be "
         f"{own:.3f}.",
-        f"* *The network adds no detail of its own.* It changes the regression's RMSE by "
-        f"{network:+.2%}: 204 months are few, and what is left of a month's detail seems not to "
-        "be in five coarse maps. Neighbouring months as further predictors, slopes by season, and "
-        "principal components of the whole map did not help the regression either.",
+        f"* *The network adds no detail of its own.* {_changed(network)} 204 months are few, and "
+        "what is left of a month's detail seems not to be in five coarse maps. Neighbouring months "
+        "as further predictors, slopes by season, and principal components of the whole map did "
+        "not help the regression either, nor does the ground (below).",
         "* *The detail is modelled.* WUSTL's fine structure is satellite depth fused with "
         "monitors, which were few before 2013; part of a month's detail is that fusion's.",
     ]
 
 
-def _ablation(short: Mapping[str, Any]) -> list[str]:
-    if not short.get("rows"):
-        return []
-    about, rows = short["about"], short["rows"]
-    start = about["base_rmse"]
-    return [
-        "## Switches, at equal small budget",
-        "",
-        f"Small preset, {about['steps']} steps of {about['batch']} crops of {about['crop']} coarse "
-        f"cells on {about['maps_to_learn_from']} monthly maps of WUSTL (1998–2014), judged on the "
-        f"{about['maps_to_judge_by']} of 2015–2016 over all of East Asia "
-        "(`make ablation-airstfm`). Seconds each, not the paper's hours: this shows what helps "
-        "early, and cannot say which switch is best in the end. The seeds of the first kind show "
-        "how much is chance. Before training the bilinear map has "
-        f"{start['bilinear']:.3f} and the regression {start['regression']:.3f}.",
-        "",
-        "| row | RMSE | parameters |",
-        "|---|--:|--:|",
-        *(
-            f"| {name} | {row['rmse']:.3f} | {int(row['parameters']):,} |"
-            for name, row in rows.items()
-        ),
-        "",
-        "A: 3-D patch attention, F: optical-flow feed-forward, S: pretext features; off: ordinary "
-        "attention, fully connected, none (the paper's Table 4). Rows of modules correct the "
-        "bilinear map, as in the paper, and so do the rows of its Tables 5 to 10, in each of which "
-        "one thing differs from the first row; *ours* corrects the regression.",
-        *(["", reading] if (reading := _reading(rows, start)) else []),
-    ]
-
-
-def _reading(rows: Mapping[str, Mapping[str, float]], start: Mapping[str, float]) -> str:
-    """What the rows say, and what they do not."""
-    rmse = {name: row["rmse"] for name, row in rows.items()}
-    paper = {name: r for name, r in rmse.items() if not name.startswith(("ours", "paper +"))}
-    seeds = [r for name, r in paper.items() if name.startswith("modules A+F+S")]
-    if not seeds:
-        return ""
-    least, most = min(paper, key=paper.__getitem__), max(paper, key=paper.__getitem__)
-    below = sum(r < min(seeds) for r in paper.values())
-    said = (
-        f"What the rows say: {len(seeds)} seeds of the whole network lie between {min(seeds):.3f} "
-        f"and {max(seeds):.3f}, and every one of the paper's switches between {paper[least]:.3f} "
-        f"({least}) and {paper[most]:.3f} ({most}), {below} of {len(paper)} rows below the best of "
-        "these seeds. At this budget no switch is told from chance: fewer parts are as good as "
-        "all, and differences as small as the paper's cannot show. "
-    )
-    if "paper + exact block means" in rmse and "ours" in rmse:
-        exact, ours = rmse["paper + exact block means"], rmse["ours"]
-        said += (
-            f"What is told from it is ours: exact block means take the RMSE to {exact:.3f}, the "
-            f"regression on the place's past to {ours:.3f}, where the regression by itself has "
-            f"{start['regression']:.3f} and neither guidance nor the error's scale changes "
-            "more than a few thousandths."
-        )
-    return said.strip()
+def _changed(share: float) -> str:
+    """How much the network changes the regression's RMSE."""
+    if abs(share) > 5e-5:
+        return f"It changes the regression's RMSE by {share:+.2%}:"
+    return "No step of its training came below the regression, whose map is used as it is:"
 
 
 def _number(value: float | int | None) -> str:
@@ -333,7 +322,8 @@ def again(results: Path = RESULTS, short_rows: Path = ablation.RESULTS) -> None:
     found = json.loads(kept.read_text(encoding="utf-8"))["scores"]
     short = json.loads(short_rows.read_text(encoding="utf-8")) if short_rows.exists() else {}
     paper = (RESULTS / "airstfm-paper.md").read_text(encoding="utf-8")
-    (results / "airstfm.md").write_text(page(found, short, paper), encoding="utf-8")
+    text = page(found, short, paper, leftover.section(short))
+    (results / "airstfm.md").write_text(text, encoding="utf-8")
 
 
 def _tell(text: str) -> None:

@@ -20,18 +20,12 @@ from engine.data import days
 from engine.inference import Request, Run, open_run
 from engine.models.regression import LocalRegression
 from engine.progress import Progress, report
-from engine.recipes.airstfm import AirSTFMRecipe
+from engine.recipes.airstfm import SEASONS, AirSTFMRecipe, season
 from engine.recipes.superresolution import Classical
 from engine.schema import grid_of
 from engine.verify.metrics import Sums, block_mean_difference, metrics, sums
 from engine.verify.spectra import cell_km, spectrum
 
-SEASONS = {
-    "winter": (12, 1, 2),
-    "spring": (3, 4, 5),
-    "summer": (6, 7, 8),
-    "autumn": (9, 10, 11),
-}
 # Wavelengths in fine cells; a coarse cell is 8, so the coarse map holds nothing below 16.
 BANDS = ((2, 4), (4, 8), (8, 16), (16, 64))
 INTERVALS = (0.5, 0.9)
@@ -72,14 +66,14 @@ class Tally:
 
     Attributes:
         groups: Sums by season, "year" and region.
-        inside: Errors within each interval, and all there are.
+        inside: By the same, errors within each interval, and all there are.
         inconsistency: Largest difference of a block mean to the coarse map, ug m-3.
         power: Of the map, of the target and of their difference in each band.
         error: Sum of the errors of each cell of the main region, and of their squares.
     """
 
     groups: dict[str, Sums] = field(default_factory=dict)
-    inside: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(INTERVALS) + 1))
+    inside: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     inconsistency: float = 0.0
     power: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, len(BANDS))))
     error: NDArray[np.float64] | None = None
@@ -141,11 +135,14 @@ def _add(
     cell: tuple[float, float],
 ) -> None:
     fine, target = result["pm2p5"].values[0], result["target"].values[0]
-    season = next(name for name, months in SEASONS.items() if date.month in months)
+    scale = result["uncertainty"].values[0] if "uncertainty" in result else None
     for name, cut in cuts.items():
         found = sums(fine[cut], target[cut], np.isfinite(target[cut]))
-        for group in (name, *(("year", season) if name == main else ())):
+        held = None if scale is None else _held(fine[cut] - target[cut], scale[cut])
+        for group in (name, *(("year", SEASONS[season(date.month)]) if name == main else ())):
             tally.groups[group] = tally.groups.get(group, Sums()) + found
+            if held is not None:
+                tally.inside[group] = tally.inside.get(group, np.zeros_like(held)) + held
     worst = block_mean_difference(result["pm2p5"].values, result["coarse"].values)
     tally.inconsistency = max(tally.inconsistency, float(worst))
     cut = cuts[main]
@@ -156,11 +153,13 @@ def _add(
     both = np.stack((known, known**2, np.isfinite(error)))
     tally.error = both if tally.error is None else tally.error + both
     tally.dates += 1
-    if "uncertainty" in result:
-        scale = result["uncertainty"].values[0][cut]
-        away = np.abs(error / scale)[np.isfinite(error)]
-        reach = [norm.ppf((1 + share) / 2) for share in INTERVALS]
-        tally.inside += np.array([*((away <= r).sum() for r in reach), away.size], np.float64)
+
+
+def _held(error: Maps, scale: Maps) -> NDArray[np.float64]:
+    """How many errors lie within each interval, and how many there are."""
+    away = np.abs(error / scale)[np.isfinite(error)]
+    reach = [norm.ppf((1 + share) / 2) for share in INTERVALS]
+    return np.array([*((away <= r).sum() for r in reach), away.size], np.float64)
 
 
 def _bands(values: Maps, cell: tuple[float, float]) -> NDArray[np.float64]:
@@ -181,9 +180,11 @@ def _answer(tally: Tally) -> Answer:
     ours, target, error = tally.power
     answer["power_over_target"] = dict(zip(names, (ours / target).tolist(), strict=True))
     answer["error_power_over_target"] = dict(zip(names, (error / target).tolist(), strict=True))
-    if tally.inside[-1]:
-        shares = (tally.inside[:-1] / tally.inside[-1]).tolist()
-        answer["coverage"] = {f"{p:.0%}": s for p, s in zip(INTERVALS, shares, strict=True)}
+    if tally.inside:
+        answer["coverage"] = {
+            group: {f"{p:.0%}": s for p, s in zip(INTERVALS, held[:-1] / held[-1], strict=True)}
+            for group, held in tally.inside.items()
+        }
     total, squares, count = tally.error
     own = np.divide(total**2, count, out=np.zeros_like(total), where=count > 0)
     answer["rmse_without_each_cells_own_mean_error"] = float(

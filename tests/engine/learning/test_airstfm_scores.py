@@ -49,8 +49,13 @@ def test_coverage_by_hand(answers, own):
         away = np.abs(answer["error"].values / answer["uncertainty"].values)
         inside += int((away <= 1.6448536).sum())
         total += int(np.isfinite(away).sum())
-    assert answers["airstfm"]["coverage"]["90%"] == pytest.approx(inside / total)
+    assert answers["airstfm"]["coverage"]["year"]["90%"] == pytest.approx(inside / total)
     assert "coverage" not in answers["bicubic"]
+    held = answers["airstfm"]["coverage"]
+    assert set(held) == {"all", "year", *airstfm_scores.SEASONS}
+    each = [(held[s]["90%"], answers["airstfm"][s]["n"]) for s in airstfm_scores.SEASONS]
+    assert sum(share * n for share, n in each) == pytest.approx(inside)
+    assert len({round(share, 6) for share, _ in each}) > 1
 
 
 def test_spectra_of_a_smooth_map_lack_power(answers):
@@ -70,10 +75,12 @@ def test_the_page_holds_the_numbers_it_was_given(answers):
     models = (*airstfm_page.MODELS_SHOWN, BASE)
     fake |= {name: fake["year"] for name in airstfm_page.MONTHS.also}
     names = [f"{low}–{high}" for low, high in airstfm_page.BANDS]
+    held = fake["coverage"]
+    fake["coverage"] = held | {name: held["year"] for name in airstfm_page.MONTHS.also}
     for key in ("power_over_target", "error_power_over_target"):
         fake[key] = dict.fromkeys(names, 0.5)
     found = {part: dict.fromkeys(models, fake) for part in
-             ("months", "stopping", "later", "days", "days_later")}  # fmt: skip
+             ("months", "stopping", "later", "unknown", "days", "days_later")}  # fmt: skip
     short = {
         "about": {"steps": 3, "batch": 2, "crop": 4, "maps_to_learn_from": 5,
                   "maps_to_judge_by": 6, "base_rmse": {"bilinear": 9.5, "regression": 1.25}},
@@ -115,6 +122,7 @@ def test_the_published_page_was_made_from_its_numbers():
     rows = airstfm_page.ablation.RESULTS
     short = json.loads(rows.read_text(encoding="utf-8")) if rows.exists() else {}
     paper = (airstfm_page.RESULTS / "airstfm-paper.md").read_text(encoding="utf-8")
-    assert airstfm_page.page(found, short, paper) == shown
+    ground = airstfm_page.leftover.section(short)
+    assert airstfm_page.page(found, short, paper, ground) == shown
     assert found["months"]["airstfm"]["year"]["rmse"] < 2.0
     assert found["days"]["airstfm"]["year"]["rmse"] < found["days"]["bicubic"]["year"]["rmse"] / 2
