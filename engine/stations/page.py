@@ -221,8 +221,9 @@ def page(found: Mapping[str, Any]) -> str:
             f"{found['model']} is {plain:.1%} below inverse squared distance and {gain:.1%} below "
             f"the best baseline, {best}, in RMSE. The goal of 10 % below the best {reached}"
             f"{_beside(marks, own)}. How "
-            "the network is bounded and trained was chosen on these stations and hours, and why is "
-            "in `docs/decisions/0064`: differences below a per cent mean nothing.",
+            "the network is bounded and trained, and how kriging is carried, was chosen on these "
+            "stations and hours, and why is in `docs/decisions/0064` and `0069`: differences below "
+            "a per cent mean nothing.",
             "",
             f"Its 50 % intervals hold {found['coverage']['50']:.1%} of the errors, its 90 % "
             f"intervals {found['coverage']['90']:.1%}; those of a station are calibrated on the "
