@@ -3,8 +3,9 @@
 The engine speaks English and knows of no other language. `app/i18n/engine.zh.json` holds what it
 can say as pairs of templates, `{"en": "no data on {}", "zh": "{0} 无数据"}`: a `{}` stands for what
 the engine puts in, `{0}`, `{1}`, … in the Chinese for the same texts in any order. `{0:list}`
-says that the text is a list in English words, `{0:word}` that it is one of `WORDS`. A sentence
-that no template fits stays in English: it is still true.
+says that the text is a list of names, which keep their letters, `{0:word}` that it is one of
+`WORDS`, `{0:words}` that it is a list of them. A sentence that no template fits stays in English:
+it is still true.
 """
 
 import json
@@ -38,7 +39,6 @@ WORDS: Mapping[str, str] = {
     "Read-only file system": "文件系统只读",
     "Input/output error": "读写错误",
     "No such file or directory": "文件或文件夹不存在",
-    "Is a directory": "这是文件夹",
 }
 """The words of closed sets that the engine puts into its sentences."""
 
@@ -90,10 +90,7 @@ def _pattern(en: str) -> re.Pattern[str]:
 
 
 def _filled(zh: str, texts: Sequence[str]) -> str:
-    def put(slot: re.Match[str]) -> str:
-        return _HOW[slot[2] or ""](texts[int(slot[1])])
-
-    return _SLOT.sub(put, zh)
+    return _SLOT.sub(lambda slot: _HOW[slot[2] or ""](texts[int(slot[1])]), zh)
 
 
 def _quoted(text: str) -> str:
@@ -102,15 +99,19 @@ def _quoted(text: str) -> str:
 
 
 def _word(text: str) -> str:
-    bare = text.strip("'")
-    return WORDS.get(bare, _quoted(text))
+    return WORDS.get(text.strip("'"), _quoted(text))
 
 
-def _list(text: str) -> str:
-    return "、".join(_word(part) for part in re.split(r", | and | or ", text))
+def _joined(text: str, how: Callable[[str], str]) -> str:
+    return "、".join(how(part) for part in re.split(r", | and | or ", text))
 
 
-_HOW: Mapping[str, Callable[[str], str]] = {"": _quoted, "word": _word, "list": _list}
+_HOW: Mapping[str, Callable[[str], str]] = {
+    "": _quoted,
+    "word": _word,
+    "words": lambda text: _joined(text, _word),
+    "list": lambda text: _joined(text, _word if text == "none" else _quoted),
+}
 
 
 def _closed(sentence: str) -> str:

@@ -116,6 +116,13 @@ def test_a_word_of_the_system_is_put_in_chinese():
     assert saidin.told(error, "zh") == "x.csv：无法读取（没有权限）。"
 
 
+def test_names_in_a_list_keep_their_letters():
+    error = DataError("row 1: column 'pm2p5' is missing; it has station, latitude, day")
+    assert saidin.told(error, "zh") == "第 1 行：缺少列“pm2p5”；现有列：station、latitude、day。"
+    bare = DataError("no variable looks like PM2.5; it has none")
+    assert saidin.told(bare, "zh") == "没有变量像是 PM2.5；现有变量：无。"
+
+
 def test_what_has_no_template_stays_as_it_is():
     unknown = RequestError("the moon is not up", remedy="Wait")
     assert saidin.told(unknown, "zh") == "the moon is not up. Wait."
