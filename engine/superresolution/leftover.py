@@ -177,8 +177,9 @@ def section(short: Mapping[str, Any], results: Path = RESULTS) -> list[str]:
 def _said(short: Mapping[str, Any]) -> str:
     told = (
         "Where the past of a place is known, it holds what the ground could say. Where it is not, "
-        "as for a user's record of less than five years, the ground says a little, also of places "
-        "that its slopes have not seen. So the planes are on in the weights that ship."
+        "as for a user's record of less than five years, the ground says a little on WUSTL, also "
+        "of places that its slopes have not seen, and nothing on the demo world. So the planes are "
+        "on in the weights that ship; they take a second for a map of 800 × 720."
     )
     rows = short.get("rows", {})
     names = ("ours", "ours + coast and cities", "past unknown", "past unknown + coast and cities")
