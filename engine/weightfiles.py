@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine.errors import DataError, NotFoundError, StorageError
+from engine.wholefile import READABLE
 
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 AGAIN = "Take the folder again from where it came"
@@ -81,6 +82,7 @@ def publish(
             (part / CARD).write_text(card, encoding="utf-8")
             (part / CONFIG).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
             for name in names:
+                (part / name).chmod(READABLE)
                 os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or problem

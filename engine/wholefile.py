@@ -10,6 +10,8 @@ from safetensors import SafetensorError
 
 from engine.errors import StorageError
 
+READABLE = 0o644  # some libraries let nobody else read what they write
+
 
 @contextmanager
 def whole_file(
@@ -37,6 +39,7 @@ def whole_file(
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())  # a power cut must not leave the name without its content
+        part.chmod(READABLE)
         part.replace(path)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error

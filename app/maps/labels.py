@@ -35,6 +35,7 @@ LABELS: dict[str, str] = {
     "no_data": "No data",
     "outside": "outside the map",
     "point_here": "Point at the map to read values",
+    "station": "Station",
     "used": "Station, used",
     "withheld": "Station, withheld",
     "reanalysed": "Station, reanalysed",

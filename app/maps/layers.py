@@ -103,11 +103,13 @@ class Stations:
     scale: Scale
     roles: NDArray[np.integer] | None = None
 
-    def reanalysed(self) -> bool:
-        """Whether the value of any station, on any day, is a model's."""
+    def kinds(self) -> list[str]:
+        """The roles that any station has on any day, in the order of `ROLES`."""
         if self.roles is None:
-            return bool((self.table["role"] == "reanalysed").any())
-        return bool((self.roles == ROLES.index("reanalysed")).any())
+            there = set(self.table["role"])
+        else:
+            there = {ROLES[i] for i in np.unique(self.roles)}
+        return [role for role in ROLES if role in there]
 
     def role(self, day: int) -> list[str]:
         """The role of each station on a day."""
@@ -128,6 +130,11 @@ class Tracks:
 
     table: pd.DataFrame
     scale: Scale
+
+    def kinds(self) -> list[str]:
+        """The roles that any sample has, in the order of `ROLES`."""
+        there = set(self.table["role"])
+        return [role for role in ROLES if role in there]
 
 
 @dataclass(frozen=True)
@@ -311,7 +318,7 @@ def _stations(stations: Stations | None) -> dict[str, object] | None:
         "url": publish_json(_columns(stations)),
         "values": publish(stations.values),
         "roles": None if stations.roles is None else publish(stations.roles.astype(float)),
-        "reanalysed": stations.reanalysed(),
+        "kinds": stations.kinds(),
         "scale": stations.scale.name,
     }
 
@@ -328,7 +335,7 @@ def _columns(stations: Stations) -> dict[str, list[object]]:
     }
 
 
-def _tracks(tracks: Tracks | None) -> dict[str, str] | None:
+def _tracks(tracks: Tracks | None) -> dict[str, object] | None:
     if tracks is None:
         return None
     table = tracks.table
@@ -341,4 +348,8 @@ def _tracks(tracks: Tracks | None) -> dict[str, str] | None:
         "value": values.tolist(),
         "role": [ROLES.index(role) for role in table["role"]],
     }
-    return {"url": publish_json(columns), "scale": tracks.scale.name}
+    return {
+        "url": publish_json(columns),
+        "kinds": tracks.kinds(),
+        "scale": tracks.scale.name,
+    }

@@ -136,6 +136,7 @@ def _content(
         packed = read(url) if alone and url else None
         text = base64.b64encode(packed).decode() if packed else None
         layers.append({**entries[layer.name], "packed": text})
+    places = (view.stations, view.tracks)
     content = {
         "maps": maps,
         "layers": layers,
@@ -143,8 +144,8 @@ def _content(
         "labels": wire["labels"],
         "points": _points(view, ask.day),
         "signs": {
-            "points": view.stations is not None or view.tracks is not None,
-            "reanalysed": view.stations is not None and view.stations.reanalysed(),
+            "points": any(places),
+            "kinds": [kind for place in places if place for kind in place.kinds()],
             "fade": next((entries[la.name]["fade"] for la in chosen if la.fade), None),
         },
         "bounds": view.bounds(),

@@ -8,6 +8,7 @@ import xarray as xr
 
 from app import cache, forecasting, forecasttables, palette, running, study, trouble
 from app.forecasting import Forecast
+from app.i18n import Words
 from app.maps.component import MapState
 from app.maps.layers import Day, RasterLayer, Tracks
 from app.maps.store import publish
@@ -173,8 +174,14 @@ def _map(found: Forecast) -> MapState:
         model=about.model(found.asked.model),
         stale=found.stale,
         report_day=True,
-        labels={k: words(f"forecast.sample_{k}") for k in ("used", "withheld", "invalid")},
+        labels=_labels(words),
     )
+
+
+def _labels(words: Words) -> dict[str, str]:
+    """What the map calls its samples: readings of vehicles, not stations."""
+    said = {k: words(f"forecast.sample_{k}") for k in ("used", "withheld", "invalid")}
+    return said | {"station": said["used"]}
 
 
 def _title(name: str, found: Forecast) -> str:

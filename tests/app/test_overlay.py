@@ -56,7 +56,8 @@ def test_roles_hold_on_the_day_of_the_overlay_alone():
     assert found.role(0) == found.role(2) == ["used"] * 4
     assert found.values[1, :3].tolist() == [50, 60, 80]
     assert (found.values[[0, 2]] == 10).all()
-    assert found.reanalysed()
+    assert found.kinds() == ["used", "withheld", "reanalysed"]
+    assert measured(3).kinds() == ["used"]
     other = measured(3)
     assert overlay.stations(of(dt.date(2015, 2, 2)), days, other) is other
 
@@ -94,7 +95,7 @@ class TestOnTheMap:
         assert 70 < values.min() <= values.max() < 125
         assert "2 stations used (circles), 0 kept out (squares), 1 silent" in captions(at)
         # The silent station is told apart from the others.
-        assert wire["stations"]["reanalysed"] is True
+        assert "reanalysed" in wire["stations"]["kinds"]
         roles, values = (raster(wire["stations"][name]) for name in ("roles", "values"))
         assert roles[-1].tolist() == [USED, USED, REANALYSED]
         assert 70 < values[-1, 2] < 125
@@ -110,4 +111,4 @@ class TestOnTheMap:
         layers = {layer["id"]: layer for layer in wire["layers"]}
         assert list(layers) == ["fine", "distance"]
         assert layers["fine"]["fade"]["start"] == 25
-        assert wire["stations"]["reanalysed"] is True
+        assert "reanalysed" in wire["stations"]["kinds"]

@@ -156,9 +156,10 @@ def take(address: str, wanted: list[Shot], folder: Path) -> None:
 
 
 def small(picture: bytes, path: Path) -> None:
-    """Writes a picture as small as it can be without losing anything."""
+    """Writes a picture in 256 colours: nobody sees the difference, and history keeps them all."""
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").save(path, optimize=True)
+        plain = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
+        plain.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -593,6 +593,7 @@ def test_a_reanalysed_station_is_a_diamond_and_is_said_to_be_one(on_page):
     tips, corners, signs, said = touched("fourth=reanalysed&")
     assert tips > 40 > corners
     assert "Station, reanalysed" in signs
+    assert "Station, withheld" in signs  # Hefei is, in every form of this map
     assert "(Station, reanalysed)" in said
     tips, corners, signs, said = touched("")
     assert tips < 40 > corners  # a disc ends before

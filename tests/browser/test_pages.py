@@ -203,6 +203,11 @@ def test_a_file_that_is_none_gets_one_plain_sentence(opened, tmp_path):
     assert "airlens-upload" not in alert.inner_text()
 
 
+def test_signs_of_stations_are_those_on_the_map(opened):
+    signs = opened().locator(".symbols").first
+    expect(signs).to_have_text("StationNo valid day")
+
+
 def test_a_click_on_the_map_opens_the_series(opened):
     page = opened()
     box = page.locator("canvas").first.bounding_box()

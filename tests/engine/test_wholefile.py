@@ -10,10 +10,12 @@ from engine.wholefile import whole_file, write_whole
 def test_a_file_appears_with_its_folder_when_the_block_ends(tmp_path: Path):
     path = tmp_path / "new" / "table.csv"
     with whole_file(path) as part:
+        part.touch(mode=0o600)
         part.write_text("whole")
         assert not path.exists()
         assert part.suffix == ".csv"
     assert path.read_text() == "whole"
+    assert path.stat().st_mode & 0o777 == 0o644
     assert list(path.parent.iterdir()) == [path]
 
 

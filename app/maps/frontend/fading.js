@@ -30,7 +30,7 @@ export function signsOf(map) {
   const { stations, tracks } = map.data;
   return {
     points: Boolean(stations || tracks),
-    reanalysed: Boolean(stations?.reanalysed),
+    kinds: [...(stations?.kinds ?? []), ...(tracks?.kinds ?? [])],
     fade: map.shown().map((id) => map.layer(id).fade).find(Boolean),
   };
 }

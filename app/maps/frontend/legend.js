@@ -130,11 +130,14 @@ const SYMBOL = {
 
 /**
  * What shapes of stations and pale colours mean: [{ svg, text, width }].
- * @param signs { points, reanalysed, fade }: whether there are stations, told ones, and how a layer pales
+ * @param signs { points, kinds, fade }: whether there are stations, their roles, and how a layer pales
  */
-export function symbolsOf(labels, { points, reanalysed, fade }, ink) {
-  const shapes = Object.keys(SYMBOL).filter((key) => points && (key !== 'reanalysed' || reanalysed));
-  const found = shapes.map((key) => ({ svg: icon(SYMBOL[key].replace('INK', ink), 16), text: labels[key], width: 16 }));
+export function symbolsOf(labels, { points, kinds, fade }, ink) {
+  const always = ['used', 'invalid'];
+  const shapes = Object.keys(SYMBOL).filter((key) => points && (always.includes(key) || kinds.includes(key)));
+  // Where all stations are of one role, nobody needs to know its name.
+  const called = (key) => labels[key === 'used' && kinds.join() === 'used' ? 'station' : key];
+  const found = shapes.map((key) => ({ svg: icon(SYMBOL[key].replace('INK', ink), 16), text: called(key), width: 16 }));
   if (!fade) return found;
   const text = labels.fades.replace('{start}', number(fade.start)).replace('{end}', number(fade.end));
   return [...found, { svg: icon(pales(fade, ink), 64), text, width: 64 }];
