@@ -136,7 +136,7 @@ export function symbolsOf(labels, { points, kinds, fade }, ink) {
   const always = ['used', 'invalid'];
   const shapes = Object.keys(SYMBOL).filter((key) => points && (always.includes(key) || kinds.includes(key)));
   // Where all stations are of one role, nobody needs to know its name.
-  const called = (key) => labels[key === 'used' && kinds.join() === 'used' ? 'station' : key];
+  const called = (key) => (key === 'used' && kinds.join() === 'used' ? labels.station : labels[key]);
   const found = shapes.map((key) => ({ svg: icon(SYMBOL[key].replace('INK', ink), 16), text: called(key), width: 16 }));
   if (!fade) return found;
   const text = labels.fades.replace('{start}', number(fade.start)).replace('{end}', number(fade.end));
