@@ -155,7 +155,7 @@ def test_without_webgl_a_map_fades_and_its_stations_have_their_roles(view):
     assert np.abs(opacity - known).max() < 0.01
     assert (pictures[1][..., 3] == 255).all()  # the distance itself does not fade
     plain = leaflet.document(view, asked(view, {}), alone=True)
-    for wanted in ('"role": "reanalysed"', '"reanalysed": true', '"start": 50'):
+    for wanted in ('"role": "reanalysed"', '"kinds": ["reanalysed"]', '"start": 50'):
         assert wanted in text
         assert wanted not in plain
 
