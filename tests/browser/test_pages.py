@@ -168,6 +168,11 @@ def test_no_word_of_english_is_left_in_the_chinese_page(opened):
     assert words <= ITS_OWN
 
 
+def uploaded(dialog):
+    expect(dialog.get_by_test_id("stFileChip")).to_be_visible()
+    expect(dialog.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+
+
 def test_a_dataset_added_while_the_server_runs_appears(opened, dashboard, tmp_path):
     page = opened()
     page.get_by_role("button", name="Add data").click()
@@ -177,10 +182,11 @@ def test_a_dataset_added_while_the_server_runs_appears(opened, dashboard, tmp_pa
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("radio", name="Stations").click()
     dialog.locator("input[type=file]").first.set_input_files(table)
+    uploaded(dialog)
     dialog.get_by_role("textbox", name="Name in the library").fill("mine")
     dialog.get_by_role("button", name="Import").click()
     expect(dialog.get_by_role("alert")).to_contain_text("no time zone")
-    dialog.get_by_text("Where the files do not say it themselves").click()
+    dialog.get_by_text("Where the files do not say it themselves", exact=True).click()
     dialog.get_by_label("Hours that the files’ clock is ahead").fill("8")
     dialog.get_by_role("button", name="Import").click()
     expect(dialog).to_be_hidden()
@@ -195,6 +201,7 @@ def test_a_file_that_is_none_gets_one_plain_sentence(opened, tmp_path):
     broken.write_bytes(b"CDF\x01 cut short")
     dialog = page.get_by_role("dialog")
     dialog.locator("input[type=file]").first.set_input_files(broken)
+    uploaded(dialog)
     dialog.get_by_role("textbox", name="Name in the library").fill("broken")
     dialog.get_by_role("button", name="Import").click()
     alert = dialog.get_by_role("alert")
