@@ -77,7 +77,7 @@ def test_a_place_without_a_past_is_mapped_and_it_is_said(own):
     answer = predict(Request("daily", dt.date(2015, 1, 20), model="airstfm"))
     assert answer["pm2p5"].notnull().all()
     note = answer.attrs["model_note"]
-    assert "knows nothing of the past of this place: the training part has 1 calendar" in note
+    assert "knows nothing of the past of this place: the training part has 1 of the 5" in note
 
 
 def test_weights_may_bring_the_past_of_a_place(own):
