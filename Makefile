@@ -45,19 +45,19 @@ chromium: ## get a browser for the tests, where there is none and it can
 	  echo "No Chromium: the browser tests will be skipped. Install one (Debian: apt-get install chromium)."
 
 geography: install ## make assets/geo from Natural Earth and GeoNames in SRC
-	$(BIN)/python -m engine.twin.geography_extract $(SRC)
+	$(BIN)/python -m engine.research.demo.geography_extract $(SRC)
 
 demo: install ## assets/demo anew: the two windows of the demo world that ship
-	$(BIN)/python -m engine.twin.making
+	$(BIN)/python -m engine.research.demo.build_demo
 
 results-demo-world: install ## docs/demo-world.md: the demo world beside real cities and streets
-	$(BIN)/python -m engine.twin.statistics
+	$(BIN)/python -m engine.research.demo.statistics
 
 bench-twin: install ## docs/results/twin.json: simulated days of the demo world a second
-	$(BIN)/python -m engine.bench.twin
+	$(BIN)/python -m engine.research.bench.twin
 
 results-classical: ## docs/results/classical.*: interpolation and historical ratios on WUSTL 2015–2018
-	$(BIN)/python -m engine.comparison.tables classical
+	$(BIN)/python -m engine.research.comparison.tables classical
 
 COMPARED := ../shared/data/wustl/V5GL04_PM25_eastasia_monthly_1998-2018.nc
 COMPARISONS := docs/results/comparison
@@ -75,7 +75,7 @@ results-comparison: install ## docs/results/comparison.*: all systems under one 
 	$(BIN)/python -m engine.comparison.page
 
 probes-comparison: install ## docs/results/comparison/probes.json: why AirSTFM is not first on WUSTL, one thing changed in each training; goes on where it stopped (half an hour)
-	OMP_NUM_THREADS=1 $(BIN)/python -m engine.comparison.probes
+	OMP_NUM_THREADS=1 $(BIN)/python -m engine.research.comparison.experiments
 	$(BIN)/python -m engine.comparison.page
 
 weights-comparison: install ## assets/weights of the networks AirSTFM is compared with: those of results-comparison, trained anew in a scratch folder
@@ -88,21 +88,21 @@ weights-comparison: install ## assets/weights of the networks AirSTFM is compare
 	  $(BIN)/python -m engine.comparison.weights $$AIRLENS_HOME/wustl; fi
 
 results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL 2017–2018 and on the demo
-	$(BIN)/python -m engine.superresolution.page
+	$(BIN)/python -m engine.research.airstfm.page
 
 ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings, one switch changed in each; goes on where it stopped
-	$(BIN)/python -m engine.superresolution.ablation
-	$(BIN)/python -m engine.superresolution.page kept
+	$(BIN)/python -m engine.research.airstfm.ablation
+	$(BIN)/python -m engine.research.airstfm.page kept
 
 ground-airstfm: install ## docs/results/airstfm-ground.json: what coast and cities say of what a classical map leaves over (minutes)
-	$(BIN)/python -m engine.superresolution.leftover
-	$(BIN)/python -m engine.superresolution.page kept
+	$(BIN)/python -m engine.research.airstfm.static_guidance
+	$(BIN)/python -m engine.research.airstfm.page kept
 
 weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (ten minutes)
-	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day
+	$(BIN)/python -m engine.research.airstfm.demo_weights assets/weights/airstfm-day
 
 intervals-airstfm-day: install ## assets/weights/airstfm-day: size the intervals again on worlds held out, without training
-	$(BIN)/python -m engine.superresolution.worlds assets/weights/airstfm-day intervals
+	$(BIN)/python -m engine.research.airstfm.demo_weights assets/weights/airstfm-day intervals
 
 weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1998–2014, stop by 2015–2016 (ten minutes); needs dataset wustl in the library
 	$(BIN)/airlens train airstfm --data wustl --train-end 2014-12-31 --validate-end 2016-12-31 --steps 500 \
@@ -111,14 +111,14 @@ weights-airstfm-month: install ## assets/weights/airstfm-month: train on WUSTL 1
 FOLDS ?= 4
 START ?= kriging
 results-aqnet: install ## docs/results/aqnet*: the forecast of a week, and stations kept out of training, FOLDS=1…4, START=kriging or idw; needs datasets prsa and city-daily in the library; goes on where it stopped
-	nice -n 15 $(BIN)/python -m engine.weeks.page
-	nice -n 15 $(BIN)/python -m engine.stations.page $(FOLDS) $(START)
+	nice -n 15 $(BIN)/python -m engine.research.aqnet.week_page
+	nice -n 15 $(BIN)/python -m engine.research.aqnet.page $(FOLDS) $(START)
 
 probes-aqnet: install ## docs/results/aqnet-probes.json: what else was tried against the error at hidden stations; needs prsa, city-daily and, for the satellites, wustl in the library
-	nice -n 15 $(BIN)/python -m engine.stations.probes
+	nice -n 15 $(BIN)/python -m engine.research.aqnet.experiments
 
 weights-aqnet-hour: install ## assets/weights/aqnet-hour: the network of the first fold, START=kriging or idw
-	nice -n 15 $(BIN)/python -m engine.stations.page weights $(START)
+	nice -n 15 $(BIN)/python -m engine.research.aqnet.page weights $(START)
 
 weights-aqnet-day: install ## assets/weights/aqnet-day: cities of China, daily; needs dataset city-daily in the library
 	nice -n 15 $(BIN)/airlens train aqnet --data city-daily --out assets/weights/aqnet-day && rm -rf assets/weights/aqnet-day/state
@@ -127,10 +127,10 @@ weights-aqnet-demo: install ## assets/weights/aqnet-demo-stations: the stations 
 	nice -n 15 $(BIN)/airlens train aqnet --data demo-stations --out assets/weights/aqnet-demo-stations && rm -rf assets/weights/aqnet-demo-stations/state
 
 bench-aqnet: install ## docs/results/aqnet-speed.json: a year of hours at 40 stations
-	$(BIN)/python -m engine.bench.stations
+	$(BIN)/python -m engine.research.bench.stations
 
 results-stepdiff: install ## docs/results/stepdiff.*: forecasts against 13 others; needs kolkata, kolkata-static and changshu in the library; goes on where it stopped
-	nice -n 15 $(BIN)/python -m engine.cities.page
+	nice -n 15 $(BIN)/python -m engine.research.stepdiff.page
 
 weights-stepdiff: install ## assets/weights/stepdiff-*: Kolkata's buses (five minutes; needs dataset kolkata in the library) and the demo world's vehicles
 	$(BIN)/airlens train stepdiff --data kolkata --steps 250 --train-end 2024-01-12 --validate-end 2024-01-18 \
@@ -140,19 +140,19 @@ weights-stepdiff: install ## assets/weights/stepdiff-*: Kolkata's buses (five mi
 	rm -rf assets/weights/stepdiff-*/state
 
 bench-stepdiff: install ## docs/results/stepdiff-speed.json: 20 members of 12 hours on 10 × 10 cells
-	$(BIN)/python -m engine.bench.forecast
+	$(BIN)/python -m engine.research.bench.forecast
 
 bench-ui: install-dev ## docs/results/ui.json: time to the first map, day step, bytes, reruns of 1, 20 and 50 users
 	$(BIN)/python tests/browser/bench.py
 
 bench-attention: install ## docs/results/attention.json: patch attention against unfolding, time and memory
-	$(BIN)/python -m engine.bench.attention
+	$(BIN)/python -m engine.research.bench.attention
 
 bench-airstfm: install ## docs/results/airstfm-speed.json: one 800 × 720 day, paper and small preset
-	$(BIN)/python -m engine.bench.airstfm
+	$(BIN)/python -m engine.research.bench.airstfm
 
 first-map: install-dev ## make the demo's first map ahead, again after its data, model or weights changed
-	$(BIN)/python -m app.first
+	$(BIN)/python -m app.jobs.first_map
 
 screens: install-dev chromium ## pictures of every page, in both languages and themes, into docs/screens
 	$(BIN)/python tests/browser/screens.py

@@ -7,11 +7,14 @@ from functools import lru_cache, partial
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import adding, cache, i18n, look, sidebar, trouble
-from app.choices import PageChoices
+from app import i18n
+from app.frame import import_data, sidebar, trouble
+from app.frame.choices import PageChoices
 from app.i18n import Words
-from app.request import Selection
-from engine.task import TaskName
+from app.jobs import cache
+from app.request.selection import Selection
+from app.style import look
+from engine.core.task import TaskName
 
 # Page → what it can show. A page is in the navigation if its module is there.
 MAPS: tuple[TaskName, ...] = ("super-resolution", "reanalysis")
@@ -36,10 +39,10 @@ def main() -> None:
         choices = PageChoices(PAGES[name])
         selection, notes = sidebar.choose(choices)
         sidebar.draw(selection, choices, words)
-        adding.button(words)
+        import_data.button(words)
         if cache.info(selection.dataset).synthetic:
             look.demo_band(words)
-        adding.done(words)
+        import_data.done(words)
         for note in notes:
             st.warning(words(note.key, value=note.value), icon=":material/link_off:")
         if selection.date is None and name != "about":

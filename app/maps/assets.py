@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from engine import paths
+from engine.core import paths
 
 GEO = paths.ASSETS / "geo"
 LEAFLET = paths.ASSETS / "vendor" / "leaflet"

@@ -29,11 +29,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.maps.asked import address as address_of
-from app.maps.asked import remember
 from app.maps.bundle import script
 from app.maps.labels import LABELS
 from app.maps.layers import OUTLINES, Day, Mode, RasterLayer, Stations, Tracks, View, to_wire
+from app.maps.view_query import address as address_of
+from app.maps.view_query import remember
 
 FRONTEND = Path(__file__).parent / "frontend"
 

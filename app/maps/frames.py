@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.palette import Scale, colours, index
+from app.style.palette import Scale, colours, index
 
 # magic, rows, columns, value of integer 0, integers per unit, predictor, has a mask
 HEADER = struct.Struct("<4sIIffBBxx")

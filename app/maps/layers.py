@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from app.maps.assets import asset
 from app.maps.outlines import within
 from app.maps.store import asset_url, offer_json, publish, publish_json
-from app.palette import Scale, wire
-from engine.grid import Grid
+from app.style.palette import Scale, wire
+from engine.core.grid import Grid
 
 Mode = Literal["three", "two", "swipe", "blink", "single"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.maps import frames
-from app.maps.asked import Asked, asked, recall
 from app.maps.assets import asset
 from app.maps.bundle import STAND_IN, script
 from app.maps.layers import RasterLayer, View, box, to_wire
 from app.maps.outlines import within
 from app.maps.store import read
+from app.maps.view_query import Asked, asked, recall
 
 LINE = "#4a545c"
 

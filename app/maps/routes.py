@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import saidin
+from app.i18n import error_translation
 from app.maps.assets import asset
 from app.maps.store import base, store
-from engine.errors import EngineError
+from engine.core.errors import EngineError
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -31,7 +31,7 @@ def _data(request: Request) -> Response:
         blob = store().get(request.path_params["name"])
     except EngineError as error:  # the model has no answer for this day: say why, on the map
         asked = request.headers.get("accept-language", "")
-        return PlainTextResponse(saidin.told(error, asked[:2]), 409)
+        return PlainTextResponse(error_translation.told(error, asked[:2]), 409)
     if blob is None:
         return PlainTextResponse("This map is no longer kept. Reload the page.", 404)
     return _packed(blob.body, blob.mime)

@@ -5,9 +5,9 @@ import re
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from app.maps.asked import asked, recall
 from app.maps.layers import View
 from app.maps.leaflet import document
+from app.maps.view_query import asked, recall
 
 
 def snapshot(view: View, query: dict[str, str] | None = None) -> str:

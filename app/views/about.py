@@ -6,12 +6,15 @@ from importlib.metadata import version
 
 import streamlit as st
 
-from app import adding, cache, i18n, limits, saidin, sidebar
-from app.i18n import Words
-from app.request import Selection
-from engine.catalogue import MODELS
-from engine.paths import ASSETS, home
-from engine.standards import STANDARDS, Standard
+from app import i18n
+from app.frame import import_data, sidebar
+from app.i18n import Words, error_translation
+from app.jobs import cache
+from app.request.selection import Selection
+from app.style import standard_limits
+from engine.core.paths import ASSETS, home
+from engine.core.standards import STANDARDS, Standard
+from engine.inference.catalogue import MODELS
 
 CITATION = """\
 @software{{airlens,
@@ -39,7 +42,7 @@ PARTS = (
     ("Leaflet", "BSD-2-Clause", "assets/vendor"),
     ("Streamlit", "Apache-2.0", "PyPI"),
     ("PyTorch", "BSD-3-Clause", "PyPI"),
-    ("ColorBrewer 2.0", "Apache-2.0", "app/palette.py"),
+    ("ColorBrewer 2.0", "Apache-2.0", "app/style/palette.py"),
     ("Natural Earth", "public domain", "assets/geo"),
     ("GeoNames", "CC BY 4.0", "assets/geo"),
 )
@@ -121,9 +124,9 @@ def _data(words: Words) -> None:
     heads = ("dataset", "kind", "period", "span", "source", "licence")
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_data"))
     for error in cache.damaged():
-        st.warning(saidin.told(error, words.language))
+        st.warning(error_translation.told(error, words.language))
     st.subheader(words("about.own"), anchor=False)
-    adding.commands(words)
+    import_data.commands(words)
     st.markdown(words("about.own_after"))
 
 
@@ -147,7 +150,8 @@ def _standards(words: Words) -> None:
 def _limit(standard: Standard, average: str, words: Words) -> str:
     """All values of an averaging time: classes of areas, or a guideline and its targets."""
     values = [
-        f"{limit.value:g}" + (f" ({limits.site_title(limit.site, words)})" if limit.site else "")
+        f"{limit.value:g}"
+        + (f" ({standard_limits.site_title(limit.site, words)})" if limit.site else "")
         for limit in standard.limits
         if (limit.pollutant, limit.average) == ("pm2p5", average)
     ]

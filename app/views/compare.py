@@ -7,17 +7,20 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import cache, comparison, palette, panes, running, sidebar, study
-from app.choices import PageChoices
-from app.comparison import Side
+from app.frame import sidebar
+from app.frame.choices import PageChoices
+from app.jobs import await_result, cache
+from app.jobs.await_result import Shown
 from app.maps.layers import Day, RasterLayer
 from app.maps.store import publish
-from app.palette import Scale
-from app.request import Ask, Selection, nearest
-from app.running import Shown
-from app.study import Scene
-from engine.grid import Grid
-from engine.task import TaskName
+from app.request.selection import Ask, Selection, nearest
+from app.style import palette
+from app.style.palette import Scale
+from app.views import compare_numbers, map_layers, scene
+from app.views.compare_numbers import Side
+from app.views.scene import Scene
+from engine.core.grid import Grid
+from engine.core.task import TaskName
 
 TASKS: tuple[TaskName, ...] = ("super-resolution", "reanalysis")
 MAP_KEY = "compare-map"
@@ -25,19 +28,19 @@ MAP_KEY = "compare-map"
 
 def render(selection: Selection) -> None:
     """Draws the page."""
-    about = study.scene(selection)
+    about = scene.scene(selection)
     words = about.words
     st.title(words("compare.title", where=about.where), anchor=False)
     other = _other(selection, about)
-    one = running.prediction(Ask.of(selection), slot="compare-a")
-    two = running.prediction(Ask.of(other), slot="compare-b")
+    one = await_result.prediction(Ask.of(selection), slot="compare-a")
+    two = await_result.prediction(Ask.of(other), slot="compare-b")
     if one is None or two is None:
-        study.waiting(words)
+        scene.waiting(words)
         return
     a, b = _side("A", selection, one), _side("B", other, two)
     with st.container(key="stale" if one.stale or two.stale else "fresh"):
         _maps(a, b)
-        comparison.draw(a, b)
+        compare_numbers.draw(a, b)
 
 
 def _other(selection: Selection, about: Scene) -> Selection:
@@ -51,7 +54,7 @@ def _other(selection: Selection, about: Scene) -> Selection:
                 when=about.when(selection.day),
             )
         )
-        dataset = study.choose(
+        dataset = scene.choose(
             "b.dataset",
             words("compare.b_dataset"),
             tuple(choices.datasets()),
@@ -64,7 +67,7 @@ def _other(selection: Selection, about: Scene) -> Selection:
         # What a map is first held against: plain interpolation, else the next best.
         rest = [m for m in ("bicubic", *models) if m in models and m != selection.model]
         rest = rest or list(models)
-        model = study.choose(
+        model = scene.choose(
             "b.model", words("compare.b_model"), models, rest[0], about.model, many=True
         )
     return replace(selection, dataset=dataset, date=date, model=model)
@@ -74,7 +77,7 @@ def _date(dataset: str, selection: Selection, about: Scene) -> dt.date:
     """B's date: A's as long as nobody chooses another, so that both step together."""
     dates, period = cache.dates(dataset), cache.info(dataset).period
     same = about.words("compare.same_date")
-    chosen = study.choose(
+    chosen = scene.choose(
         "b.date",
         about.words("compare.b_date"),
         ("", *(day.isoformat() for day in dates)),
@@ -89,7 +92,7 @@ def _date(dataset: str, selection: Selection, about: Scene) -> dt.date:
 
 def _side(letter: str, selection: Selection, shown: Shown) -> Side:
     asked = shown.request  # of an earlier wish, while a new one is made
-    about = study.scene(
+    about = scene.scene(
         replace(
             selection,
             dataset=asked.dataset,
@@ -98,8 +101,8 @@ def _side(letter: str, selection: Selection, shown: Shown) -> Side:
             region=asked.region,
         )
     )
-    step = panes.one_step(shown.result)
-    return Side(letter, about, shown, step, panes.grid_of(step, "pm2p5"))
+    step = map_layers.one_step(shown.result)
+    return Side(letter, about, shown, step, map_layers.grid_of(step, "pm2p5"))
 
 
 def _maps(a: Side, b: Side) -> None:
@@ -125,13 +128,13 @@ def _maps(a: Side, b: Side) -> None:
                 add(
                     f"{side.letter.lower()}-{name}",
                     side.map[name].values,
-                    panes.grid_of(side.map, name),
+                    map_layers.grid_of(side.map, name),
                     side.about.scale,
                     words(f"compare.{name}", letter=side.letter),
                 )
     show = ["a", "b", "difference"] if same else ["a", "b"]
     key = f"{a.shown.request.date}"
-    study.draw_map(
+    scene.draw_map(
         about,
         MAP_KEY,
         days=[Day(key, about.when(a.shown.request.date), rasters)],
@@ -143,4 +146,4 @@ def _maps(a: Side, b: Side) -> None:
         stale=a.shown.stale or b.shown.stale,
     )
     if not same:
-        study.note(words("compare.grids"))
+        scene.note(words("compare.grids"))

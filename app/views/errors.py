@@ -8,17 +8,21 @@ import streamlit as st
 import xarray as xr
 from numpy.typing import NDArray
 
-from app import cache, errorcharts, palette, panes, studies, study, tables, trouble
+from app.charts import tables
+from app.frame import trouble
 from app.i18n import Words
+from app.jobs import cache, study_runs
+from app.jobs.study_runs import Study
 from app.maps.component import Fly
 from app.maps.layers import Day, RasterLayer
 from app.maps.store import publish
-from app.palette import Scale
-from app.request import Ask, Selection
-from app.studies import Study
-from app.study import Scene
-from engine.grid import Grid
-from engine.schema import grid_of
+from app.request.selection import Ask, Selection
+from app.style import palette
+from app.style.palette import Scale
+from app.views import errors_charts, map_layers, scene
+from app.views.scene import Scene
+from engine.core.grid import Grid
+from engine.core.schema import grid_of
 from engine.verify.diagnostics import mean_error
 from engine.verify.evidence import BY_PLACE
 from engine.verify.hotspots import Hotspot, hotspots
@@ -66,37 +70,37 @@ class Findings:
 
 def render(selection: Selection) -> None:
     """Draws the page."""
-    about = study.scene(selection)
+    about = scene.scene(selection)
     words = about.words
     st.title(words("errors.title", where=about.where), anchor=False)
     steps, measure, threshold = _controls(about)
-    dates = studies.last_dates(cache.dates(selection.dataset), selection.day, steps)
-    made = studies.evidence(Study(Ask.of(selection), dates), slot="errors")
+    dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, steps)
+    made = study_runs.evidence(Study(Ask.of(selection), dates), slot="errors")
     if made is None or not isinstance(made.asked, Study):
-        study.waiting(words)
+        scene.waiting(words)
         return
     found = Findings(about, made.asked, made.result, measure, threshold, made.stale)
     if not found.pairs:
         st.info(words("study.no_target"), icon=":material/info:")
         return
-    study.note(_told(found))
+    scene.note(_told(found))
     with st.container(key="stale" if made.stale else "fresh"):
         _where(found)
-        errorcharts.draw(found.evidence, about, found.asked)
+        errors_charts.draw(found.evidence, about, found.asked)
 
 
 def _controls(about: Scene) -> tuple[int, str, float]:
     """Steps of the range, measure of error, threshold of a hotspot."""
     words, period = about.words, about.average
     with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
-        steps = study.choose(
+        steps = scene.choose(
             "range",
             words("study.range"),
             STEPS[period],
             1,
             lambda n: words.count(f"study.steps_{period}", n),
         )
-        measure = study.choose(
+        measure = scene.choose(
             "measure", words("errors.measure"), MEASURES, "bias", lambda m: words(f"errors.{m}")
         )
         threshold = st.number_input(
@@ -122,7 +126,7 @@ def _told(found: Findings) -> str:
         span=about.span(found.asked.dates),
         pairs=words.count("study.pairs", found.pairs),
     )
-    made = study.source(about, found.asked.request.model, found.evidence.attrs)
+    made = scene.source(about, found.asked.request.model, found.evidence.attrs)
     return words("study.join").join((told, made))
 
 
@@ -152,7 +156,7 @@ def _map(found: Findings, grid: Grid) -> None:
         values = wanted | {"fine": table["prediction"] / known, "target": table["target"] / known}
     order = [found.measure, "fine", "target", *(m for m in MEASURES if m != found.measure)]
     key = found.asked.dates[-1].isoformat()
-    study.draw_map(
+    scene.draw_map(
         about,
         "errors-map",
         days=[
@@ -167,7 +171,7 @@ def _map(found: Findings, grid: Grid) -> None:
         stale=found.stale,
     )
     if found.measure == "relative":
-        study.note(words("errors.floor", floor=words.concentration(FLOOR)))
+        scene.note(words("errors.floor", floor=words.concentration(FLOOR)))
 
 
 def _layer(name: str, grid: Grid, about: Scene) -> RasterLayer:
@@ -180,7 +184,7 @@ def _layer(name: str, grid: Grid, about: Scene) -> RasterLayer:
     }
     titles = {"fine": "map.fine", "target": "map.target"}
     key = titles.get(name, f"errors.{name}")
-    title = words(key, km=words.number(panes.cell_km(grid)))
+    title = words(key, km=words.number(map_layers.cell_km(grid)))
     short = words(f"{titles[name]}_short") if name in titles else title
     return RasterLayer(name, title, grid, scales.get(name, about.scale), short)
 
@@ -206,7 +210,7 @@ def _list(spots: Sequence[Hotspot], found: Findings) -> None:
     if not spots:
         st.markdown(words("errors.no_hotspots", limit=limit))
         return
-    study.note(words("errors.hotspots_help", limit=limit))
+    scene.note(words("errors.hotspots_help", limit=limit))
     many = len(spots) > HOTSPOTS_SHOWN
     with st.container(height=HOTSPOTS_HEIGHT if many else "content", border=False, key="hotspots"):
         for spot in spots:
@@ -222,7 +226,7 @@ def _list(spots: Sequence[Hotspot], found: Findings) -> None:
         "hotspots",
         list(Hotspot.__dataclass_fields__),
         [list(spot.__dict__.values()) for spot in spots],
-        errorcharts.notes(found.evidence, found.about, found.asked),
+        errors_charts.notes(found.evidence, found.about, found.asked),
         key="csv-hotspots",
     )
 
@@ -232,7 +236,7 @@ def _spot(spot: Hotspot, words: Words) -> str:
     told = words(
         "errors.spot",
         rank=spot.rank,
-        place=study.near(spot.latitude, spot.longitude, words),
+        place=scene.near(spot.latitude, spot.longitude, words),
         sign=words("errors.too_high" if spot.sign > 0 else "errors.too_low"),
         mean=words.signed(spot.mean, 1),
         area=words.number(spot.area),
@@ -261,7 +265,7 @@ def _stations(found: Findings) -> None:
         "station-errors",
         head,
         rows,
-        errorcharts.notes(found.evidence, about, found.asked),
+        errors_charts.notes(found.evidence, about, found.asked),
         key="csv-stations",
     )
 

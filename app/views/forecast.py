@@ -6,16 +6,19 @@ import numpy as np
 import streamlit as st
 import xarray as xr
 
-from app import cache, forecasting, forecasttables, palette, running, study, trouble
-from app.forecasting import Forecast
+from app.frame import trouble
 from app.i18n import Words
+from app.jobs import await_result, cache
 from app.maps.component import MapState
 from app.maps.layers import Day, RasterLayer, Tracks
 from app.maps.store import publish
-from app.palette import Scale
-from app.request import Ask, Selection
-from app.study import Scene
-from engine.schema import grid_of
+from app.request.selection import Ask, Selection
+from app.style import palette
+from app.style.palette import Scale
+from app.views import forecast_charts, forecast_layers, scene
+from app.views.forecast_layers import Forecast
+from app.views.scene import Scene
+from engine.core.schema import grid_of
 
 LEADS = {"hour": (6, 12, 24, 48), "day": (1, 3, 7), "month": (1, 3, 6)}
 USUAL = {"hour": 24, "day": 3, "month": 3}
@@ -26,7 +29,7 @@ MEMBERS = 20
 
 def render(selection: Selection) -> None:
     """Draws the page."""
-    about = study.scene(selection)
+    about = scene.scene(selection)
     words = about.words
     st.title(
         words("forecast.title", where=about.where, when=about.when(selection.day)), anchor=False
@@ -35,32 +38,32 @@ def render(selection: Selection) -> None:
     ask = replace(Ask.of(selection), lead_times=leads, seed=seed, members=members)
     shown = _awaited(ask)
     if shown is None:
-        study.waiting(words)
+        scene.waiting(words)
         return
     found = Forecast(about, shown.request, shown.result, threshold, shown.stale)
-    study.note(_told(found))
+    scene.note(_told(found))
     if found.members < members:
         st.info(words("forecast.first_member", n=members), icon=":material/hourglass_top:")
     elif found.members == 1:
         st.info(words("forecast.one_member"), icon=":material/info:")
     if "physics" in shown.result.attrs:
-        study.note(words("forecast.physics"))
+        scene.note(words("forecast.physics"))
     with st.container(key="stale" if shown.stale else "fresh"):
         if found.gridded:
             _explore(found)
         else:
-            forecasttables.at_station(found)
-        forecasttables.by_lead(found)
+            forecast_charts.at_station(found)
+        forecast_charts.by_lead(found)
 
 
-def _awaited(ask: Ask) -> running.Shown | None:
+def _awaited(ask: Ask) -> await_result.Shown | None:
     """The forecast; while its members are drawn, the first of them alone."""
     if ask.members == 1 or ask.model not in PROBABLE:
-        return running.prediction(ask, slot="forecast")
-    first = running.prediction(replace(ask, members=1), slot="forecast-first")
+        return await_result.prediction(ask, slot="forecast")
+    first = await_result.prediction(replace(ask, members=1), slot="forecast-first")
     if first is None or first.stale:
         return first
-    whole = running.prediction(ask, slot="forecast")
+    whole = await_result.prediction(ask, slot="forecast")
     return first if whole is None or whole.stale else whole
 
 
@@ -69,7 +72,7 @@ def _controls(about: Scene, model: str) -> tuple[int, int, float, int]:
     words, period = about.words, about.info.period
     limit = about.bound.value if about.bound else THRESHOLD
     with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
-        leads = study.choose(
+        leads = scene.choose(
             f"leads.{period}",
             words("forecast.leads"),
             LEADS[period],
@@ -120,14 +123,14 @@ def _told(found: Forecast) -> str:
     about, words = found.about, found.about.words
     told = words(
         "forecast.told",
-        start=forecasting.moment(found.start, found),
+        start=forecast_layers.moment(found.start, found),
         members=words.count("forecast.members", found.members),
         seed=found.asked.seed,
     )
     return words("study.join").join(
         (
             told,
-            study.source(about, found.asked.model, found.result.attrs, average=about.info.period),
+            scene.source(about, found.asked.model, found.result.attrs, average=about.info.period),
         )
     )
 
@@ -138,29 +141,29 @@ def _explore(found: Forecast) -> None:
     words = found.about.words
     with trouble.told(words):
         state = _map(found)
-        here = [key for key, _ in forecasting.leads(found)].index(state.day)
+        here = [key for key, _ in forecast_layers.leads(found)].index(state.day)
         if found.members > 1:
             _members(found, here)
         if state.click is None:
-            study.note(words("forecast.click"))
+            scene.note(words("forecast.click"))
         else:
-            forecasttables.at_cell(found, state.click.latitude, state.click.longitude)
+            forecast_charts.at_cell(found, state.click.latitude, state.click.longitude)
 
 
 def _map(found: Forecast) -> MapState:
     about, words = found.about, found.about.words
     grid = grid_of(found.result)
-    fields = forecasting.fields(found)
+    fields = forecast_layers.fields(found)
     layers = [
         RasterLayer(name, _title(name, found), grid, _scale(name, found), _title(name, found))
         for name in fields
     ]
     days = [
         Day(key, label, {name: publish(values[n]) for name, values in fields.items()})
-        for n, (key, label) in enumerate(forecasting.leads(found))
+        for n, (key, label) in enumerate(forecast_layers.leads(found))
     ]
     show = [n for n in ("mean", "spread", "chance", "target", "error") if n in fields]
-    return study.draw_map(
+    return scene.draw_map(
         about,
         # One member has no spread: its panes must not be remembered as those of many.
         "forecast-map" if found.members > 1 else "forecast-single-map",
@@ -205,10 +208,10 @@ def _scale(name: str, found: Forecast) -> Scale:
 
 def _tracks(found: Forecast) -> Tracks | None:
     """Samples of mobile sensors at each lead time, which the forecast has not seen."""
-    name = forecasting.mobile_beside(found.about.info, cache.datasets())
+    name = forecast_layers.mobile_beside(found.about.info, cache.datasets())
     if name is None:
         return None
-    table = forecasting.samples(cache.opened(name), found)
+    table = forecast_layers.samples(cache.opened(name), found)
     return None if table.empty else Tracks(table, found.about.scale)
 
 
@@ -216,12 +219,12 @@ def _members(found: Forecast, here: int) -> None:
     """Thumbnails of the members at one lead time."""
     words = found.about.words
     values: xr.DataArray = found.result["pm2p5"].isel(lead_time=here)
-    label = forecasting.leads(found)[here][1]
+    label = forecast_layers.leads(found)[here][1]
     st.subheader(words("forecast.members_at", when=label), anchor=False)
-    shown = min(found.members, forecasting.MOST_THUMBNAILS)
+    shown = min(found.members, forecast_layers.MOST_THUMBNAILS)
     names = [words("forecast.member", n=n + 1) for n in range(shown)]
     with st.container(horizontal=True, gap="small", key="member-strip"):
         for n, name in enumerate(names):
-            picture = forecasting.thumbnail(np.asarray(values.values[n]), found.about.scale)
-            st.image(picture, caption=name, width=forecasting.THUMBNAIL, alt=f"{name}, {label}")
-    study.note(words("forecast.members_help", n=found.members, shown=shown))
+            picture = forecast_layers.thumbnail(np.asarray(values.values[n]), found.about.scale)
+            st.image(picture, caption=name, width=forecast_layers.THUMBNAIL, alt=f"{name}, {label}")
+    scene.note(words("forecast.members_help", n=found.members, shown=shown))

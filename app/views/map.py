@@ -12,36 +12,26 @@ import streamlit as st
 import xarray as xr
 from streamlit.delta_generator import DeltaGenerator
 
-from app import (
-    cache,
-    downloads,
-    figures,
-    i18n,
-    limits,
-    look,
-    overlay,
-    panes,
-    points,
-    provenance,
-    running,
-    series,
-    sidebar,
-    studies,
-    summary,
-    trouble,
-)
+from app import i18n
+from app.charts import series
+from app.frame import downloads, provenance, sidebar, trouble
 from app.i18n import Words
-from app.limits import Bound
+from app.jobs import await_result, cache, study_runs
+from app.jobs.await_result import Shown
 from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
-from app.overlay import Overlay
-from app.palette import Scale
-from app.request import Ask, Selection
-from app.running import Shown
-from engine.errors import EngineError
+from app.request.selection import Ask, Selection
+from app.style import look, standard_limits
+from app.style.palette import Scale
+from app.style.standard_limits import Bound
+from app.views import map_cards, map_layers, map_overlay, map_sentence
+from app.views.map_overlay import Overlay
+from engine.core.errors import EngineError
+from engine.core.standards import Standard
+from engine.data import station_means
+from engine.inference.summary import Summary, summarise
 from engine.library import DatasetInfo
-from engine.standards import Standard
 
 MAP_HEIGHT = 470
 SERIES_REACH = 45  # steps before and after the day on the map
@@ -85,7 +75,7 @@ def render(selection: Selection) -> None:
             width="content",
         )
     lead = st.container(key="lead")
-    shown = running.prediction(Ask.of(selection))
+    shown = await_result.prediction(Ask.of(selection))
     if shown is None:
         lead.html(_lead(words("map.waiting")))
         st.skeleton(height=MAP_HEIGHT)
@@ -94,7 +84,7 @@ def render(selection: Selection) -> None:
     limit = sheet.bound.value if sheet.bound else None
     numbers = cache.kept(
         ("summary", _identity(sheet, sheet.day), limit),
-        lambda: summary.summarise(sheet.result, cache.places(), limit=limit),
+        lambda: summarise(sheet.result, cache.places(), limit=limit),
     )
     if numbers is None:
         lead.html(_lead(words("map.empty")))
@@ -106,24 +96,28 @@ def render(selection: Selection) -> None:
         provenance.panel(shown.result, sheet.info, words)
     _explore(sheet, _overlay(sheet, switch, st.container(key="overlay")))
     with st.container(key="stale" if shown.stale else "fresh"):
-        figures.cards(numbers, sheet.bound, words)
+        map_cards.cards(numbers, sheet.bound, words)
         st.subheader(words("map.cities"), anchor=False)
-        rate = partial(limits.index, rules=sheet.rules, period=sheet.info.period, words=words)
+        rate = partial(
+            standard_limits.index, rules=sheet.rules, period=sheet.info.period, words=words
+        )
         published = sheet.rules.index.published_as if sheet.rules.index else ""
         key = ("table", _identity(sheet, sheet.day), limit, sheet.rules.key, words.language)
-        st.html(cache.kept(key, lambda: figures.table(numbers, rate, published, words)))
+        st.html(cache.kept(key, lambda: map_cards.table(numbers, rate, published, words)))
 
 
 def _sheet(selection: Selection, shown: Shown, words: Words) -> Sheet:
     """The result on the page. While a new one is made it may be of another dataset and day."""
     info = cache.info(shown.request.dataset)
-    rules = limits.standard(selection.standard, shown.request.date)
-    bound = limits.bound(rules, info.period, words)
-    return Sheet(info, shown, panes.one_step(shown.result), rules, bound, words)
+    rules = standard_limits.standard(selection.standard, shown.request.date)
+    bound = standard_limits.bound(rules, info.period, words)
+    return Sheet(info, shown, map_layers.one_step(shown.result), rules, bound, words)
 
 
-def _said(sheet: Sheet, numbers: summary.Summary) -> str:
-    facts = summary.facts(numbers, sheet.words, standard=sheet.bound.short if sheet.bound else "")
+def _said(sheet: Sheet, numbers: Summary) -> str:
+    facts = map_sentence.facts(
+        numbers, sheet.words, standard=sheet.bound.short if sheet.bound else ""
+    )
     return f"{_stale(sheet)} {facts}" if sheet.shown.stale else facts
 
 
@@ -151,20 +145,20 @@ def _overlay(sheet: Sheet, switch: DeltaGenerator, controls: DeltaGenerator) -> 
     if beside is None or sheet.info.period not in ("hour", "day"):
         return None
     with controls:
-        wish = overlay.controls(words, switch, own=sheet.info.kind == "stations")
+        wish = map_overlay.controls(words, switch, own=sheet.info.kind == "stations")
         if wish is None:
             return None
         if wish.share is None:  # the page's own map is made from all stations
-            return overlay.of_result(sheet.shown, wish.reach)
-        grid = panes.grid_of(sheet.result, "pm2p5")
+            return map_overlay.of_result(sheet.shown, wish.reach)
+        grid = map_layers.grid_of(sheet.result, "pm2p5")
         try:
-            over = overlay.made(wish, beside, sheet.day, grid, sheet.shown.request.model)
+            over = map_overlay.made(wish, beside, sheet.day, grid, sheet.shown.request.model)
         except EngineError as error:
             trouble.sentence(error, words)
             return None
         if over is not None:
             model = sidebar.model_title(over.asked.request.model, words)
-            st.caption(words("overlay.told", model=model, **overlay.counts(over.map)))
+            st.caption(words("overlay.told", model=model, **map_overlay.counts(over.map)))
     return over
 
 
@@ -172,28 +166,28 @@ def _draw(sheet: Sheet, over: Overlay | None) -> MapState:
     words = sheet.words
     # A date of hourly data is shown as the mean of its day.
     period = "day" if sheet.info.period == "hour" else sheet.info.period
-    scale = limits.scale(sheet.rules, period, words)
+    scale = standard_limits.scale(sheet.rules, period, words)
     model = sidebar.model_title(sheet.shown.request.model, words)
-    days = panes.days(
+    days = map_layers.days(
         cache.dates(sheet.info.name),
         sheet.day,
-        list(panes.rasters(sheet.result)),
+        list(map_layers.rasters(sheet.result)),
         label=sheet.when,
         identity=partial(_identity, sheet),
         make=_maker(sheet),
-        passing=running.quick(sheet.shown.request),
+        passing=await_result.quick(sheet.shown.request),
     )
     fade = over.fade if over is not None and sheet.info.kind == "stations" else None
-    layers = panes.layers(sheet.result, period, words, scale, fade)
+    layers = map_layers.layers(sheet.result, period, words, scale, fade)
     stations = _stations(sheet, scale)
     if over is not None:
-        days, layers = overlay.upon(over, days, layers, words, scale)
-        stations = overlay.stations(over, days, stations)
+        days, layers = map_overlay.upon(over, days, layers, words, scale)
+        stations = map_overlay.stations(over, days, stations)
     return linked_maps(
         "map",
         days=days,
         layers=layers,
-        show=overlay.shown_first(over, layers),
+        show=map_overlay.shown_first(over, layers),
         day=sheet.day.isoformat(),
         stations=stations,
         labels={key: words(f"maps.{key}") for key in LABEL_KEYS},
@@ -234,7 +228,7 @@ def _identity(sheet: Sheet, day: dt.date) -> str:
 def _maker(sheet: Sheet) -> Callable[[dt.date], xr.Dataset]:
     """What makes the result of a day when a browser asks for it; a kept one is at hand."""
     runs, request = cache.runs(), sheet.shown.request
-    return lambda day: running.answer(runs, replace(request, date=day))
+    return lambda day: await_result.answer(runs, replace(request, date=day))
 
 
 def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
@@ -242,7 +236,7 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     beside = cache.stations_beside(sheet.info.name)
     if beside is None:
         return None
-    dates = panes.window(cache.dates(sheet.info.name), sheet.day)
+    dates = map_layers.window(cache.dates(sheet.info.name), sheet.day)
     values = cache.averages(beside, tuple(dates), sheet.info.period)
     if not np.isfinite(values).any():
         return None  # a network that was silent all the while would be rings without a meaning
@@ -272,7 +266,7 @@ def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:
 def _cell_line(sheet: Sheet, click: Click) -> series.Line | None:
     if sheet.info.kind != "grid":
         return None
-    cell = points.at_cell(
+    cell = station_means.at_cell(
         cache.opened(sheet.info.name), click.latitude, click.longitude, sheet.day, SERIES_REACH
     )
     return None if cell is None else series.Line(sheet.words("map.series_known"), cell)
@@ -284,7 +278,7 @@ def _near(sheet: Sheet, click: Click, within: float) -> tuple[pd.DataFrame, int,
     if beside is None:
         return None
     table = cache.station_table(beside)
-    found = points.nearest(
+    found = station_means.nearest(
         table["latitude"].to_numpy(), table["longitude"].to_numpy(), click.latitude, click.longitude
     )
     return None if found is None or found[1] > within else (table, *found)
@@ -300,7 +294,7 @@ def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
     title = sheet.words(
         "map.series_station", name=table["name"].iloc[index], km=sheet.words.number(km, 1)
     )
-    return series.Line(title, points.Series(tuple(dates), tuple(float(v) for v in values)))
+    return series.Line(title, station_means.Series(tuple(dates), tuple(float(v) for v in values)))
 
 
 def _told_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line | None:
@@ -314,12 +308,12 @@ def _told_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line 
         row = near[0].iloc[near[1]]
         latitude, longitude, without = row["latitude"], row["longitude"], row["id"]
         title = sheet.words("overlay.at", name=row["name"])
-    wish = studies.Place(over.asked.request, dates, latitude, longitude, without)
-    made = studies.told_at(wish, slot="place")
+    wish = study_runs.Place(over.asked.request, dates, latitude, longitude, without)
+    made = study_runs.told_at(wish, slot="place")
     if made is None or made.stale:
         return None
     value, low, high = (
-        points.Series(dates, tuple(float(v) for v in made.result[name].values))
+        station_means.Series(dates, tuple(float(v) for v in made.result[name].values))
         for name in ("pm2p5", "low", "high")
     )
     return series.Line(title, value, (low, high))

@@ -8,14 +8,17 @@ import streamlit as st
 import xarray as xr
 from numpy.typing import NDArray
 
-from app import cache, limits, overlay, palette, panes, stationtables, studies, study, trouble
+from app.frame import trouble
+from app.jobs import cache, study_runs
+from app.jobs.study_runs import Study, Withheld
 from app.maps.component import MapState
 from app.maps.layers import ROLES, Day, RasterLayer, Stations
 from app.maps.store import publish
-from app.request import Ask, Selection
-from app.studies import Study, Withheld
-from app.study import Scene
-from engine.schema import grid_of
+from app.request.selection import Ask, Selection
+from app.style import palette, standard_limits
+from app.views import map_layers, map_overlay, scene, stations_charts
+from app.views.scene import Scene
+from engine.core.schema import grid_of
 
 STEPS = {"month": (12, 24, 60), "day": (7, 31, 90), "hour": (7, 31, 90)}
 
@@ -41,24 +44,24 @@ class Network:
 
 def render(selection: Selection) -> None:
     """Draws the page."""
-    about = study.scene(selection)
+    about = scene.scene(selection)
     words = about.words
     st.title(
         words("stations.title", where=about.where, when=about.when(selection.day)), anchor=False
     )
     share, reach, seed = _controls(about)
     wish = Withheld(replace(Ask.of(selection), seed=seed), share)
-    made = studies.withheld(wish, slot="stations")
+    made = study_runs.withheld(wish, slot="stations")
     if made is None or not isinstance(made.asked, Withheld):
-        study.waiting(words)
+        scene.waiting(words)
         return
     network = Network(
-        about, made.asked, panes.one_step(made.result), dict(made.result.attrs), made.stale
+        about, made.asked, map_layers.one_step(made.result), dict(made.result.attrs), made.stale
     )
-    study.note(_told(network))
+    scene.note(_told(network))
     with st.container(key="stale" if made.stale else "fresh"):
         _explore(network, reach)
-        stationtables.of_the_day(network.map, about, network.asked)
+        stations_charts.of_the_day(network.map, about, network.asked)
     _over_time(network, selection)
 
 
@@ -66,7 +69,7 @@ def _controls(about: Scene) -> tuple[float, int, int]:
     """Share of stations kept out, distance beyond which the map pales, seed of the draw."""
     words = about.words
     with st.container(horizontal=True, vertical_alignment="bottom", key="study-controls"):
-        share, reach = overlay.share(words), overlay.reach(words)
+        share, reach = map_overlay.share(words), map_overlay.reach(words)
         seed = st.number_input(
             words("stations.seed"),
             0,
@@ -83,9 +86,9 @@ def _controls(about: Scene) -> tuple[float, int, int]:
 
 def _told(network: Network) -> str:
     words = network.about.words
-    told = words("stations.told", **overlay.counts(network.map))
+    told = words("stations.told", **map_overlay.counts(network.map))
     model = network.asked.request.model
-    return words("study.join").join((told, study.source(network.about, model, network.attributes)))
+    return words("study.join").join((told, scene.source(network.about, model, network.attributes)))
 
 
 @st.fragment
@@ -103,9 +106,9 @@ def _explore(network: Network, reach: int) -> None:
 def _map(network: Network, reach: int) -> MapState:
     about, words, shown = network.about, network.about.words, network.map
     grid = grid_of(shown)
-    fade = overlay.fading(reach)
+    fade = map_overlay.fading(reach)
     unit = words("units.symbol")
-    level = limits.scale(about.rules, about.average, words)
+    level = standard_limits.scale(about.rules, about.average, words)
     layers = [RasterLayer("fine", words("map.analysis", km=""), grid, level, fade=fade)]
     values: dict[str, NDArray[np.floating]] = {"fine": shown["pm2p5"].values}
     if "uncertainty" in shown:
@@ -113,12 +116,12 @@ def _map(network: Network, reach: int) -> MapState:
         scale = palette.uncertainty(about.average, unit=unit, title=sure, far=True)
         layers.append(RasterLayer("uncertainty", sure, grid, scale, fade=fade))
         values["uncertainty"] = shown["uncertainty"].values
-    layers.append(overlay.distance_layer(grid, words))
+    layers.append(map_overlay.distance_layer(grid, words))
     values["distance"] = shown["station_distance"].values
     rasters = {name: publish(array) for name, array in values.items()}
-    told, role = overlay.told_at(shown)
+    told, role = map_overlay.told_at(shown)
     day = network.asked.request.date
-    return study.draw_map(
+    return scene.draw_map(
         about,
         "stations-map",
         days=[Day(day.isoformat(), about.when(day), rasters)],
@@ -149,17 +152,17 @@ def _over_time(network: Network, selection: Selection) -> None:
     about, words = network.about, network.about.words
     st.subheader(words("stations.over_time"), anchor=False)
     steps = STEPS[about.average]
-    count = study.choose(
+    count = scene.choose(
         "span",
         words("study.range"),
         steps,
         steps[0],
         lambda n: words.count(f"study.steps_{about.average}", n),
     )
-    dates = studies.last_dates(cache.dates(selection.dataset), selection.day, count)
-    made = studies.evidence(Study(Ask.of(selection), dates), slot="stations-series")
+    dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, count)
+    made = study_runs.evidence(Study(Ask.of(selection), dates), slot="stations-series")
     if made is None or not isinstance(made.asked, Study):
-        study.waiting(words)
+        scene.waiting(words)
         return
     with st.container(key="stale-series" if made.stale else "fresh-series"):
-        stationtables.over_time(made.result, about, made.asked)
+        stations_charts.over_time(made.result, about, made.asked)

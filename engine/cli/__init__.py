@@ -21,8 +21,8 @@ from engine.cli.importing import datasets_command, import_command
 from engine.cli.predicting import predict_command
 from engine.cli.serving import serve_command
 from engine.cli.training import train_command
-from engine.errors import EngineError
-from engine.progress import Cancelled
+from engine.core.errors import EngineError
+from engine.core.progress import Cancelled
 
 DEBUG = "AIRLENS_DEBUG"
 STOPPED = 130

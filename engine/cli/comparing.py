@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli.asking import DataOption, TrainEndOption, bar, day
+from engine.cli.shared_options import DataOption, TrainEndOption, bar, day
 from engine.cli.training import STOPPED, Stopper
-from engine.errors import RequestError
-from engine.progress import Cancelled, part
+from engine.core.errors import RequestError
+from engine.core.progress import Cancelled, part
 
 if TYPE_CHECKING:
     from engine.comparison.plan import Plan

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from engine import library
-from engine.cli.asking import bar, day
-from engine.errors import RequestError
+from engine.cli.shared_options import bar, day
+from engine.core.errors import RequestError
 
 MOST_DAYS = 3660
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli.asking import (
+from engine.cli.shared_options import (
     DataOption,
     DeviceOption,
     FactorOption,
@@ -22,10 +22,10 @@ from engine.cli.asking import (
     day,
     writable,
 )
-from engine.wholefile import write_whole
+from engine.core.files import write_whole
 
 if TYPE_CHECKING:
-    from engine.evaluation import Scores
+    from engine.inference.evaluation import Scores
 
 # Columns of the table on screen; the JSON holds all metrics.
 COLUMNS = ("rmse", "mae", "mape", "bias", "r", "n")
@@ -55,8 +55,8 @@ def evaluate_command(
     with bar("Loading") as progress:
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
         from engine import library
-        from engine.evaluation import evaluate
-        from engine.inference import Request
+        from engine.inference.evaluation import evaluate
+        from engine.inference.run import Request
 
         request = Request(
             data,

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine import library
+from engine.core.errors import RequestError
 from engine.data.options import ReadOptions
-from engine.errors import RequestError
 
 KindArgument = Literal["grid", "stations", "mobile"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.asking import (
+from engine.cli.shared_options import (
     DataOption,
     DeviceOption,
     FactorOption,
@@ -22,7 +22,7 @@ from engine.cli.asking import (
     day,
     writable,
 )
-from engine.errors import RequestError
+from engine.core.errors import RequestError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,8 +68,9 @@ def predict_command(
     data = of_samples(data, utc_offset)
     with bar("Loading") as progress:
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
-        from engine import export, library
-        from engine.inference import Request, predict
+        from engine import library
+        from engine.inference import export
+        from engine.inference.run import Request, predict
 
         result = predict(
             Request(

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import EngineError, RequestError
-from engine.paths import APP, ROOT
+from engine.core.errors import EngineError, RequestError
+from engine.core.paths import APP, ROOT
 
 FIRST_PORT = 8501
 PORTS_TO_TRY = 50

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from engine.cli.asking import (
+from engine.cli.shared_options import (
     DataOption,
     DeviceOption,
     SeedOption,
@@ -20,13 +20,13 @@ from engine.cli.asking import (
     bar,
     day,
 )
-from engine.errors import RequestError
+from engine.core.errors import RequestError
 
 if TYPE_CHECKING:
-    from engine.superresolution.ground import Plane
+    from engine.superresolution.static import Plane
 
 SIZES = ("small", "paper")
-# As `engine.catalogue.NETWORKS`, which takes seconds to import; a test compares.
+# As `engine.inference.catalogue.NETWORKS`, which takes seconds to import; a test compares.
 TRAINABLE = ("airstfm", "urbanfm", "edvr", "basicvsr", "iconvsr", "basicvsrpp", "mana")
 FROM_STATIONS = ("aqnet",)
 FROM_VEHICLES = ("stepdiff",)
@@ -93,9 +93,9 @@ def train_command(
     if model in FROM_VEHICLES:
         _train_stepdiff(data, out, preset, steps, seed, (last, until), (stations, wind), stop)
         return
-    from engine.inference import device_of
-    from engine.superresolution.learner import train_network
-    from engine.superresolution.trainer import train_airstfm
+    from engine.inference.run import device_of
+    from engine.superresolution.train_airstfm import train_airstfm
+    from engine.superresolution.train_networks import train_network
 
     learn = (
         partial(train_airstfm, ground=_planes(ground))
@@ -128,7 +128,7 @@ def train_command(
 
 def _planes(told: str) -> "tuple[Plane, ...]":
     """Names of planes of the ground, in the order of the list of all."""
-    from engine.superresolution.ground import PLANES
+    from engine.superresolution.static import PLANES
 
     named = {name.strip() for name in told.split(",")} - {"", "none"}
     unknown = named - set(PLANES)
@@ -150,7 +150,7 @@ def _train_aqnet(
 ) -> None:
     """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices are not asked."""
     from engine import library
-    from engine.stations.trainer import train_aqnet, training_for
+    from engine.stations.train import train_aqnet, training_for
 
     config = training_for(library.info(data).period, steps, seed)
     with bar("training") as progress:
@@ -183,7 +183,7 @@ def _train_stepdiff(
     stop: "Stopper",
 ) -> None:
     """STeP-Diff learns from mobile samples, on one CPU thread."""
-    from engine.cities.trainer import train_stepdiff
+    from engine.forecast.train import train_stepdiff
 
     with bar("training") as progress:
         result = train_stepdiff(

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bench import networks as bench
-from engine.catalogue import MODELS
-from engine.comparison import probes, published
+from engine.comparison import published
+from engine.comparison import speed as bench
 from engine.comparison.charts import Axis, Line, chart, sheet
 from engine.comparison.plan import ALL
 from engine.comparison.runs import RECORD
 from engine.comparison.scores import PICTURES
-from engine.models.networks import NETWORKS
-from engine.paths import ROOT
-from engine.progress import Progress, Stop, report
+from engine.core.paths import ROOT
+from engine.core.progress import Progress, Stop, report
+from engine.inference.catalogue import MODELS
+from engine.research.comparison import experiments
+from engine.superresolution.networks.networks import NETWORKS
 
 PAGE, SPEED = "comparison.md", "speed.json"
 Record = Mapping[str, Any]
@@ -94,7 +95,7 @@ def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         speed = _speed(record, folder)
         lines += _sections(record, folder, speed, f"{folder.relative_to(path.parent).as_posix()}/")
-    lines += probes.section(path.with_suffix("") / probes.RESULTS.name)
+    lines += experiments.section(path.with_suffix("") / experiments.RESULTS.name)
     lines += published.section(published.sizes(path.with_suffix("")))
     path.write_text(
         "\n".join(lines) + "\n",

@@ -4,11 +4,12 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from engine import catalogue, library
-from engine.errors import RequestError
+from engine import library
+from engine.core.errors import RequestError
+from engine.inference import catalogue
 from engine.library import DatasetInfo
-from engine.models.networks import NETWORKS
-from engine.training.config import TrainingConfig
+from engine.superresolution.networks.networks import NETWORKS
+from engine.superresolution.training_config import TrainingConfig
 
 # Systems that learn nothing, or maps of the past alone; then the networks.
 CLASSICAL = ("copy", "bilinear", "bicubic", "ha", "ha-monthly", "bicubic-ratio")

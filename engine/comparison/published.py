@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from engine.bench import networks as bench
-from engine.models.networks import NETWORKS, from_preset
+from engine.comparison import speed as bench
+from engine.superresolution.networks.networks import NETWORKS, from_preset
 
 SIZES = "paper-sizes.json"
 

@@ -20,22 +20,23 @@ from typing import Any
 import torch
 import xarray as xr
 
-from engine import catalogue, library
-from engine.catalogue import Model
+from engine import library
 from engine.comparison import scores as compare_scores
 from engine.comparison.plan import Plan, check
-from engine.data import days
-from engine.errors import RequestError, StorageError
-from engine.inference import Request, Run, open_run
-from engine.models.layers import SCALE
-from engine.models.networks import NETWORKS
-from engine.progress import Progress, Stop, part, report
-from engine.recipes.superresolution import Learned
-from engine.superresolution import checkpoint, learner, lessons
-from engine.superresolution.lessons import Lessons
-from engine.task import Need, Task
-from engine.training.series import Series
-from engine.wholefile import whole_file
+from engine.core import dates as days
+from engine.core.errors import RequestError, StorageError
+from engine.core.files import whole_file
+from engine.core.progress import Progress, Stop, part, report
+from engine.core.task import Need, Task
+from engine.inference import catalogue
+from engine.inference.catalogue import Model
+from engine.inference.run import Request, Run, open_run
+from engine.superresolution import examples, train_networks, weights
+from engine.superresolution.batches import Series
+from engine.superresolution.examples import Lessons
+from engine.superresolution.networks.layers import SCALE
+from engine.superresolution.networks.networks import NETWORKS
+from engine.superresolution.recipe import Learned
 
 RECORD = "runs.json"
 SCORED = 24  # dates at most, unless told
@@ -112,7 +113,7 @@ def _lessons(
     plan: Plan, dataset: xr.Dataset, about: library.DatasetInfo, share: float, stop: Stop | None
 ) -> Lessons:
     """What every network learns from, and is stopped by."""
-    known = lessons.prepare(
+    known = examples.prepare(
         dataset,
         about,
         train_end=plan.train_end,
@@ -185,11 +186,11 @@ def _ready(
         run = open_run(replace(request, model=name), cancelled=cancelled)
         taken = time.process_time() - started
         return run, row | {"parameters": 0, "training_seconds": taken, "curve": []}
-    network = learner.fresh(name, plan.preset, known, seed)
+    network = train_networks.fresh(name, plan.preset, known, seed)
     place = place_of(folder, name, share, seed)
     config = plan.config(job.steps, seed)
     resumed, started = (place / "state").exists(), time.process_time()
-    counters = learner.learn(
+    counters = train_networks.learn(
         network,
         known,
         config,
@@ -199,10 +200,10 @@ def _ready(
     )
     report(None, cancelled, 0.0, "")
     taken = time.process_time() - started
-    learner.publish(name, network, known, place, config, counters)
+    train_networks.publish(name, network, known, place, config, counters)
     # What is scored is what was written, in half precision.
-    _, network = checkpoint.load_network(place)
-    half = learner.settings(network).frames // 2
+    _, network = weights.load_network(place)
+    half = train_networks.settings(network).frames // 2
     recipe = Learned(
         Task("super-resolution", (Need("grid", before=half, after=half),)), known.mean, known.std
     )
@@ -231,12 +232,12 @@ def _steps_within(plan: Plan, name: str, known: Lessons, seed: int) -> int:
     from tempfile import TemporaryDirectory
 
     def timed(steps: int) -> float:
-        network = learner.fresh(name, plan.preset, known, seed)
+        network = train_networks.fresh(name, plan.preset, known, seed)
         config = replace(plan.config(steps, seed), check_every=steps + 1)
         few = replace(known, validation=tuple(_first(s) for s in known.validation))
         with TemporaryDirectory(prefix="airlens-") as scratch:
             started = time.perf_counter()
-            learner.learn(network, few, config, Path(scratch))
+            train_networks.learn(network, few, config, Path(scratch))
             return time.perf_counter() - started
 
     timed(1)

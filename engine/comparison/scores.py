@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.inference import Run
-from engine.models.masking import conserve
-from engine.progress import Progress, Stop, report
-from engine.schema import grid_of
+from engine.core.progress import Progress, Stop, report
+from engine.core.schema import grid_of
+from engine.inference.run import Run
+from engine.superresolution.networks.masking import conserve
 from engine.verify.metrics import Sums, metrics, sums
 from engine.verify.spectra import cell_km, spectrum
 

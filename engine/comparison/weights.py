@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.comparison.runs import RECORD, place_of
-from engine.errors import EngineError, NotFoundError, StorageError
-from engine.models.networks import NETWORKS
-from engine.paths import ASSETS, home, inside
-from engine.superresolution import checkpoint
+from engine.core.errors import EngineError, NotFoundError, StorageError
+from engine.core.paths import ASSETS, home, inside
+from engine.superresolution import weights
+from engine.superresolution.networks.networks import NETWORKS
 
 FILES = ("weights.safetensors", "card.md", "config.json")  # the configuration names the others
 OWN_WAY = ("airstfm",)  # used with weights of longer trainings, which know the past
@@ -77,7 +77,7 @@ def _networks(folder: Path, record: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def _copied(source: Path, goal: Path) -> Path:
-    checkpoint.load_network(source)
+    weights.load_network(source)
     try:
         goal.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=goal) as scratch:

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.errors import DataError
-from engine.schema import Period
+from engine.core.errors import DataError
+from engine.core.schema import Period
 
 Times = NDArray[np.datetime64]
 

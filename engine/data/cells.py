@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from engine.errors import RequestError
-from engine.grid import Grid, Region
+from engine.core.errors import RequestError
+from engine.core.grid import Grid, Region
 
 RESOLUTION = 0.01  # degrees, about 1 km: as coarse as the rounded positions of published samples
 # Beyond this, samples lie so far apart that a map of their cells is empty: a wrong coordinate.

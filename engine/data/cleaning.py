@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DataError
-from engine.variables import VARIABLES, mass_factor
+from engine.core.errors import DataError
+from engine.core.variables import VARIABLES, mass_factor
 
 # Numbers that files use for "no data" without saying so. Integers' limits, netCDF's defaults
 # (9.96921e36 and its kin), the 1e20 of CMIP, the nines of weather services.

@@ -7,9 +7,9 @@ bilinear mean of its corners. A target outside all quadrilaterals is outside the
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError
+from engine.core.grid import EARTH_RADIUS_KM, Grid
 from engine.data.placement import Map, Placement, check_degrees, wrap
-from engine.errors import DataError
-from engine.grid import EARTH_RADIUS_KM, Grid
 
 _KM_PER_DEGREE = np.pi * EARTH_RADIUS_KM / 180
 _NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)

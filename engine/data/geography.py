@@ -17,9 +17,9 @@ from affine import Affine  # what rasterio speaks
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from engine.errors import NotFoundError
-from engine.grid import Grid, Region
-from engine.paths import ASSETS
+from engine.core.errors import NotFoundError
+from engine.core.grid import Grid, Region
+from engine.core.paths import ASSETS
 
 Line = Literal["coast", "lakes", "provinces"]
 

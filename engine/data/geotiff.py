@@ -16,12 +16,12 @@ from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform_bounds
 from rasterio.warp import transform as transform_points
 
+from engine.core.errors import DataError
+from engine.core.grid import Grid
+from engine.core.schema import Period
 from engine.data.calendar import Times, date_in_name
 from engine.data.curvilinear import nice_step
 from engine.data.placement import Map, Placement, regular
-from engine.errors import DataError
-from engine.grid import Grid
-from engine.schema import Period
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError, RequestError
+from engine.core.schema import Period
 from engine.data import netcdf
 from engine.data.calendar import Times, order, period_of, starts
 from engine.data.cleaning import Cleaning
@@ -20,8 +22,6 @@ from engine.data.options import ReadOptions, plain_offset
 from engine.data.placement import Placement, as_axes, regular
 from engine.data.recognise import container, files_of
 from engine.data.stack import GridStack, Step, as_dataset
-from engine.errors import DataError, RequestError
-from engine.schema import Period
 
 Height = Callable[[], NDArray[np.floating] | None]
 RawMaps = Callable[[], Iterator[NDArray[np.generic]]]

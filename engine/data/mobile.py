@@ -10,14 +10,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.core.errors import DataError, RequestError
+from engine.core.variables import UG_M3, VARIABLES
 from engine.data.cleaning import Cleaning
 from engine.data.options import ReadOptions
 from engine.data.readings import Readings, clock_offset, degrees, samples_dataset
 from engine.data.recognise import container, files_of
 from engine.data.stations import LATITUDE, LONGITUDE, TIME, TIME_UTC, is_kolkata
 from engine.data.tables import Clock, Table, numbers, read, texts, times
-from engine.errors import DataError, RequestError
-from engine.variables import UG_M3, VARIABLES
 
 FORMATS = ("kolkata", "csv", "array")
 DEVICE = ("device", "device_id", "sensor", "vehicle", "bus", "id")

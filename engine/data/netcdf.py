@@ -13,11 +13,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError
+from engine.core.schema import Period
+from engine.core.variables import ALTITUDE, HEIGHT, find
 from engine.data.calendar import Times, date_in_name
 from engine.data.recognise import container
-from engine.errors import DataError
-from engine.schema import Period
-from engine.variables import ALTITUDE, HEIGHT, find
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")

@@ -10,12 +10,12 @@ Source: docs.openaq.org, "About Open Data on AWS"; OpenAQ data format.
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError
+from engine.core.variables import find, mass_factor
 from engine.data.cleaning import Cleaning
 from engine.data.options import ReadOptions
 from engine.data.readings import Readings, degrees
 from engine.data.tables import Clock, Table, numbers, texts, times
-from engine.errors import DataError
-from engine.variables import find, mass_factor
 
 _STATION = ("location_id", "locationid", "location", "location_name")
 _NAME = ("location_name", "location", "location_id")

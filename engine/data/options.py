@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from engine.errors import RequestError
+from engine.core.errors import RequestError
 
 
 @dataclass(frozen=True)

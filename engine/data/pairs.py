@@ -7,8 +7,8 @@ cells of its block. We count valid cells only; the paper does not say what it do
 import numpy as np
 import xarray as xr
 
-from engine.blocks import block_mean
-from engine.schema import grid_of
+from engine.core.blocks import block_mean
+from engine.core.schema import grid_of
 
 FACTOR = 8
 

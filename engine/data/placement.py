@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DataError
-from engine.grid import Grid
+from engine.core.errors import DataError
+from engine.core.grid import Grid
 
 Map = NDArray[np.float32]
 

@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError
+from engine.core.schema import Period, check
+from engine.core.variables import VARIABLES
 from engine.data.calendar import Times, period_of, starts
 from engine.data.options import plain_offset
 from engine.data.tables import Clock, Table, numbers
-from engine.errors import DataError
-from engine.schema import Period, check
-from engine.variables import VARIABLES
 
 # Nobody measures north of here, so that a "latitude" of 88.4 is a longitude of Kolkata.
 NORTHERNMOST = 85.0

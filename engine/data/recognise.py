@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import DataError, NotFoundError
+from engine.core.errors import DataError, NotFoundError
 
 Container = Literal["hdf5", "netcdf3", "tiff", "parquet", "npy", "text"]
 

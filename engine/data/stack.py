@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.grid import Grid
+from engine.core.schema import Period, check
+from engine.core.variables import ALTITUDE, HEIGHT, VARIABLES
 from engine.data.calendar import Times
-from engine.grid import Grid
-from engine.schema import Period, check
-from engine.variables import ALTITUDE, HEIGHT, VARIABLES
 
 Step = tuple[int, NDArray[np.float32]]
 
@@ -27,7 +27,7 @@ class GridStack:
         valid_time: UTC start of the period of each step, increasing, unique.
         grid: Where the values lie.
         period: What a step is a mean over.
-        attributes: The dataset's attributes, as `engine.schema` lists them and more.
+        attributes: The dataset's attributes, as `engine.core.schema` lists them and more.
         read: Gives (position in `valid_time`, values in ug m-3 with rows from the north), in
             whichever order the files allow.
         finish: To be called after the last step: what to tell the user.

@@ -12,15 +12,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError, RequestError
+from engine.core.schema import Period
+from engine.core.variables import VARIABLES, find
 from engine.data import openaq
 from engine.data.cleaning import Cleaning
 from engine.data.options import ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
 from engine.data.recognise import files_of
 from engine.data.tables import Clock, Table, numbers, read, texts, times
-from engine.errors import DataError, RequestError
-from engine.schema import Period
-from engine.variables import VARIABLES, find
 
 STATION = (
     *("station", "station_id", "stationcode", "site", "site_id", "id", "city", "location"),

@@ -17,9 +17,9 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError
 from engine.data.calendar import Times
 from engine.data.recognise import container
-from engine.errors import DataError
 
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "nil", "-", "--", "missing", "nat"})
 _UTF16 = (("utf-16", "UTF-16"),)

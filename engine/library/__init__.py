@@ -6,7 +6,7 @@ is listed first and cannot be changed.
 
 import xarray as xr
 
-from engine.errors import NotFoundError, StorageError
+from engine.core.errors import NotFoundError, StorageError
 from engine.library import demo, grids, tables
 from engine.library.importing import check_name, import_files, store, store_stack
 from engine.library.manifest import FILE, DatasetInfo, OriginFile, load
@@ -50,7 +50,7 @@ def info(name: str) -> DatasetInfo:
 
 
 def open_dataset(name: str) -> xr.Dataset:
-    """A dataset as `engine.schema` describes it; the values of a grid are read when asked for.
+    """A dataset as `engine.core.schema` describes it; the values of a grid are read when asked for.
 
     Attributes beyond the contract: `dataset` (its name) and `dataset_checksum`.
 

@@ -31,7 +31,7 @@ def info(name: str) -> DatasetInfo:
 
 
 def open_dataset(name: str) -> xr.Dataset:
-    """One of them, as `engine.schema` describes it."""
+    """One of them, as `engine.core.schema` describes it."""
     open_demo: Callable[[str], xr.Dataset] = twin.__dict__["open_demo"]
     return open_demo(name)
 

@@ -13,8 +13,8 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
 
+from engine.core.errors import StorageError
 from engine.data.stack import GridStack, coordinates, pm2p5_attributes
-from engine.errors import StorageError
 
 STORE = "grid.zarr"
 TILE = 256  # cells along a side: 256 KB of float32, about a millisecond to unpack

@@ -11,18 +11,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.errors import DataError, RequestError
+from engine.core.schema import Kind, check, grid_of
+from engine.core.variables import ALTITUDE, UG_M3
 from engine.data import gridded, mobile, stations
 from engine.data.calendar import Times
 from engine.data.options import ReadOptions
 from engine.data.recognise import files_of
 from engine.data.stack import GridStack, Step
-from engine.errors import DataError, RequestError
 from engine.library import grids, tables
 from engine.library.grids import Progress
 from engine.library.manifest import FILE, DatasetInfo, OriginFile
 from engine.library.storage import building, dataset_folder, in_use
-from engine.schema import Kind, check, grid_of
-from engine.variables import ALTITUDE, UG_M3
 
 RESERVED = "demo"
 
@@ -77,7 +77,7 @@ def store(
     replace: bool = False,
     progress: Progress | None = None,
 ) -> DatasetInfo:
-    """Keep a dataset that follows `engine.schema` under a name, whole or not at all.
+    """Keep a dataset that follows `engine.core.schema` under a name, whole or not at all.
 
     Args:
         dataset: Grid, stations or mobile samples; attribute `notes` goes into the record.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import StorageError
-from engine.schema import Kind, Period
+from engine.core.errors import StorageError
+from engine.core.schema import Kind, Period
 
 FILE = "manifest.json"
 

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import StorageError
+from engine.core.errors import StorageError
+from engine.core.paths import home, inside
 from engine.library.manifest import FILE, DatasetInfo, load
-from engine.paths import home, inside
 
 if sys.platform != "win32":
     import fcntl

@@ -13,8 +13,8 @@ import pyarrow
 import pyarrow.parquet
 import xarray as xr
 
+from engine.core.errors import StorageError
 from engine.data.readings import variable_attributes
-from engine.errors import StorageError
 
 STATIONS = "stations.parquet"
 VALUES = "values.parquet"

@@ -13,11 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine import library
-from engine.data import days
-from engine.errors import NotFoundError, RequestError
-from engine.models.surroundings import nearest
-from engine.recipes.stationrecord import STEPS, estimate, record_of, stations_of, whole_axis
-from engine.stations import checkpoint as stationcheckpoint
+from engine.core import dates as days
+from engine.core.errors import NotFoundError, RequestError
+from engine.stations import weights as stationcheckpoint
+from engine.stations.networks.neighbourhood import nearest
+from engine.stations.record import STEPS, estimate, record_of, stations_of, whole_axis
 
 OUTER = 1.6449  # half-width of a normal's central 90 %, in standard deviations
 

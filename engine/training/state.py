@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.errors import StorageError
-from engine.wholefile import whole_file
+from engine.core.errors import StorageError
+from engine.core.files import whole_file
 
 FILE = "state.safetensors"
 

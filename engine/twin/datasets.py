@@ -12,14 +12,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core.schema import Kind, Period, check
+from engine.core.variables import VARIABLES
 from engine.data.calendar import Times
 from engine.data.stack import GridStack, Step
-from engine.schema import Kind, Period, check
 from engine.twin import fleet
 from engine.twin.network import measured, network
 from engine.twin.places import GRID, places
 from engine.twin.world import simulate
-from engine.variables import VARIABLES
 
 UTC_OFFSET_H = 8
 FLEET_DAYS = 14  # as long as the campaigns that the fleet is modelled on

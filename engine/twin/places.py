@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import Delaunay
 
+from engine.core.grid import Grid
 from engine.data.geography import cities_within, lake_mask, land_mask
-from engine.grid import Grid
 
 Field = NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""The demo world that ships in `assets/demo`, as `engine.twin.making` wrote it."""
+"""The demo world that ships in `assets/demo`, as `engine.research.demo.build_demo` wrote it."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from engine.errors import NotFoundError, StorageError
-from engine.paths import ASSETS
+from engine.core.errors import NotFoundError, StorageError
+from engine.core.paths import ASSETS
 
 FOLDER = ASSETS / "demo"
 MANIFEST = "manifest.json"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from engine.grid import EARTH_RADIUS_KM, Grid
+from engine.core.grid import EARTH_RADIUS_KM, Grid
 from engine.verify.evidence import (
     BY_PLACE,
     SCORES,

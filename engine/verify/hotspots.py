@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from engine.grid import Grid
+from engine.core.grid import Grid
 
 TOUCHING = np.ones((3, 3), dtype=int)  # neighbours, corners included
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.grid import Grid
+from engine.core.grid import Grid
 
 KM_PER_DEGREE = 111.195  # of latitude, on a sphere of radius 6371.0088 km
 ENOUGH_VALID = 0.25  # share of valid cells below which a spectrum says nothing

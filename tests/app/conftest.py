@@ -2,7 +2,7 @@ import pytest
 import streamlit as st
 import world
 
-from app import cache
+from app.jobs import cache
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ def _script(page, selection, language):
     import streamlit as st
 
     from app import i18n
-    from app.request import Selection
-    from app.trouble import told
+    from app.frame.trouble import told
+    from app.request.selection import Selection
 
     st.session_state["lang"] = language
     with told(i18n.current()):

@@ -601,8 +601,8 @@ def test_a_reanalysed_station_is_a_diamond_and_is_said_to_be_one(on_page):
 
 
 def test_a_map_fades_with_distance_and_the_legend_says_so(on_page):
-    from app import palette
     from app.maps.layers import PALEST
+    from app.style import palette
 
     here = on_page("fading&view=single&show=even&at=119.2,31.3,6.7")
     for name in ("stations", "cities", "outlines"):
@@ -643,7 +643,7 @@ def test_a_station_without_a_value_is_hollow(on_page):
 
 
 def test_mobile_samples_have_shape_and_colour_of_stations(on_page):
-    from app import palette
+    from app.style import palette
 
     here = on_page("tracks&view=single&show=fine&at=118.4,30.8,9")
     here.option("cities", False)
@@ -673,8 +673,8 @@ def test_mobile_samples_have_shape_and_colour_of_stations(on_page):
 
 
 def test_colours_are_those_of_the_server(on_page):
-    # One cell, many pixels wide, painted by the browser; the same by app.palette.
-    from app import palette
+    # One cell, many pixels wide, painted by the browser; the same by app.style.palette.
+    from app.style import palette
 
     here = on_page("view=single&show=coarse&at=119.0,30.5,11")
     row = int((known.FINE.bounds.north - 30.5) / 0.064)

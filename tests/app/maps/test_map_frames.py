@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from app import palette
 from app.maps import frames
+from app.style import palette
 
 
 @given(

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import palette
 from app.maps import layers
 from app.maps.component import Camera, _state
 from app.maps.labels import LABELS
 from app.maps.layers import Day, RasterLayer, Stations, Tracks, View
 from app.maps.store import publish, read
-from engine.grid import Grid
+from app.style import palette
+from engine.core.grid import Grid
 
 GRID = Grid(north=33.95, west=117.05, step_lat=0.1, step_lon=0.1, rows=16, columns=24)
 PM = palette.concentration("day")

@@ -14,15 +14,15 @@ import pytest
 from asgi import get
 from PIL import Image
 
-from app import palette
 from app.maps import leaflet, outlines
-from app.maps.asked import address, asked, remember
 from app.maps.assets import Asset, asset
 from app.maps.labels import LABELS
 from app.maps.layers import Day, Fade, RasterLayer, Stations, View, to_wire
 from app.maps.snapshot import snapshot
 from app.maps.store import publish
-from engine.grid import Grid
+from app.maps.view_query import address, asked, remember
+from app.style import palette
+from engine.core.grid import Grid
 
 ROOT = Path(__file__).resolve().parents[3]
 GRID = Grid(north=33.95, west=117.05, step_lat=0.1, step_lon=0.1, rows=16, columns=24)

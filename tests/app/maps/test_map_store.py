@@ -8,7 +8,7 @@ from asgi import get
 
 from app.maps import frames, store
 from app.maps.store import Blob, Store
-from engine.errors import RequestError
+from engine.core.errors import RequestError
 
 VALUES = np.array([[1.0, 2.5], [np.nan, 4.0]])
 

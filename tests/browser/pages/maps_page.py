@@ -19,11 +19,12 @@ from maps_values import (
     graticule_values,
 )
 
-from app import i18n, palette
+from app import i18n
 from app.maps.component import Fly, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Day, Fade, RasterLayer, Stations, Tracks
 from app.maps.store import offer, publish
+from app.style import palette
 
 DAYS = 30
 BREAKS = (35.0, 60.0, 115.0)

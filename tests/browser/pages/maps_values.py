@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from engine.blocks import block_mean
-from engine.grid import Grid
+from engine.core.blocks import block_mean
+from engine.core.grid import Grid
 
 FINE = Grid(north=34.196, west=116.004, step_lat=0.008, step_lon=0.008, rows=720, columns=800)
 COARSE = FINE.coarsen(8)

@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 
 from engine import library
+from engine.core.errors import DataError
+from engine.core.schema import check
 from engine.data.gridded import load
-from engine.errors import DataError
-from engine.inference import Request, predict
-from engine.schema import check
+from engine.inference.run import Request, predict
 
 HEIGHT = np.arange(320, dtype=np.float32).reshape(16, 20) * 10
 

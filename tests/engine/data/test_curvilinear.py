@@ -6,10 +6,10 @@ import xarray as xr
 from pyproj import Transformer
 from scipy.interpolate import griddata
 
+from engine.core.errors import DataError
 from engine.data.curvilinear import curvilinear, nice_step
 from engine.data.gridded import load
 from engine.data.options import ReadOptions
-from engine.errors import DataError
 
 LAMBERT = "+proj=lcc +lat_1=25 +lat_2=40 +lat_0=34 +lon_0=110 +R=6370000"
 

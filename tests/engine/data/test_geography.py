@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import shapely
 
+from engine.core.errors import NotFoundError
+from engine.core.grid import Grid, Region
 from engine.data import geography
-from engine.errors import NotFoundError
-from engine.grid import Grid, Region
-from engine.twin.geography_extract import chinese_name, extract
+from engine.research.demo.geography_extract import chinese_name, extract
 
 DELTA = Grid(34.995, 116.005, 0.01, 0.01, 800, 720)
 

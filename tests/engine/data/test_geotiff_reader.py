@@ -6,8 +6,8 @@ import rasterio
 from pyproj import Transformer
 from rasterio.transform import Affine
 
+from engine.core.errors import DataError
 from engine.data.gridded import load
-from engine.errors import DataError
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from engine.core.errors import DataError, NotFoundError, RequestError
+from engine.core.schema import grid_of
 from engine.data.gridded import load, open_stack
 from engine.data.options import ReadOptions
-from engine.errors import DataError, NotFoundError, RequestError
-from engine.schema import grid_of
 
 
 def days(dataset):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from engine.core.errors import DataError, RequestError
 from engine.data.mobile import load
 from engine.data.options import ReadOptions
-from engine.errors import DataError, RequestError
 
 KOLKATA = """lat,long,time,pm
 22.46,88.31,12/1/2023 6:00,111.1

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.core.errors import DataError, RequestError
 from engine.data.options import ReadOptions
 from engine.data.stations import load
-from engine.errors import DataError, RequestError
 
 PLAIN = """station,latitude,longitude,time,pm2p5
 A,31.2,121.5,2015-01-10 08:00,80

@@ -9,17 +9,18 @@ import pytest
 import torch
 import xarray as xr
 
-from engine import catalogue, library
-from engine.cities import checkpoint as stepcheckpoint
-from engine.cities import trainer as steptrainer
-from engine.cities.record import gridded, parts_of, record_of
+from engine import library
 from engine.cli import main
-from engine.errors import DataError, NotFoundError, RequestError
-from engine.inference import Request, predict
-from engine.models.stepdiff import StepDiff, StepDiffConfig
-from engine.recipes.cityconditions import at_stations
-from engine.recipes.stepdiff import StepDiffForecast, own_guess
-from engine.training.stepdiff import StepTraining
+from engine.core.errors import DataError, NotFoundError, RequestError
+from engine.forecast import train as steptrainer
+from engine.forecast import weights as stepcheckpoint
+from engine.forecast.conditions import at_stations
+from engine.forecast.networks.stepdiff import StepDiff, StepDiffConfig
+from engine.forecast.recipe_stepdiff import StepDiffForecast, own_guess
+from engine.forecast.record import gridded, parts_of, record_of
+from engine.forecast.train_steps import StepTraining
+from engine.inference import catalogue
+from engine.inference.run import Request, predict
 
 DAYS = 8
 SHAPE = StepDiffConfig(
@@ -257,8 +258,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(own, tmp_path, capsys):
 
 
 def test_the_bench_measures_the_preset_that_ships():
-    from engine.bench.forecast import SHAPE as MEASURED
-    from engine.bench.forecast import measure
+    from engine.research.bench.forecast import SHAPE as MEASURED
+    from engine.research.bench.forecast import measure
 
     assert MEASURED == steptrainer.SMALL
     found = measure(SHAPE, members=2, threads=1)

@@ -13,7 +13,7 @@ import pytest
 import zarr
 
 from engine import library
-from engine.errors import DataError, StorageError
+from engine.core.errors import DataError, StorageError
 from engine.library import storage
 
 

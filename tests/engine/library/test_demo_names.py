@@ -3,7 +3,7 @@
 import pytest
 
 from engine import library, twin
-from engine.errors import RequestError
+from engine.core.errors import RequestError
 
 
 @pytest.fixture

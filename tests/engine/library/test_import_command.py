@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from engine import library
 from engine.cli.importing import datasets_command, import_command
-from engine.errors import EngineError, RequestError, StorageError
+from engine.core.errors import EngineError, RequestError, StorageError
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 app = typer.Typer()

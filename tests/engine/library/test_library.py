@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 from engine import library
-from engine.errors import DataError, NotFoundError, RequestError, StorageError
+from engine.core.errors import DataError, NotFoundError, RequestError, StorageError
+from engine.core.schema import check
 from engine.library import grids, storage
-from engine.schema import check
 
 
 def test_a_grid_comes_back_as_it_was(maps):

@@ -6,8 +6,8 @@ import torch
 from station_worlds import world
 
 from engine import library
-from engine.stations.trainer import train_aqnet
-from engine.training.reanalysis import StationTraining
+from engine.stations.train import train_aqnet
+from engine.stations.train_steps import StationTraining
 
 QUICK = StationTraining(steps=80, batch=64, keep_every=40, members=2)
 TRAIN_END = dt.date(2015, 1, 19)

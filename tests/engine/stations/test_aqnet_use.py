@@ -11,18 +11,19 @@ from station_worlds import world
 
 from engine import library
 from engine.cli import main
-from engine.errors import DataError, NotFoundError, RequestError, StorageError
-from engine.evaluation import evaluate
-from engine.inference import Request, open_run, predict
-from engine.models.reanalysis import Reanalysis, ReanalysisConfig
-from engine.models.surroundings import nearest
-from engine.recipes import aqnet, stationrecord
-from engine.recipes.stationrecord import OTHERS, clock_of, estimate, record_of, whole_axis
-from engine.stations import checkpoint as stationcheckpoint
-from engine.stations.checkpoint import StationCheckpoint
-from engine.stations.folds import Parts, run_fold
-from engine.stations.trainer import shape_for, train_aqnet
-from engine.training.reanalysis import StationTraining
+from engine.core.errors import DataError, NotFoundError, RequestError, StorageError
+from engine.inference.evaluation import evaluate
+from engine.inference.run import Request, open_run, predict
+from engine.research.aqnet.folds import Parts, run_fold
+from engine.stations import recipe_aqnet
+from engine.stations import record as stationrecord
+from engine.stations import weights as stationcheckpoint
+from engine.stations.networks.neighbourhood import nearest
+from engine.stations.networks.reanalysis import Reanalysis, ReanalysisConfig
+from engine.stations.record import OTHERS, clock_of, estimate, record_of, whole_axis
+from engine.stations.train import shape_for, train_aqnet
+from engine.stations.train_steps import StationTraining
+from engine.stations.weights import StationCheckpoint
 
 DAY = dt.date(2015, 1, 24)
 
@@ -135,10 +136,10 @@ def test_hours_that_are_missing_in_the_file_are_gaps(own):
 
 
 def test_a_large_map_is_drawn_between_nodes_and_hardly_differs(own, monkeypatch):
-    monkeypatch.setattr(aqnet, "MOST_KRIGED", 10**9)
+    monkeypatch.setattr(recipe_aqnet, "MOST_KRIGED", 10**9)
     run = open_run(Request("hourly", DAY, model="aqnet", hour=3, resolution=0.01))
     exact = run.predict(DAY)
-    monkeypatch.setattr(aqnet, "MOST_KRIGED", 1500)
+    monkeypatch.setattr(recipe_aqnet, "MOST_KRIGED", 1500)
     drawn = run.predict(DAY)
     away = abs(np.log(drawn["pm2p5"].values / exact["pm2p5"].values))
     assert 0 < np.median(away) < 0.01
@@ -149,12 +150,12 @@ def test_inverse_distance_of_the_map_is_the_networks(own):
     record = record_of(whole_axis(library.open_dataset("hourly").load()), ())
     network = Reanalysis(ReanalysisConfig(base="idw")).eval()
     points = record.places[:5] + 0.02
-    near = aqnet.nearest(points, record.places, 12)
+    near = recipe_aqnet.nearest(points, record.places, 12)
     with torch.no_grad():
         for step in (0, 57, 399):
             asked = torch.tensor([step])
-            theirs = aqnet.estimate(network, record, asked, near, points).interpolated
-            ours = aqnet.interpolated(network, record, step, near, points)
+            theirs = recipe_aqnet.estimate(network, record, asked, near, points).interpolated
+            ours = recipe_aqnet.interpolated(network, record, step, near, points)
             assert torch.allclose(ours, theirs, rtol=1e-3)
 
 

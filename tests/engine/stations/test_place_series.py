@@ -7,8 +7,8 @@ import pytest
 from station_worlds import world
 
 from engine import library
-from engine.errors import NotFoundError, RequestError
-from engine.inference import Request, predict
+from engine.core.errors import NotFoundError, RequestError
+from engine.inference.run import Request, predict
 from engine.stations.series import at_place
 
 DAYS = [dt.date(2015, 1, 20) + dt.timedelta(days=n) for n in range(5)]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from engine.research.aqnet.week_training import WeekTraining
 from engine.training import steps
 from engine.training.state import Counters
-from engine.training.weeks import WeekTraining
 
 
 def test_rates_rise_for_a_twentieth_then_fall_along_a_cosine_and_groups_take_their_share():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.grid import Grid
+from engine.core.grid import Grid
 from engine.verify.diagnostics import (
     by_concentration,
     by_covariate,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.grid import Grid
+from engine.core.grid import Grid
 from engine.verify.hotspots import hotspots
 
 GRID = Grid(30.0, 120.0, 0.1, 0.1, 20, 30)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.grid import Grid
+from engine.core.grid import Grid
 from engine.verify.spectra import cell_km, fine_variance, gains, mean_gradient, spectrum
 
 CELL = (1.0, 1.0)

@@ -1,0 +1,67 @@
+"""What a page can be asked for: datasets of the kinds its tasks read, and their models."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.jobs import cache
+from engine.core import regions, standards
+from engine.core.errors import NotFoundError
+from engine.core.task import TaskName
+from engine.inference import catalogue
+
+# Dates that a forecast is opened with, so that its error can be seen as far as it goes; of hours
+# no more than that, or it would open among the dates that were learned from.
+KNOWN_AHEAD = {"hour": 2, "day": 7, "month": 6}
+
+
+@dataclass(frozen=True)
+class PageChoices:
+    """The choices of one page, as `app.request.selection.Choices` wants them.
+
+    Attributes:
+        tasks: What the page can show.
+    """
+
+    tasks: tuple[TaskName, ...]
+
+    def datasets(self) -> Sequence[str]:
+        """Datasets of a kind that a model of the page's tasks starts from.
+
+        Raises:
+            NotFoundError: If the library holds none.
+        """
+        # Kinds in the order of the page's tasks: a page of maps opens on a grid, if there is one.
+        entries = sorted(self._entries(), key=lambda entry: self.tasks.index(entry.task))
+        kinds = list(dict.fromkeys(kind for entry in entries for kind in entry.kinds))
+        fitting = [entry for entry in cache.datasets() if entry.kind in kinds]
+        names = [e.name for e in sorted(fitting, key=lambda entry: kinds.index(entry.kind))]
+        if not names:
+            raise NotFoundError("no dataset that this page can show", remedy="Import one")
+        return names
+
+    def dates(self, dataset: str) -> Sequence[dt.date]:
+        """Local dates with data."""
+        return cache.dates(dataset)
+
+    def default_date(self, dataset: str) -> dt.date:
+        """The last date; of a forecast, one whose days to come are known."""
+        dates = cache.dates(dataset)
+        ahead = KNOWN_AHEAD[cache.info(dataset).period]
+        back = ahead if self.tasks == ("forecast",) else 0
+        return dates[max(-1 - back, -len(dates))]
+
+    def regions(self, dataset: str) -> Sequence[str]:
+        """The whole, and the named regions that the dataset covers."""
+        return (regions.WHOLE, *regions.inside(cache.info(dataset).bounds))
+
+    def models(self, dataset: str) -> Sequence[str]:
+        """Models of the page's tasks for a dataset: the default, then best first."""
+        return cache.models(self.tasks, dataset)
+
+    def standards(self) -> Sequence[str]:
+        """Standards, the default first."""
+        return standards.KEYS
+
+    def _entries(self) -> list[catalogue.Entry]:
+        return [entry for entry in catalogue.MODELS.values() if entry.task in self.tasks]

@@ -1,0 +1,70 @@
+"""Which models can be used on a dataset, and which a page opens with."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from engine.core.errors import EngineError
+from engine.core.paths import ASSETS, home, inside
+from engine.core.task import TaskName
+from engine.inference import catalogue
+from engine.library import DatasetInfo
+
+# What a page opens with: the first of these that can be used. Ratios by month take a season.
+DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging", "idw")
+# Most cells for which AirSTFM answers in about two seconds on two cores; it stays in the list.
+NETWORK_CELLS = 1_000_000
+# What else the weights that ship go by, of models for stations and for vehicles.
+SHIPPED: dict[str, Callable[[DatasetInfo], str]] = {
+    "aqnet": lambda about: about.period,
+    "stepdiff": lambda about: "twin" if about.synthetic else "kolkata",
+}
+SEASON = dt.timedelta(days=90)
+# Fewer have no variogram, with some of them kept out or silent.
+KRIGING_STATIONS = 12
+# As in `engine.superresolution.regression_fit`, which cannot be asked without importing torch; a
+# test compares.
+REGRESSION_YEARS = 5
+REGRESSION_CELLS = 2_000_000
+
+
+def ranked(tasks: Sequence[TaskName], about: DatasetInfo) -> list[str]:
+    """Models of some tasks that can be used on a dataset: the default, then the best first."""
+    entries = [entry for entry in catalogue.MODELS.values() if entry.task in tasks]
+    # The catalogue goes from the simple to the learned.
+    fitting = [entry.name for entry in reversed(entries) if about.kind in entry.kinds]
+    names = [name for name in fitting if usable(name, about)]
+    default = next((name for name in DEFAULTS if name in names and ready(name, about)), "")
+    return sorted(names, key=lambda name: name != default)
+
+
+def usable(model: str, about: DatasetInfo) -> bool:
+    """Whether a model has what it needs to be run on a dataset of its kind."""
+    if model in catalogue.NETWORKS:
+        try:
+            return (catalogue.weights_for(about, model) / "config.json").is_file()
+        except EngineError:
+            return False
+    if model in SHIPPED:
+        # As the engine, which imports torch for it, looks for them; a test compares.
+        own = inside(home() / "weights", f"{model}-{about.name}")
+        shipped = ASSETS / "weights" / f"{model}-{SHIPPED[model](about)}"
+        return any((folder / "config.json").is_file() for folder in (own, shipped))
+    if model == "local-regression":
+        years = about.train_end.year - about.start.year + 1 if about.train_end else 0
+        return years >= REGRESSION_YEARS and _cells(about) <= REGRESSION_CELLS
+    return True
+
+
+def ready(model: str, about: DatasetInfo) -> bool:
+    """Whether a usable model is one to open a dataset with."""
+    if model in catalogue.NETWORKS:
+        return _cells(about) <= NETWORK_CELLS
+    if model == "bicubic-ratio":
+        return about.train_end is not None and about.train_end - about.start >= SEASON
+    if model == "kriging":
+        return about.shape.get("station", 0) >= KRIGING_STATIONS
+    return True
+
+
+def _cells(about: DatasetInfo) -> int:
+    return about.shape["latitude"] * about.shape["longitude"]

@@ -1,0 +1,1 @@
+"""Colours, look, and lines of the standards."""

@@ -1,0 +1,189 @@
+"""Charts and tables of the page Stations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import xarray as xr
+from numpy.typing import NDArray
+
+from app.charts import charts, tables
+from app.charts.charts import Curve
+from app.i18n import Words
+from app.jobs.study_runs import Study, Withheld
+from app.views import errors_charts, scene
+from app.views.scene import Scene
+from engine.data import station_means
+
+Values = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a map tells one station it has not seen, over time; ug m-3.
+
+    Attributes:
+        name: Of the station.
+        dates: Dates with a reading.
+        of: Dates in the range.
+        bias: Mean error.
+        mae: Mean absolute error.
+        rmse: Root mean square error.
+        r: Pearson's correlation, NaN under three dates.
+    """
+
+    name: str
+    dates: int
+    of: int
+    bias: float
+    mae: float
+    rmse: float
+    r: float
+
+
+def score(name: str, observed: Values, predicted: Values) -> Score:
+    """The score of one station from its series, NaN where either is missing."""
+    both = np.isfinite(observed) & np.isfinite(predicted)
+    heard = int(np.isfinite(observed).sum())
+    if not both.any():
+        return Score(name, heard, len(observed), *(float("nan"),) * 4)
+    o, m = observed[both].astype(np.float64), predicted[both].astype(np.float64)
+    error = m - o
+    flat = len(o) < 3 or o.std() == 0 or m.std() == 0
+    return Score(
+        name,
+        heard,
+        len(observed),
+        float(error.mean()),
+        float(np.abs(error).mean()),
+        float(np.sqrt((error**2).mean())),
+        float("nan") if flat else float(np.corrcoef(m, o)[0, 1]),
+    )
+
+
+def of_the_day(shown: xr.Dataset, about: Scene, asked: Withheld) -> None:
+    """The map against the stations it was not given, and all left out in turn, on one date."""
+    words = about.words
+    observed = shown["observed"].values
+    out = ~shown["used"].values
+    rows = []
+    if out.any():
+        rows.append((words("stations.withheld"), observed[out], shown["analysed"].values[out]))
+    used = ~out
+    rows.append((words("stations.left_out"), observed[used], shown["leave_one_out"].values[used]))
+    cells = []
+    for title, known, told in rows:
+        found = score(title, known, told)
+        both = np.isfinite(known) & np.isfinite(told)
+        cells.append((title, words.number(both.sum()), *_cells(found, words)))
+    head = tuple(
+        words(f"stations.head_{c}") for c in ("who", "stations", "bias", "mae", "rmse", "r")
+    )
+    caption = words(
+        "stations.day_caption",
+        when=about.when(asked.request.date),
+        model=about.model(asked.request.model),
+    )
+    tables.draw(tables.Table(caption, head, tuple(cells)))
+
+
+def over_time(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+    """Series of one station beside the scores of all."""
+    words = about.words
+    observed, left_out = evidence["observed"].values, evidence["left_out"].values
+    names = [str(n) for n in evidence["name"].values]
+    found = [score(name, observed[:, n], left_out[:, n]) for n, name in enumerate(names)]
+    ids = [str(i) for i in evidence["station"].values]
+    left, right = st.columns([0.56, 0.44], gap="medium")
+    with right:
+        _scores(found, evidence, about, asked)
+    with left:
+        station = _chosen(ids, names, words)
+        _series(evidence, station, found[station], about, asked)
+
+
+def _chosen(ids: Sequence[str], names: Sequence[str], words: Words) -> int:
+    """The station of the series: the one clicked on the map, or chosen here."""
+    title = dict(zip(ids, names, strict=True))
+    chosen = scene.choose(
+        "station",
+        words("stations.station"),
+        tuple(ids),
+        ids[0],
+        lambda i: title.get(i, i),
+        many=True,
+    )
+    return list(ids).index(chosen)
+
+
+def _series(evidence: xr.Dataset, n: int, found: Score, about: Scene, asked: Study) -> None:
+    words = about.words
+    days = station_means.local_days(evidence).tolist()
+    curves = [
+        Curve(words(f"stations.{key}"), days, evidence[name].values[:, n].tolist())
+        for key, name in (
+            ("observed", "observed"),
+            ("left_out_curve", "left_out"),
+            ("analysed", "analysed"),
+        )
+    ]
+    limit = None
+    if about.bound is not None:
+        limit = (
+            about.bound.value,
+            words("map.series_limit", limit=words.concentration(about.bound.value)),
+        )
+    figure = charts.lines(curves, x="", y=words("units.pm2p5_unit"), limit=limit)
+    figure.update_xaxes(tickformat=words("units.tick"))
+    st.plotly_chart(
+        figure,
+        key="station-series",
+        config=errors_charts.CONFIG,
+        alt=charts.told_lines(curves, words, title=found.name),
+    )
+    scene.note(
+        words(
+            "stations.series_told",
+            name=found.name,
+            n=found.dates,
+            of=found.of,
+            share=words.number(100 * found.dates / found.of) if found.of else "–",
+            span=about.span(asked.dates),
+        )
+    )
+
+
+def _scores(found: Sequence[Score], evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+    words = about.words
+    order = sorted(found, key=lambda s: -np.nan_to_num(s.rmse))
+    head = tuple(
+        words(f"stations.head_{c}") for c in ("name", "complete", "bias", "mae", "rmse", "r")
+    )
+    rows = tuple(
+        (s.name, f"{words.number(100 * s.dates / s.of)} %", *_cells(s, words)) for s in order
+    )
+    caption = words(
+        "stations.scores_caption",
+        span=about.span(asked.dates),
+        model=about.model(asked.request.model),
+        n=words.number(sum(s.dates for s in found)),
+    )
+    tables.draw(tables.Table(caption, head, rows), height="24rem")
+    tables.download(
+        words("study.csv"),
+        "leave-one-out",
+        ("station", "dates", "of", "bias", "mae", "rmse", "r"),
+        [tuple(s.__dict__.values()) for s in order],
+        errors_charts.notes(evidence, about, asked),
+        key="csv-leave-one-out",
+    )
+
+
+def _cells(found: Score, words: Words) -> tuple[str, ...]:
+    return (
+        words.signed(found.bias, 1),
+        words.number(found.mae, 1),
+        words.number(found.rmse, 1),
+        words.number(found.r, 2),
+    )

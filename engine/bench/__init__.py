@@ -1,1 +1,0 @@
-"""Measurements that the documents quote: `python -m engine.bench.attention`, `….airstfm`."""

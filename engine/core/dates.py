@@ -1,0 +1,172 @@
+"""Local dates of a dataset, and the part of it that belongs to one.
+
+The date in a request is the local one: `valid_time + utc_offset_hours` (decision 0002).
+"""
+
+import datetime as dt
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine.core.errors import NotFoundError, RequestError
+
+# A daily mean needs this many hourly values (GB 3095, table 4).
+HOURS_OF_A_DAY = 20
+# Dates that are named to someone who asked for one without data.
+SHOWN = 3
+
+Dates = NDArray[np.datetime64]
+
+
+def offset(dataset: xr.Dataset) -> np.timedelta64:
+    """What local clocks of the dataset are ahead of UTC."""
+    minutes = round(float(dataset.attrs["utc_offset_hours"]) * 60)
+    return np.timedelta64(minutes * 60 * 10**9, "ns")
+
+
+def local_dates(dataset: xr.Dataset) -> Dates:
+    """Local date of every time step or sample, datetime64[D]."""
+    local = dataset["valid_time"].values.astype("datetime64[ns]") + offset(dataset)
+    dates: Dates = local.astype("datetime64[D]")
+    return dates
+
+
+def positions(dataset: xr.Dataset, date: dt.date, *, name: str) -> NDArray[np.intp]:
+    """Positions along time (or among samples) of a local date, increasing; at least one.
+
+    For monthly data any day of a month means that month.
+
+    Args:
+        dataset: A checked dataset.
+        date: Local date.
+        name: The dataset's name, for the message.
+
+    Raises:
+        NotFoundError: If the date has no data, naming the nearest dates that have.
+    """
+    dates = local_dates(dataset)
+    unit = "datetime64[M]" if dataset.attrs["period"] == "month" else "datetime64[D]"
+    wanted = np.datetime64(date, "D").astype(unit)
+    found = np.flatnonzero(dates.astype(unit) == wanted)
+    if found.size == 0:
+        raise NotFoundError(
+            f"no data on {date.isoformat()}",
+            where=name,
+            remedy=f"The nearest dates with data are {_nearest(dates, date)}; "
+            f"all lie between {np.min(dates)} and {np.max(dates)}",
+        )
+    return found
+
+
+def between(dataset: xr.Dataset, start: dt.date, end: dt.date, *, name: str) -> list[dt.date]:
+    """Local dates with data from `start` to `end`, both included.
+
+    Raises:
+        RequestError: If `end` comes before `start`.
+        NotFoundError: If there is none.
+    """
+    if end < start:
+        raise RequestError(
+            f"the end {end} lies before the start {start}", remedy="Exchange --start and --end"
+        )
+    dates = np.unique(local_dates(dataset))
+    first = np.datetime64(start, "D")
+    if dataset.attrs["period"] == "month":
+        first = first.astype("datetime64[M]").astype("datetime64[D]")
+    chosen = dates[(dates >= first) & (dates <= np.datetime64(end, "D"))]
+    if chosen.size == 0:
+        raise NotFoundError(
+            f"no data from {start} to {end}",
+            where=name,
+            remedy=f"Data lie between {dates[0]} and {dates[-1]}",
+        )
+    return [day.item() for day in chosen]
+
+
+def at_hour(dataset: xr.Dataset, date: dt.date, hour: int, *, name: str) -> int:
+    """Position of the time step that starts at a local hour of a date.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    if not 0 <= hour <= 23:
+        raise RequestError(f"a day has no hour {hour}", remedy="Give --hour between 0 and 23")
+    steps = positions(dataset, date, name=name)
+    local = dataset["valid_time"].values[steps].astype("datetime64[ns]") + offset(dataset)
+    hours = (local - local.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
+    match = steps[hours == hour]
+    if match.size == 0:
+        known = ", ".join(str(h) for h in np.unique(hours))
+        raise NotFoundError(
+            f"no data at {hour}:00 on {date.isoformat()}",
+            where=name,
+            remedy=f"That day has the hours {known}",
+        )
+    return int(match[0])
+
+
+def on(dataset: xr.Dataset, date: dt.date, *, hour: int | None = None, name: str) -> xr.Dataset:
+    """The one time step of a grid or of stations that a date means, in memory.
+
+    Of hourly data this is the mean of the local day where at least 20 hours are there (GB 3095,
+    table 4), or one hour where `hour` is given. Only `pm2p5` is kept.
+
+    Raises:
+        NotFoundError: If the date or the hour has no data, or no place has enough hours.
+    """
+    kept = dataset[["pm2p5"]]
+    if dataset.attrs["period"] != "hour":
+        first = positions(dataset, date, name=name)[0]
+        return kept.isel(valid_time=slice(first, first + 1)).load()
+    if hour is not None:
+        step = at_hour(dataset, date, hour, name=name)
+        return kept.isel(valid_time=slice(step, step + 1)).load()
+    return _daily_mean(kept.isel(valid_time=positions(dataset, date, name=name)).load(), date, name)
+
+
+def run_of_dates(dataset: xr.Dataset, date: dt.date, before: int, after: int) -> list[dt.date]:
+    """A date with those before and after it; across a gap the last one is repeated.
+
+    A window that jumped from the end of one winter to the next summer would show a model a change
+    that nobody saw.
+    """
+    unit = "datetime64[M]" if dataset.attrs["period"] == "month" else "datetime64[D]"
+    known = {
+        day: day.astype("datetime64[D]").item()
+        for day in np.unique(local_dates(dataset).astype(unit))
+    }
+    centre = np.datetime64(date, "D").astype(unit)
+
+    def walk(steps: int, way: int) -> list[dt.date]:
+        day, found = centre, []
+        for _ in range(steps):
+            day = day + way if day + way in known else day
+            found.append(known[day])
+        return found
+
+    return [*reversed(walk(before, -1)), known[centre], *walk(after, 1)]
+
+
+def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
+    count = hours["pm2p5"].notnull().sum("valid_time")
+    enough = count >= HOURS_OF_A_DAY
+    if not bool(enough.any()):
+        raise NotFoundError(
+            f"no place has {HOURS_OF_A_DAY} hours on {date.isoformat()}, the most is "
+            f"{int(count.max())}",
+            where=name,
+            remedy="A daily mean needs them; choose one hour with --hour, or another date",
+        )
+    mean = hours["pm2p5"].mean("valid_time", skipna=True, keep_attrs=True).where(enough)
+    start = np.datetime64(date, "ns") - offset(hours)
+    result = mean.expand_dims(valid_time=[start]).to_dataset(name="pm2p5")
+    result.attrs = hours.attrs | {"period": "day"}
+    return result
+
+
+def _nearest(dates: Dates, date: dt.date) -> str:
+    unique = np.unique(dates)
+    away = np.abs(unique - np.datetime64(date, "D"))
+    closest = np.sort(unique[np.argsort(away, kind="stable")[:SHOWN]])
+    return ", ".join(str(day) for day in closest)

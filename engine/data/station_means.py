@@ -1,0 +1,116 @@
+"""Stations beside a map: their means over its days or months, and series at one place.
+
+Pure functions over checked datasets. A daily mean needs 20 valid hours, a monthly mean 27 valid
+days (25 in February), as GB 3095 asks (table 4 of the 2026 edition).
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine.core.grid import EARTH_RADIUS_KM
+from engine.core.schema import grid_of
+
+HOURS_FOR_A_DAY = 20
+DAYS_FOR_A_MONTH = 27
+DAYS_FOR_FEBRUARY = 25
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values at one place, in order of time; ug m-3, NaN is missing."""
+
+    dates: tuple[dt.date, ...]
+    values: tuple[float, ...]
+
+
+def averages(stations: xr.Dataset, dates: Sequence[dt.date], period: str) -> NDArray[np.float64]:
+    """Valid means of every station, shape (date, station), ug m-3; NaN where too few values are.
+
+    Args:
+        stations: A checked station table, hourly or daily.
+        dates: Local dates, or first days of months.
+        period: Of the map they stand beside: "day" or "month".
+    """
+    out = np.full((len(dates), stations.sizes["station"]), np.nan)
+    days = local_days(stations)
+    for n, date in enumerate(dates):
+        if period == "month":
+            of_month = _month(date)
+            values = np.stack([_day(stations, days, day) for day in of_month])
+            needed = DAYS_FOR_FEBRUARY if date.month == 2 else DAYS_FOR_A_MONTH
+            out[n] = _mean(values, needed)
+        else:
+            out[n] = _day(stations, days, date)
+    return out
+
+
+def at_cell(
+    grid: xr.Dataset, latitude: float, longitude: float, day: dt.date, reach: int
+) -> Series | None:
+    """The values of a gridded dataset in the cell of a place, `reach` steps either side of a day.
+
+    None if the place is outside the grid.
+    """
+    spec = grid_of(grid)
+    row = round((spec.north - latitude) / spec.step_lat)
+    column = round((longitude - spec.west) / spec.step_lon)
+    if not (0 <= row < spec.rows and 0 <= column < spec.columns):
+        return None
+    days = local_days(grid)
+    here = int(np.searchsorted(days, np.datetime64(day)))
+    window = slice(max(0, here - reach), here + reach + 1)
+    cell = grid["pm2p5"].isel(latitude=row, longitude=column, valid_time=window)
+    return Series(tuple(days[window].tolist()), tuple(float(v) for v in cell.values))
+
+
+def nearest(
+    latitudes: NDArray[np.floating],
+    longitudes: NDArray[np.floating],
+    latitude: float,
+    longitude: float,
+) -> tuple[int, float] | None:
+    """Index of the point nearest to a place, and its distance in km; None if there is none."""
+    if latitudes.size == 0:
+        return None
+    lat, lon = np.deg2rad(latitudes), np.deg2rad(longitudes)
+    here_lat, here_lon = np.deg2rad(latitude), np.deg2rad(longitude)
+    h = np.sin((lat - here_lat) / 2) ** 2
+    h = h + np.cos(lat) * np.cos(here_lat) * np.sin((lon - here_lon) / 2) ** 2
+    km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(h))
+    best = int(km.argmin())
+    return best, float(km[best])
+
+
+def local_days(dataset: xr.Dataset) -> NDArray[np.datetime64]:
+    """The local date of each time step."""
+    offset = np.timedelta64(round(float(dataset.attrs["utc_offset_hours"]) * 60), "m")
+    days: NDArray[np.datetime64] = (dataset["valid_time"].values + offset).astype("datetime64[D]")
+    return days
+
+
+def _day(stations: xr.Dataset, days: NDArray[np.datetime64], day: dt.date) -> NDArray[np.float64]:
+    """Valid mean of a local day, (station,)."""
+    start, stop = np.searchsorted(days, [np.datetime64(day), np.datetime64(day) + 1])
+    values = stations["pm2p5"].values[int(start) : int(stop)]
+    return _mean(values, HOURS_FOR_A_DAY if stations.attrs["period"] == "hour" else 1)
+
+
+def _month(first: dt.date) -> list[dt.date]:
+    """The days of the month that begins with a date."""
+    after = dt.date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return [first + dt.timedelta(days=n) for n in range((after - first).days)]
+
+
+def _mean(values: NDArray[np.floating], needed: int) -> NDArray[np.float64]:
+    """Mean of the finite values along the first axis, NaN where fewer than `needed` are."""
+    finite = np.isfinite(values)
+    total = np.where(finite, values, 0.0).sum(axis=0, dtype=np.float64)
+    count = finite.sum(axis=0)
+    out: NDArray[np.float64] = np.full(np.shape(total), np.nan)
+    np.divide(total, count, out=out, where=count >= needed)
+    return out

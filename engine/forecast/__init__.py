@@ -1,0 +1,1 @@
+"""Forecast of a city's field from mobile samples: STeP-Diff, its training and weights."""

@@ -1,0 +1,1 @@
+"""Networks and operators of the forecast: tensors in, tensors out."""

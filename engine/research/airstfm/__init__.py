@@ -1,0 +1,1 @@
+"""Results, ablation and demo weights of AirSTFM."""

@@ -1,0 +1,209 @@
+"""What the ground says of what a base map leaves over: `python -m engine.research.airstfm.static_guidance`.
+
+A first look without a network. What a classical map with exact block means leaves over, counted
+in the coarse value, is regressed on planes of the ground (`engine.superresolution.static`), each
+less its block's mean, so that block means stay exact. Slopes come from the training part, scores
+from the validation part: one set of slopes for the whole map, one for each neighbourhood of blocks,
+and one from every other square of the map, scored on the rest.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.core.files import write_whole
+from engine.core.paths import ROOT
+from engine.research.airstfm.ablation import WUSTL, wustl
+from engine.research.airstfm.demo_weights import lessons_of
+from engine.superresolution.batches import Series
+from engine.superresolution.examples import Lessons
+from engine.superresolution.networks.layers import SCALE
+from engine.superresolution.networks.masking import masked_block_mean
+
+RESULTS = ROOT / "docs" / "results" / "airstfm-ground.json"
+AROUND = 3  # blocks along a neighbourhood's side
+SQUARE = 6  # blocks along the side of a square that is left out
+RIDGE = 0.1  # of each neighbourhood, in units of what its planes say on average
+
+
+class Sums(NamedTuple):
+    """Over the frames, for each cell (H, W): what is left over squared, times the value, value²."""
+
+    left: Tensor
+    both: Tensor
+    value: Tensor
+
+
+def ask(known: Lessons) -> dict[str, dict[str, float]]:
+    """RMSE over the validation part in ug m-3, with the past known and with it unknown.
+
+    Returns:
+        For each `before`, `whole`, `neighbourhoods` and `elsewhere`.
+    """
+    parts = {
+        "known": (known.training[:1], known.validation),
+        "unknown": (known.blind_training, known.blind_validation),
+    }
+    return {name: _compare(known, *pair) for name, pair in parts.items()}
+
+
+def _compare(
+    known: Lessons, training: Sequence[Series], validation: Sequence[Series]
+) -> dict[str, float]:
+    mask = training[0].fine_mask[0]
+    planes = _within(training[0], len(known.ground), mask)
+    first, later = _sums(known, training), _sums(known, validation)
+    squares = _squares(mask)
+    mixed = torch.where(
+        squares, _whole(planes, first, mask & ~squares), _whole(planes, first, mask & squares)
+    )
+    return {
+        "before": _rmse(later, torch.zeros_like(first.left), mask, known),
+        "whole": _rmse(later, _whole(planes, first, mask), mask, known),
+        "neighbourhoods": _rmse(later, _local(planes, first), mask, known),
+        "elsewhere": _rmse(later, mixed, mask, known),
+    }
+
+
+def _within(series: Series, count: int, mask: Tensor) -> Tensor:
+    """Planes of the ground and their products (k, H, W), less their block's mean."""
+    if series.guide is None:
+        raise ValueError("these lessons have no planes of the ground")
+    own = series.guide[0, -count:].float()
+    pairs = [own[i] * own[j] for i in range(count) for j in range(i)]
+    planes = torch.stack([*own, *pairs])
+    means = masked_block_mean(planes, mask.expand(len(planes), -1, -1), SCALE)
+    return torch.where(mask, planes - _repeat(means), 0).double()
+
+
+def _sums(known: Lessons, parts: Sequence[Series]) -> Sums:
+    total = [torch.zeros(parts[0].fine.shape[1:], dtype=torch.float64) for _ in Sums._fields]
+    for series in parts:
+        if series.base is None:
+            raise ValueError("these lessons have no base map")
+        for fine, base, coarse in zip(series.fine, series.base, series.coarse, strict=True):
+            left = ((fine - base) * known.std).double()
+            value = _repeat((coarse * known.std + known.mean).clamp(min=0)).double()
+            for at, added in zip(total, (left**2, left * value, value**2), strict=True):
+                at += torch.where(series.fine_mask[0], added, 0)
+    return Sums(*total)
+
+
+def _whole(planes: Tensor, sums: Sums, where: Tensor) -> Tensor:
+    """What one set of slopes, from the cells `where`, says for the whole map, per ug m-3."""
+    x = planes[:, where]
+    normal, right = (x * sums.value[where]) @ x.T, x @ sums.both[where]
+    return torch.einsum("k,khw->hw", torch.linalg.solve(normal, right), planes)
+
+
+def _local(planes: Tensor, sums: Sums) -> Tensor:
+    """The same with slopes for each block, from the blocks around."""
+    normal = torch.stack([_pool(p * planes * sums.value) for p in planes], -2)  # (h, w, k, k)
+    right = _pool(planes * sums.both)
+    size = normal.diagonal(dim1=-2, dim2=-1).mean((0, 1))
+    slopes = torch.linalg.solve(normal + RIDGE * torch.diag(size), right[..., None])[..., 0]
+    return (_repeat(slopes.permute(2, 0, 1)) * planes).sum(0)
+
+
+def _pool(values: Tensor) -> Tensor:
+    """Sums of planes (k, H, W) over the cells of each block and of those around, (h, w, k)."""
+    blocks = functional.avg_pool2d(values, SCALE, divisor_override=1)
+    around = functional.avg_pool2d(blocks, AROUND, 1, AROUND // 2, divisor_override=1)
+    return around.permute(1, 2, 0)
+
+
+def _rmse(sums: Sums, said: Tensor, mask: Tensor, known: Lessons) -> float:
+    """Of what is left over after `said` times the value is taken away."""
+    squares = sums.left - 2 * said * sums.both + said**2 * sums.value
+    frames = sum(len(s) for s in known.validation)
+    return float((squares[mask].sum() / (frames * mask.sum())).sqrt())
+
+
+def _squares(mask: Tensor) -> Tensor:
+    """Every other square of the map."""
+    rows, columns = (torch.arange(n) // (SCALE * SQUARE) for n in mask.shape)
+    return (rows[:, None] + columns) % 2 == 1
+
+
+def _repeat(values: Tensor) -> Tensor:
+    return values.repeat_interleave(SCALE, -2).repeat_interleave(SCALE, -1)
+
+
+def section(short: Mapping[str, Any], results: Path = RESULTS) -> list[str]:
+    """The part of the page on the ground; nothing if it was not looked at.
+
+    Args:
+        short: What `engine.research.airstfm.ablation` keeps.
+        results: The numbers.
+    """
+    if not results.is_file():
+        return []
+    found: Mapping[str, Mapping[str, Mapping[str, float]]]
+    found = json.loads(results.read_text(encoding="utf-8"))
+    titles = {"wustl": "WUSTL 2015–2016", "demo": "demo world (SYNTHETIC), other weather"}
+    kinds = {"known": "the past of the place", "unknown": "the coarse map alone"}
+    lines = [
+        "## What the ground says",
+        "",
+        "Static guidance at the fine scale: the climatological ratio of the training years is "
+        "among the planes of the past; distance to the coast and density of cities come from "
+        "`assets/geo` (cities of China alone; elsewhere that plane is masked). **Elevation: not "
+        "measured, no elevation file is here.** A dataset whose files bring `surface_altitude` "
+        "keeps it, and `airlens train airstfm --ground coast,cities,elevation` learns from it; "
+        "without one the plane is masked.",
+        "",
+        "A first look without a network (`make ground-airstfm`): what the map with exact block "
+        "means leaves over, regressed on these planes in the training part, RMSE over the "
+        "validation part.",
+        "",
+        "| data | what the map is made of | RMSE | one set of slopes | slopes of each "
+        "neighbourhood | one set, from other places |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    for data, answers in found.items():
+        for kind, words in kinds.items():
+            row = [answers[kind][k] for k in ("before", "whole", "neighbourhoods", "elsewhere")]
+            cells = " | ".join(f"{value:.4f}" for value in row)
+            lines.append(f"| {titles[data]} | {words} | {cells} |")
+    return [*lines, "", _said(short)]
+
+
+def _said(short: Mapping[str, Any]) -> str:
+    told = (
+        "Where the past of a place is known, it holds what the ground could say. Where it is not, "
+        "as for a user's record of less than five years, the ground says a little on WUSTL, also "
+        "of places that its slopes have not seen, and nothing on the demo world. So the planes are "
+        "on in the weights that ship; they take a second for a map of 800 × 720."
+    )
+    rows = short.get("rows", {})
+    names = ("ours", "ours + coast and cities", "past unknown", "past unknown + coast and cities")
+    if not all(name in rows for name in names):
+        return told
+    plain, guided, blind, blind_guided = (rows[name]["rmse"] for name in names)
+    start = short["about"]["base_rmse"].get("bicubic, exact", float("nan"))
+    return (
+        f"{told} In the short trainings above: {plain:.3f} without and {guided:.3f} with them "
+        f"where the past is known; {blind:.3f} and {blind_guided:.3f} where it is not and the "
+        f"network starts from {start:.3f}."
+    )
+
+
+def main(source: Path = WUSTL, results: Path = RESULTS) -> dict[str, Any]:
+    """Look at both datasets, one after the other, and write the numbers."""
+    looks: dict[str, Callable[[], Lessons]] = {"wustl": lambda: wustl(source), "demo": lessons_of}
+    found = {name: ask(learn()) for name, learn in looks.items()}
+    write_whole(results, json.dumps(found, indent=1) + "\n")
+    return found
+
+
+if __name__ == "__main__":
+    for data, answers in main(*(Path(given) for given in sys.argv[1:2])).items():
+        for kind, row in answers.items():
+            told = ", ".join(f"{name} {value:.4f}" for name, value in row.items())
+            sys.stdout.write(f"{data}, past {kind}: {told}\n")

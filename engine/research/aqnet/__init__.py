@@ -1,0 +1,1 @@
+"""Results of AQ-Net: folds, baselines, the forecast of a week, experiments."""

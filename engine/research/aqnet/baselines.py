@@ -1,0 +1,269 @@
+"""What a practitioner would try before a network: distances, kriging, boosted trees.
+
+Each tells one station from the others in the same hours, for all hours at once. `seen` are the
+stations that may be looked at, in each hour those of them that have a reading.
+
+Kriging here has one covariance for the whole record, fitted to the training part, so that an hour
+costs one small system of equations; the catalogue's `kriging` fits a variogram to each date with
+PyKrige. A test holds the two against each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+Values = NDArray[np.float64]
+NUGGET_FLOOR = 1e-4  # of the sill: keeps the system solvable where stations share a place
+AT_ONCE = 4000  # hours whose systems are in memory together
+FARTHEST_KM = 1000.0  # of pairs that a covariance is fitted to
+NEIGHBOURS = 6
+LEAST = 2.0  # ug m-3: below, logarithms run away
+NO_STATION_KM = 1e4
+LAGS = (-6, -3, -2, -1, 1, 2, 3, 6)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A station network, plain arrays.
+
+    Attributes:
+        readings: (time, station), ug m-3, NaN is a gap.
+        places: East and north, (station, 2), km.
+        others: Further variables, (time, station, variable), NaN is a gap.
+        clock: (time, 2), as `engine.stations.networks.reanalysis.Record`.
+    """
+
+    readings: Values
+    places: Values
+    others: Values
+    clock: Values
+
+    def logarithms(self) -> "Network":
+        """The same with logarithms for readings."""
+        return replace(self, readings=np.log(np.maximum(self.readings, LEAST)))
+
+    def distance(self, station: int, seen: Sequence[int]) -> Values:
+        """From a station to others, km."""
+        away: Values = np.linalg.norm(self.places[list(seen)] - self.places[station], axis=1)
+        return away
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """Exponential in space and in time: exp(-h / reach - |u| / memory), and noise of its own.
+
+    Attributes:
+        reach: km.
+        memory: Time steps.
+        nugget: Variance that a station shares with nobody, as a share of the common one.
+    """
+
+    reach: float
+    memory: float
+    nugget: float
+
+    def between(self, km: Values, steps: Values) -> Values:
+        """Covariance without the nugget; 1 at the same place and time."""
+        found: Values = np.exp(-km / self.reach - np.abs(steps) / self.memory)
+        return found
+
+
+def inverse_distance(
+    network: Network, station: int, seen: Sequence[int], exponent: float
+) -> Values:
+    """Mean of the readings, weighted by a power of inverse distance, (time)."""
+    return weighted(network.readings[:, list(seen)], network.distance(station, seen) ** -exponent)
+
+
+def weighted(values: Values, weight: Values) -> Values:
+    """Weighted mean along the last axis over what is there; NaN where nothing is."""
+    heard = np.isfinite(values)
+    total = (heard * weight).sum(-1)
+    mean = np.where(heard, values, 0) * weight
+    result: Values = np.divide(
+        mean.sum(-1), total, out=np.full(total.shape, np.nan), where=total > 0
+    )
+    return result
+
+
+def fit_covariance(
+    network: Network, seen: Sequence[int], end: int, most_lag: int = 6
+) -> Covariance:
+    """The covariance whose semivariances come closest to those of the hours before `end`."""
+    values = network.readings[:end, list(seen)]
+    places = network.places[list(seen)]
+    scale = np.nanvar(values)
+    rows = []
+    for lag in range(most_lag + 1):
+        early, late = values[: end - lag], values[lag:]
+        for i, place in enumerate(places):
+            both = np.isfinite(early[:, i : i + 1]) & np.isfinite(late)
+            square = np.where(both, (early[:, i : i + 1] - late) ** 2, 0).sum(0)
+            away = np.linalg.norm(places - place, axis=1)
+            pairs = both.sum(0)
+            told = (pairs > 0) & (away < FARTHEST_KM) & ((lag > 0) | (np.arange(len(places)) > i))
+            half = 0.5 * square[told] / pairs[told] / scale
+            own = np.arange(len(places)) == i
+            rows.append(np.stack([away[told], np.full(half.size, lag), own[told], half], 1))
+    km, lag_, own, half = np.concatenate(rows).T
+
+    def misfit(p: Values) -> Values:
+        sill, reach, memory, nugget = np.exp(p)
+        # A station's own noise is not white: it is part of what it shares with itself an hour on.
+        told = sill * (1 - np.exp(-km / reach - lag_ / memory)) + nugget * sill * (own == 0)
+        difference: Values = (told - half) / (half + 0.02)
+        return difference
+
+    start = np.log([1.0, 100.0, 50.0, 0.05])
+    found = least_squares(misfit, start, bounds=(start - 6, start + 6)).x
+    _, reach, memory, nugget = np.exp(found)
+    return Covariance(float(reach), float(memory), float(max(nugget, NUGGET_FLOOR)))
+
+
+def kriging(
+    network: Network,
+    station: int,
+    seen: Sequence[int],
+    covariance: Covariance,
+    lags: Sequence[int] = (0,),
+) -> Values:
+    """Ordinary kriging from the readings at some lags, (time); NaN where there is none.
+
+    With `lags` beyond 0 this is space-time kriging with a separable covariance.
+    """
+    of, lag = (a.ravel() for a in np.meshgrid(np.arange(len(seen)), lags, indexing="ij"))
+    places = network.places[list(seen)][of]
+    km = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    inner = covariance.between(km, (lag[:, None] - lag[None]).astype(float))
+    # The noise of a station stays with it from hour to hour.
+    same = of[:, None] == of[None]
+    inner = inner + covariance.nugget * same * covariance.between(
+        np.zeros_like(km), (lag[:, None] - lag[None]).astype(float)
+    )
+    inner[np.diag_indices_from(inner)] += NUGGET_FLOOR
+    outer = covariance.between(
+        np.linalg.norm(places - network.places[station], axis=1), lag.astype(float)
+    )
+    shown = np.stack([shifted(network.readings[:, list(seen)], step) for step in lags], -1)
+    shown = shown.reshape(len(network.readings), -1)  # (time, station × lag), as `of` and `lag`
+    parts = [
+        _solve(inner, outer, some) for some in np.array_split(shown, -(-len(shown) // AT_ONCE))
+    ]
+    return np.concatenate(parts)
+
+
+def _solve(inner: Values, outer: Values, shown: Values) -> Values:
+    """One system for all hours with the same gaps, whose rows become those of the identity."""
+    heard, which = np.unique(np.isfinite(shown), axis=0, return_inverse=True)
+    n = len(outer)
+    system = np.zeros((len(heard), n + 1, n + 1))
+    both = heard[:, :, None] & heard[:, None, :]
+    system[:, :n, :n] = np.where(both, inner, 0)
+    system[:, np.arange(n), np.arange(n)] += ~heard
+    system[:, :n, n] = system[:, n, :n] = heard
+    system[:, n, n] = ~heard.any(1)  # nothing to add up to one
+    right = np.zeros((len(heard), n + 1, 1))
+    right[:, :n, 0] = np.where(heard, outer, 0)
+    right[:, n, 0] = heard.any(1)
+    weight = np.linalg.solve(system, right)[which.ravel(), :n, 0]
+    told = (weight * np.nan_to_num(shown)).sum(1)
+    result: Values = np.where(np.isfinite(shown).any(1), told.clip(0), np.nan)
+    return result
+
+
+def shifted(values: Values, lag: int) -> Values:
+    """Values `lag` steps later at each step, NaN beyond the ends."""
+    moved: Values = np.full_like(values, np.nan)
+    if lag >= 0:
+        moved[: len(values) - lag] = values[lag:]
+    else:
+        moved[-lag:] = values[:lag]
+    return moved
+
+
+def tree_features(network: Network, station: int, seen: Sequence[int]) -> Values:
+    """What boosted trees are given for a station, (time, feature); the first is inverse distance.
+
+    The nearest readings relative to it and where they were measured, its own past and future, the
+    slope of the field, the spread, all other variables and the time.
+    """
+    seen = list(seen)
+    values, away = network.readings[:, seen], network.distance(station, seen)
+    base = weighted(values, away**-2.0)
+    columns = [base]
+    columns += [weighted(values, away**-p) - base for p in (1.0, 3.0)]
+    columns += [shifted(base, lag) - base for lag in LAGS]
+    offset = network.places[seen] - network.places[station]
+    for n in np.argsort(away)[:NEIGHBOURS]:
+        columns += [values[:, n] - base]
+        columns += [np.full(len(base), x) for x in (away[n], *offset[n])]
+    # Where there are too few: stations too far to matter, which say what the others say.
+    for _ in range(NEIGHBOURS - min(NEIGHBOURS, len(seen))):
+        columns += [np.full(len(base), x) for x in (0, NO_STATION_KM, 0, 0)]
+    filled = np.where(np.isfinite(values), values, base[:, None])
+    plane = np.column_stack([np.ones(len(seen)), offset])
+    columns += list(np.linalg.lstsq(plane, np.nan_to_num(filled).T, rcond=None)[0])
+    columns.append(filled.std(1))
+    weight = away**-2.0
+    columns += [weighted(plane_.T, weight) for plane_ in network.others[:, seen].transpose(2, 1, 0)]
+    columns += list(network.clock.T)
+    features: Values = np.stack(columns, 1)
+    return features
+
+
+def boosted_trees(
+    network: Network,
+    hidden: Sequence[int],
+    end: int,
+    *,
+    share: int = 6,
+    trees: int = 300,
+    seed: int = 0,
+    told_from: Sequence[int] | None = None,
+) -> Values:
+    """What boosted trees tell of hidden stations, (time, hidden).
+
+    They learn what to add to inverse distance at stations that are not hidden, from every
+    `share`-th of the hours before `end`, drawn at random. Each hidden station is told from the
+    stations `told_from`; None: from all others.
+    """
+    everyone = range(network.readings.shape[1])
+    known = [s for s in everyone if s not in hidden]
+    random = np.random.default_rng(seed)
+    rows, targets = [], []
+    for station in known:
+        some = np.sort(random.choice(end, end // share, replace=False))
+        features = tree_features(network, station, [s for s in known if s != station])[some]
+        target = network.readings[some, station] - features[:, 0]
+        told = np.isfinite(target)
+        rows.append(features[told])
+        targets.append(target[told])
+    model = HistGradientBoostingRegressor(
+        max_iter=trees,
+        learning_rate=0.05,
+        min_samples_leaf=60,
+        l2_regularization=5.0,
+        random_state=seed,
+    ).fit(np.concatenate(rows), np.concatenate(targets))
+    answers = []
+    for station in hidden:
+        seen = told_from or [s for s in everyone if s != station]
+        features = tree_features(network, station, seen)
+        answers.append((features[:, 0] + model.predict(features)).clip(0))
+    return np.stack(answers, 1)
+
+
+def scores(target: NDArray[np.floating], told: NDArray[np.floating]) -> dict[str, float]:
+    """RMSE and MAE in ug m-3, R², and the number of pairs, over what both have."""
+    both = np.isfinite(target) & np.isfinite(told)
+    error, known = (told - target)[both], target[both]
+    return {
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "mae": float(np.abs(error).mean()),
+        "r2": float(1 - (error**2).sum() / ((known - known.mean()) ** 2).sum()),
+        "n": int(both.sum()),
+    }

@@ -1,0 +1,1 @@
+"""Tables and experiments behind the comparison of networks."""

@@ -1,0 +1,1 @@
+"""Results of STeP-Diff: baselines, samplers, calibration of the spread."""

@@ -1,0 +1,1 @@
+"""Networks and operators of the reanalysis: tensors in, tensors out."""

@@ -1,0 +1,1 @@
+"""Networks and operators of super-resolution: tensors in, tensors out."""

@@ -1,1 +1,0 @@
-"""A week ahead at stations: the record, forecasts by AQ-Net and by others, and their page."""

@@ -1,0 +1,128 @@
+"""The model that a page opens with can be used, and is the best of those."""
+
+import datetime as dt
+from types import SimpleNamespace
+
+import pytest
+
+from app.request import ranking
+from engine import library
+from engine.forecast import weights as stepcheckpoint
+from engine.inference import catalogue
+from engine.stations import weights as stationcheckpoint
+from engine.superresolution import regression_fit
+
+TASKS = ("super-resolution", "reanalysis")
+
+
+def record(
+    *,
+    start=2000,
+    end=dt.date(2010, 12, 31),
+    cells=(100, 100),
+    heard=50,
+    kind="grid",
+    period="month",
+):
+    return SimpleNamespace(
+        name="mine",
+        kind=kind,
+        period=period,
+        start=dt.date(start, 1, 1),
+        train_end=end,
+        synthetic=False,
+        shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1], "station": heard},
+    )
+
+
+def without_weights(about, model):
+    raise catalogue.NotFoundError("none")
+
+
+def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(catalogue, "weights_for", without_weights)
+    assert ranking.ranked(TASKS, record())[:2] == ["bicubic-ratio", "local-regression"]
+    assert ranking.ranked(TASKS, record(end=dt.date(2000, 4, 30)))[0] == "bicubic-ratio"
+    # A few weeks, or no training part, have no ratios by month.
+    assert ranking.ranked(TASKS, record(end=dt.date(2000, 2, 28)))[0] == "bicubic"
+    assert ranking.ranked(TASKS, record(end=None))[0] == "bicubic"
+    (tmp_path / "config.json").touch()
+    monkeypatch.setattr(catalogue, "weights_for", lambda about, model: tmp_path)
+    assert ranking.ranked(TASKS, record())[0] == "airstfm"
+    assert ranking.ranked(TASKS, record(cells=(800, 720)))[0] == "airstfm"
+    # On a large grid it is offered, but a day that takes many seconds is no way to begin.
+    large = ranking.ranked(TASKS, record(cells=(1400, 2200)))
+    assert large[0] == "bicubic-ratio"
+    assert "airstfm" in large
+
+
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_every_network_is_offered_with_what_ships(period, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    offered = ranking.ranked(("super-resolution",), record(period=period))
+    assert set(catalogue.NETWORKS) <= set(offered)
+    if period == "day" and "demo" in library.names():
+        assert set(catalogue.NETWORKS) <= set(ranking.ranked(TASKS, library.info("demo")))
+
+
+def test_the_demo_opens_with_airstfm():
+    if "demo" not in library.names():
+        pytest.skip("the demo is not here")
+    about = library.info("demo")
+    assert ranking.ranked(["super-resolution"], about)[0] == "airstfm"
+    assert ranking.ranked(TASKS, about)[0] == "airstfm"
+
+
+def test_what_cannot_run_is_not_offered(monkeypatch):
+    monkeypatch.setattr(catalogue, "weights_for", without_weights)
+    assert "airstfm" not in ranking.ranked(TASKS, record())
+    assert "local-regression" not in ranking.ranked(TASKS, record(start=2007))
+    assert "local-regression" in ranking.ranked(TASKS, record(start=2006))
+    assert "local-regression" not in ranking.ranked(TASKS, record(cells=(2001, 1000)))
+
+
+def test_each_kind_has_its_models():
+    stations = record(kind="stations", period="minute")  # nobody ships weights for that
+    assert ranking.ranked(TASKS, stations) == ["kriging", "idw"]
+    few = record(kind="stations", period="minute", heard=2)  # no variogram from two
+    assert ranking.ranked(TASKS, few) == ["idw", "kriging"]
+    assert ranking.ranked(["forecast"], record(kind="mobile"))[-1] == "persistence"
+
+
+def test_weights_for_stations_are_looked_for_where_the_engine_does(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    folder = tmp_path / "weights" / "aqnet-mine"
+    folder.mkdir(parents=True)
+    about = record(kind="stations", period="minute")
+    for _ in range(2):
+        there = "aqnet" in ranking.ranked(TASKS, about)
+        try:
+            engines = stationcheckpoint.weights_for("mine", "minute") == folder
+        except catalogue.NotFoundError:
+            engines = False
+        assert there == engines == (folder / "config.json").exists()
+        (folder / "config.json").touch()
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_weights_for_vehicles_are_looked_for_where_the_engine_does(
+    synthetic, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
+    about = record(kind="mobile")
+    about.synthetic = synthetic
+    folder = tmp_path / "weights" / "stepdiff-mine"
+    folder.mkdir(parents=True)
+    for _ in range(2):
+        try:
+            engines = stepcheckpoint.weights_for("mine", synthetic=synthetic)
+        except catalogue.NotFoundError:
+            engines = None
+        assert ranking.usable("stepdiff", about) == (engines is not None)
+        (folder / "config.json").touch()
+    assert engines == folder
+
+
+def test_the_limits_of_the_regression_are_the_engines():
+    assert ranking.REGRESSION_YEARS == regression_fit.LEAST_YEARS
+    assert ranking.REGRESSION_CELLS == regression_fit.MOST_VALUES // regression_fit.LEAST_FRAMES

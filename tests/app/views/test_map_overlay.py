@@ -1,0 +1,115 @@
+"""The map that stations make by themselves, over another map: roles, fading, days."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from study_world import captions, opened, raster, the_map
+
+from app.jobs.study_runs import Withheld
+from app.maps.layers import ROLES, Day, Stations
+from app.request.selection import Ask
+from app.style import palette
+from app.views import map_overlay
+from app.views.map_overlay import Overlay
+
+USED, WITHHELD, REANALYSED = range(3)
+
+
+def shown(**changes):
+    """Four stations: used, kept out, silent and told, silent and beyond the map."""
+    values = {
+        "observed": [50.0, 60.0, np.nan, np.nan],
+        "analysed": [50.0, 70.0, 80.0, np.nan],
+        "used": [True, False, True, True],
+    } | changes
+    return xr.Dataset(
+        {name: ("station", np.array(v)) for name, v in values.items()},
+        coords={"station": ["a", "b", "c", "d"]},
+    )
+
+
+def of(day, **changes):
+    asked = Withheld(Ask("tiny-stations", day, "all", "idw"), 0.2)
+    return Overlay(asked, shown(**changes), map_overlay.fading(50), stale=False)
+
+
+def measured(days):
+    table = pd.DataFrame({"id": ["a", "b", "c", "d"], "role": "used"})
+    return Stations(table, np.full((days, 4), 10.0), palette.concentration("day"))
+
+
+def test_a_silent_station_shows_what_the_map_tells_and_no_other_does():
+    value, role = map_overlay.told_at(shown())
+    assert value[:3].tolist() == [50, 60, 80]
+    assert np.isnan(value[3])
+    assert role.tolist() == [USED, WITHHELD, REANALYSED, USED]
+    counted = map_overlay.counts(shown())
+    assert counted == {"used": 1, "withheld": 1, "reanalysed": 1, "silent": 1}
+
+
+def test_roles_hold_on_the_day_of_the_overlay_alone():
+    days = [Day(f"2015-01-0{n}", "", {}) for n in (1, 2, 3)]
+    found = map_overlay.stations(of(dt.date(2015, 1, 2)), days, measured(3))
+    assert found.role(1) == ["used", "withheld", "reanalysed", "used"]
+    assert found.role(0) == found.role(2) == ["used"] * 4
+    assert found.values[1, :3].tolist() == [50, 60, 80]
+    assert (found.values[[0, 2]] == 10).all()
+    assert found.kinds() == ["used", "withheld", "reanalysed"]
+    assert measured(3).kinds() == ["used"]
+    other = measured(3)
+    assert map_overlay.stations(of(dt.date(2015, 2, 2)), days, other) is other
+
+
+def test_a_map_fades_evenly_between_two_distances():
+    fade = map_overlay.fading(50)
+    opacity = fade.opacity(np.array([0.0, 50.0, 100.0, 150.0, 1000.0]))
+    assert opacity[:2].tolist() == [1, 1]
+    assert opacity[2] == pytest.approx((1 + opacity[3]) / 2)
+    assert 0.05 < opacity[3] == opacity[4] < 0.3
+    assert map_overlay.fading(0) is None
+    assert ROLES == ("used", "withheld", "reanalysed")
+
+
+@pytest.mark.usefixtures("app_home")
+class TestOnTheMap:
+    def test_it_is_off_until_it_is_wanted(self):
+        wire = the_map(opened("map"))
+        assert "reanalysis" not in [layer["id"] for layer in wire["layers"]]
+
+    def test_it_lies_beside_the_other_maps_and_fades(self):
+        at = opened("map", reanalysis="true", withheld="0.0", reach="25")
+        wire = the_map(at)
+        layers = {layer["id"]: layer for layer in wire["layers"]}
+        assert list(layers) == ["coarse", "fine", "error", "target", "reanalysis", "distance"]
+        assert wire["show"] == ["fine", "reanalysis", "distance"]
+        fade = layers["reanalysis"]["fade"]
+        assert (fade["layer"], fade["start"], fade["end"]) == ("distance", 25, 75)
+        assert layers["fine"]["fade"] is None
+        with_it = [day["key"] for day in wire["days"] if "reanalysis" in day["urls"]]
+        assert with_it == ["2015-01-10"]
+        day = next(day for day in wire["days"] if day["key"] == "2015-01-10")
+        # Near 100 and 102 everywhere, as the two stations that speak.
+        values = raster(day["urls"]["reanalysis"])
+        assert 70 < values.min() <= values.max() < 125
+        assert "2 stations used (circles), 0 kept out (squares), 1 silent" in captions(at)
+        # The silent station is told apart from the others.
+        assert "reanalysed" in wire["stations"]["kinds"]
+        roles, values = (raster(wire["stations"][name]) for name in ("roles", "values"))
+        assert roles[-1].tolist() == [USED, USED, REANALYSED]
+        assert 70 < values[-1, 2] < 125
+        assert np.isnan(values[-2, 2])
+
+    def test_a_region_without_stations_gets_one_sentence_and_keeps_its_map(self):
+        at = opened("map", reanalysis="true", region="118.2,29.9,118.8,30.5")
+        assert any("holds no station" in e.value for e in at.error)
+        assert [layer["id"] for layer in the_map(at)["layers"]][:2] == ["coarse", "fine"]
+
+    def test_a_map_from_stations_fades_by_itself(self):
+        wire = the_map(opened("map", dataset="tiny-stations", model="idw", reach="25"))
+        layers = {layer["id"]: layer for layer in wire["layers"]}
+        assert list(layers) == ["fine", "distance"]
+        assert layers["fine"]["fade"]["start"] == 25
+        assert "reanalysed" in wire["stations"]["kinds"]

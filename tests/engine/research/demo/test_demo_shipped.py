@@ -1,0 +1,132 @@
+"""The demo that ships: whole, small, and like the delta it stands for."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine import library
+from engine.core.paths import ROOT
+from engine.core.schema import check
+from engine.research.demo.statistics import (
+    CITIES,
+    STREETS,
+    TOLERANCES,
+    Line,
+    city_means,
+    of_cities,
+    of_streets,
+    real_cities,
+    street_cells,
+)
+from engine.twin import demo_cells, demo_info, open_demo
+from engine.twin.shipped import FOLDER
+
+RECORD = ROOT / "docs" / "results" / "demo-world.json"
+
+
+def test_it_ships_two_seasons_in_little_room():
+    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
+    assert size <= 25e6
+    days = open_demo("demo")["valid_time"].values + np.timedelta64(8, "h")
+    months = pd.DatetimeIndex(days).month
+    assert len(days) >= 60
+    assert {1, 7} <= set(months)
+
+
+def test_each_dataset_keeps_the_contract_and_says_that_it_is_simulated():
+    assert library.names()[:3] == ["demo", "demo-stations", "demo-mobile"]
+    for name in ("demo", "demo-stations", "demo-mobile"):
+        dataset = check(library.open_dataset(name), where=name)
+        assert dataset.attrs["synthetic"] == 1
+        assert "simulated" in library.info(name).source
+    maps = open_demo("demo")
+    assert maps["pm2p5"].dtype == np.float32
+    first = maps["pm2p5"].isel(valid_time=0).values
+    assert first.shape == (800, 720)
+    assert 0.2 < np.isnan(first).mean() < 0.4
+    assert np.nanmin(first) >= 0
+
+
+def test_stations_stand_where_the_map_has_values_and_agree_with_it():
+    maps, stations = open_demo("demo"), open_demo("demo-stations")
+    day = maps["pm2p5"].isel(valid_time=-1)
+    there = day.sel(
+        latitude=stations["latitude"], longitude=stations["longitude"], method="nearest"
+    )
+    mean = stations["pm2p5"].isel(valid_time=slice(-24, None)).mean("valid_time")
+    good = (
+        stations["pm2p5"].isel(valid_time=slice(-24, None)).notnull().sum("valid_time") > 20
+    ).values
+    assert not np.isnan(there.values).any()
+    assert np.corrcoef(there.values[good], mean.values[good])[0, 1] > 0.9
+
+
+def test_the_truth_under_the_fleet_covers_its_drive():
+    mobile, cells = open_demo("demo-mobile"), demo_cells()
+    assert cells.sizes == {"valid_time": 336, "latitude": 10, "longitude": 10}
+    assert mobile["valid_time"].values.min() >= cells["valid_time"].values[0]
+    last = cells["valid_time"].values[-1] + np.timedelta64(1, "h")
+    assert mobile["valid_time"].values.max() < last
+
+
+@pytest.mark.parametrize("what", TOLERANCES)
+def test_two_years_of_the_demo_world_are_like_the_delta(what):
+    """On what `make results-demo-world` wrote."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    line = Line(what, record[what]["real"], record[what]["twin"], *TOLERANCES[what])
+    assert line.kept, line
+
+
+def test_the_table_is_that_of_the_real_cities():
+    if not CITIES.is_file():
+        pytest.skip("needs ../shared/data/city-daily")
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    daily, latitude, longitude = real_cities()
+    assert daily.shape == (730, 38)
+    for what, value in of_cities(daily, latitude, longitude).items():
+        assert record[what]["real"] == pytest.approx(value, rel=1e-6)
+
+
+def test_the_shipped_windows_are_like_the_same_dates_of_the_delta():
+    """So that the code that runs today made what the table tells."""
+    if not CITIES.is_file():
+        pytest.skip("needs ../shared/data/city-daily")
+    daily, latitude, longitude = real_cities()
+    stations = open_demo("demo-stations")
+    hours = stations["pm2p5"].values
+    dates = pd.DatetimeIndex(stations["valid_time"].values[::24] + np.timedelta64(8, "h"))
+    twin = city_means(hours, list(dates.date), latitude, longitude)
+    assert twin.shape[1] > 25
+    daily = daily.iloc[:, list(twin.columns)]
+    for start, end in (("2014-07-01", "2014-08-09"), ("2014-12-12", "2015-01-30")):
+        real_part, twin_part = daily[start:end], twin[start:end]
+        assert len(twin_part) == len(real_part) > 30
+        # One spell of weather against another: looser than two years.
+        assert twin_part.mean().mean() == pytest.approx(real_part.mean().mean(), rel=0.45)
+        assert twin_part.std().median() == pytest.approx(real_part.std().median(), rel=0.55)
+        lag = (
+            twin_part.apply(lambda s: s.autocorr(1)).median(),
+            real_part.apply(lambda s: s.autocorr(1)).median(),
+        )
+        assert lag[0] == pytest.approx(lag[1], abs=0.3)
+
+
+def test_the_shipped_fleet_is_like_the_one_of_changshu():
+    if not STREETS.is_file():
+        pytest.skip("needs ../shared/data/changshu")
+    real = of_streets(np.load(STREETS, allow_pickle=False).astype(float))
+    twin = of_streets(street_cells(demo_cells()["pm2p5"].values, seed=1))
+    for what, value in real.items():
+        tolerance, relative = TOLERANCES[what]
+        assert not relative
+        assert twin[what] == pytest.approx(value, abs=1.5 * tolerance), what
+
+
+def test_the_record_tells_where_learning_ends():
+    assert demo_info()["demo"]["train_end"] == "2014-12-31"
+    about = library.info("demo")
+    assert about.train_end == dt.date(2014, 12, 31)
+    assert about.start < about.train_end < about.end
