@@ -1,7 +1,7 @@
 """The request bar: Dataset, Date, Region, Model, in this order on every page; the rest below.
 
-The widgets are shown what `app.request.selection.settle` decided and say what was changed; they hold no
-truth of their own. So a link, a widget and another page's choice go through the same rules.
+The widgets are shown what `app.request.selection.settle` decided and say what was changed; they
+hold no truth of their own. So a link, a widget and another page's choice go through the same rules.
 """
 
 import datetime as dt

@@ -34,7 +34,8 @@ class Shown:
     """A result to draw.
 
     Attributes:
-        result: What `engine.inference.run.predict` gave; all sessions share it, so never write into it.
+        result: What `engine.inference.run.predict` gave; all sessions share it, so never write into
+            it.
         request: What it is the answer to.
         stale: Whether it answers an earlier request than the one asked now.
     """

@@ -1,7 +1,8 @@
 """Runs over many dates for the study pages: one model, a range of days, gathered evidence.
 
-A study is queued, shown, cancelled and kept like any other run (`app.jobs.job_queue`). It opens dataset and
-model once and answers its dates one after another, so that its memory does not grow with them.
+A study is queued, shown, cancelled and kept like any other run (`app.jobs.job_queue`). It opens
+dataset and model once and answers its dates one after another, so that its memory does not grow
+with them.
 """
 
 import datetime as dt

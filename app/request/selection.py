@@ -1,8 +1,8 @@
 """What is asked for: dataset, date, region, model, standard. The URL says the same.
 
-Pure functions, no widgets (those are in `app.frame.sidebar`). A *wish* comes from the URL, from a widget
-or from what was chosen on another page; `settle` turns wishes into a `Selection` that can be met,
-and says in notes what it had to drop. Nothing that a link can contain makes it fail.
+Pure functions, no widgets (those are in `app.frame.sidebar`). A *wish* comes from the URL, from a
+widget or from what was chosen on another page; `settle` turns wishes into a `Selection` that can be
+met, and says in notes what it had to drop. Nothing that a link can contain makes it fail.
 """
 
 import datetime as dt

@@ -13,7 +13,7 @@ LANGUAGE_TAGS = {"en": "en", "zh": "zh-CN"}
 
 # For charts; pages take the theme's.
 FONT = "Source Sans, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
-STYLE = (APP / "look.css").read_text(encoding="utf-8")
+STYLE = (APP / "style" / "look.css").read_text(encoding="utf-8")
 # Our variable → the theme's option. The browser picks light or dark by the page's colour scheme.
 COLOURS = {
     "--airlens-ground": "backgroundColor",

@@ -1,6 +1,7 @@
 """The limit that a map is held against, and the classes of its step legend, in words.
 
-The numbers are `engine.core.standards`'; here is only which of them fits a map and how it is called.
+The numbers are `engine.core.standards`'; here is only which of them fits a map and how it is
+called.
 """
 
 import datetime as dt

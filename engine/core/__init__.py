@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, paths, grids, dates, standards. Imports nothing of ours."""
+"""What everything else stands on: errors, paths, grids, dates. Imports nothing of ours."""

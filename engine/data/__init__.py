@@ -1,1 +1,1 @@
-"""The only code that opens data files: each reader gives a dataset as `engine.core.schema` wants it."""
+"""The only code that opens data files: each reader gives what `engine.core.schema` says."""

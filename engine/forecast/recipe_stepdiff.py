@@ -2,7 +2,8 @@
 
 The physics in it is our reconstruction of what the paper's abstract states.
 
-Source: Zhou et al. 2025, arXiv:2512.04385; departures are listed in `engine.forecast.networks.stepdiff`.
+Source: Zhou et al. 2025, arXiv:2512.04385; departures are listed in
+`engine.forecast.networks.stepdiff`.
 """
 
 import datetime as dt

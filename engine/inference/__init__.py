@@ -1,1 +1,1 @@
-"""One request from data to map, its evaluation and export. Import the modules; this one stays empty."""
+"""One request from data to map, its evaluation and export. Import the modules; this is empty."""

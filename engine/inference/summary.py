@@ -92,8 +92,8 @@ def summarise(
     """The numbers of one map, or None if it holds no value at all.
 
     Args:
-        prediction: One time step of `engine.inference.run.predict`: `pm2p5(latitude, longitude)` and,
-            where known, `coarse`, `target` and `error`, in ug m-3; NaN is no data.
+        prediction: One time step of `engine.inference.run.predict`: `pm2p5(latitude, longitude)`
+            and, where known, `coarse`, `target` and `error`, in ug m-3; NaN is no data.
         places: Cities, inside the map or not.
         limit: A city above it counts; None where no limit applies.
     """

@@ -134,7 +134,8 @@ def prepare(
     """Training and validation series of a gridded dataset.
 
     With five calendar years of training or more, the network learns to correct the regression of
-    `engine.superresolution.networks.regression`, each year mapped without itself; with fewer, its own bilinear map.
+    `engine.superresolution.networks.regression`, each year mapped without itself; with fewer, its
+    own bilinear map.
 
     Args:
         dataset: As the library opens it.

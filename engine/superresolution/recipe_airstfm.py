@@ -1,10 +1,9 @@
 """AirSTFM: five coarse frames to one fine map with its standard deviation.
 
 What the network adds to, and the planes that guide it, come from a past
-(`engine.superresolution.networks.regression`): that of the dataset at hand, or one that lies with the weights. Where
-there is none the network is *blind*: it adds to a bicubic map with exact block means, as it learned
-to on part of its lessons.
-Normalisation happens here: ug m-3 outside.
+(`engine.superresolution.networks.regression`): that of the dataset at hand, or one that lies with
+the weights. Where there is none the network is *blind*: it adds to a bicubic map with exact block
+means, as it learned to on part of its lessons. Normalisation happens here: ug m-3 outside.
 """
 
 from collections.abc import Mapping

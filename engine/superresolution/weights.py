@@ -38,8 +38,9 @@ class Checkpoint(Described):
         network: Fields of the network's configuration.
         mean: Of the training part, ug m-3.
         std: Of the training part, ug m-3.
-        base: What the network adds to: its own bilinear map, or `engine.superresolution.networks.regression`, learned
-            from the past of the dataset at hand, or, on the grid of `past.safetensors`, read there.
+        base: What the network adds to: its own bilinear map, or
+            `engine.superresolution.networks.regression`, learned from the past of the dataset at
+            hand, or, on the grid of `past.safetensors`, read there.
         planes: Names of the guidance planes, in order.
         ground: Mean and standard deviation of each of them that no date changes, by name.
         period: Averaging time of the maps it was trained on.

@@ -7,13 +7,15 @@ towards fields that obey convection and diffusion.
 Source: Zhou et al. 2025, arXiv:2512.04385. **Its equations could not be had; the physics here is
 our reconstruction of what the abstract states** (`engine.forecast.networks.advection`). Departures:
 
-- What is modelled is the departure from a first guess (`engine.forecast.networks.gp_first_guess`), in units of its
+- What is modelled is the departure from a first guess (`engine.forecast.networks.gp_first_guess`),
+in units of its
   usual size, and not concentrations: two weeks of measurements teach no network what hour it is.
 - The network may tell velocity instead of noise (Salimans and Ho 2022, arXiv:2202.00512, section
   4): untrained it then gives the first guess, and few steps suffice.
 - DeepONet's forecast is a plane of conditions, aligned to the hours it is for, and not a hundred
   further cells; so are first guess, clock, wind and fixed stations.
-- Noise is alike in near cells and hours, as departures are (`engine.forecast.networks.mobile_noise`).
+- Noise is alike in near cells and hours, as departures are
+(`engine.forecast.networks.mobile_noise`).
 - In training, target cells without a reading get the hour's mean departure before noise is added,
   so that the network sees whole fields as it will at work; the loss does not count them.
 
@@ -62,7 +64,8 @@ class StepDiffConfig:
         stations: Whether fixed stations are conditions.
         sensors: Lattice that DeepONet reads from.
         deeponet_dropout: Share of DeepONet's inputs left out in training.
-        common: Share of the noise that all cells share; see `engine.forecast.networks.mobile_noise.Texture`.
+        common: Share of the noise that all cells share; see
+            `engine.forecast.networks.mobile_noise.Texture`.
         smooth: Share that near cells share.
         memory: Hours in which noise fades; all three 0: independent, as published.
         noise_against_data: As released: the "physics" term compares the told noise with the data.

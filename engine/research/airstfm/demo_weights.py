@@ -2,12 +2,13 @@
 
 A world is a seed of `engine.twin`: the same towns, coast and hills under other weather. The
 network learns on some seeds, is stopped by others, and is scored on ones that neither saw; the
-shipped windows have a seed and dates of their own. `python -m engine.research.airstfm.demo_weights FOLDER`
-trains, and with `intervals` after it sizes the intervals of weights again.
+shipped windows have a seed and dates of their own. `python -m engine.research.airstfm.demo_weights
+FOLDER` trains, and with `intervals` after it sizes the intervals of weights again.
 
-What is learned of the place (`engine.superresolution.networks.regression`) is learned from the training worlds and
-shipped with the weights, so that no date of the demo is needed to map another. As a year is left
-out when a record of one place teaches a network what is left over, so is here a world.
+What is learned of the place (`engine.superresolution.networks.regression`) is learned from the
+training worlds and shipped with the weights, so that no date of the demo is needed to map another.
+As a year is left out when a record of one place teaches a network what is left over, so is here a
+world.
 """
 
 import datetime as dt

@@ -1,8 +1,8 @@
-"""`docs/results/airstfm.md`, how good shipped weights are: `python -m engine.research.airstfm.page`.
+"""`docs/results/airstfm.md`: how good the shipped weights are.
 
-With `kept` after it the page is written anew from the numbers that are there. Everything on it but
-the paper's numbers is computed here, from the data, the weights in `assets/weights` and the short
-trainings of `engine.research.airstfm.ablation`.
+`python -m engine.research.airstfm.page`; with `kept` after it the page is written anew from the
+numbers that are there. Everything on it but the paper's numbers is computed here, from the data,
+the weights in `assets/weights` and the short trainings of `engine.research.airstfm.ablation`.
 """
 
 import datetime as dt

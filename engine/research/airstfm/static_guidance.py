@@ -1,10 +1,11 @@
-"""What the ground says of what a base map leaves over: `python -m engine.research.airstfm.static_guidance`.
+"""How much of a classical map's residual static fields explain.
 
-A first look without a network. What a classical map with exact block means leaves over, counted
-in the coarse value, is regressed on planes of the ground (`engine.superresolution.static`), each
-less its block's mean, so that block means stay exact. Slopes come from the training part, scores
-from the validation part: one set of slopes for the whole map, one for each neighbourhood of blocks,
-and one from every other square of the map, scored on the rest.
+`python -m engine.research.airstfm.static_guidance`: a first look without a network. What a
+classical map with exact block means leaves over, counted in the coarse value, is regressed on
+planes of the ground (`engine.superresolution.static`), each less its block's mean, so that block
+means stay exact. Slopes come from the training part, scores from the validation part: one set of
+slopes for the whole map, one for each neighbourhood of blocks, and one from every other square of
+the map, scored on the rest.
 """
 
 import json

@@ -236,9 +236,10 @@ def page(found: Mapping[str, Any]) -> str:
             "past and future of inverse distance, the slope of the field and all other variables.",
             "",
             f"“{splits.START}” is what the network corrects: kriging whose covariance is carried "
-            "with the wind measured at the neighbours (`engine/stations/networks/advected_kriging.py`), from the hour, "
-            "one and three hours before and after. Its nine numbers are fitted to the training "
-            "part of the stations that may be known. It is part of AQ-Net and no baseline: no "
+            "with the wind measured at the neighbours "
+            "(`engine/stations/networks/advected_kriging.py`), from the hour, one and three hours "
+            "before and after. Its nine numbers are fitted to the training part of the stations "
+            "that may be known. It is part of AQ-Net and no baseline: no "
             "library has it.",
             "",
             "RMSE / MAE / R² at each station, in brackets the distance to the nearest other one:",

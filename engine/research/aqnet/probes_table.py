@@ -1,4 +1,4 @@
-"""The part of the page on what else was tried: the numbers that `engine.research.aqnet.experiments` wrote."""
+"""The page's part on experiments: the numbers that `engine.research.aqnet.experiments` wrote."""
 
 import json
 from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 Each station's history goes through an LSTM of three layers and attention over its hours, and is
 averaged to one vector; the vectors of the nearest stations make that of any place; one head turns
-vectors into a week of concentrations. `engine.stations.networks.reanalysis` is the part for hours that are
-over, when the neighbours' readings of the same hours are known.
+vectors into a week of concentrations. `engine.stations.networks.reanalysis` is the part for hours
+that are over, when the neighbours' readings of the same hours are known.
 
 Source: Kheder et al. 2025, arXiv:2502.11941, and github.com/AmmarKheder/AQ-Net at e1c833c. The
 published code's quirks are fields of `AQNetConfig`, off by default; `AQNetConfig.as_published` puts

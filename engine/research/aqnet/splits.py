@@ -1,7 +1,7 @@
 """Stations hidden from everything, in splits of their own: far from neighbours, and by chance.
 
-Where `engine.research.aqnet.folds` keeps one station after another out and lets all others tell it, here
-a share of the stations is hidden for good: nothing is learned from them, they are nobody's
+Where `engine.research.aqnet.folds` keeps one station after another out and lets all others tell it,
+here a share of the stations is hidden for good: nothing is learned from them, they are nobody's
 neighbours, and each is told from the visible stations alone. "Far" hides those whose nearest
 neighbour is farthest away, which a split by chance hardly ever does.
 """

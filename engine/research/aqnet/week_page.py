@@ -1,7 +1,8 @@
 """The forecast part of `docs/results/aqnet.md`: two weeks seen, one week told, hourly.
 
-`python -m engine.research.aqnet.week_page` trains what is not trained yet, goes on where it stopped, and writes
-`docs/results/aqnet-forecast.json`; `engine.research.aqnet.page` puts `section` on its page.
+`python -m engine.research.aqnet.week_page` trains what is not trained yet, goes on where it
+stopped, and writes `docs/results/aqnet-forecast.json`; `engine.research.aqnet.page` puts `section`
+on its page.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""How long a probable forecast takes with the preset that ships. `python -m engine.research.bench.forecast`.
+"""How long a probabilistic forecast takes with the preset that ships.
+
+`python -m engine.research.bench.forecast`.
 
 Twenty members, twelve hours, 10 × 10 cells; and the time until the first member is there.
 """

@@ -1,4 +1,7 @@
-"""How long a year of hourly reanalysis takes at 40 places. `python -m engine.research.bench.stations`."""
+"""How long a year of hourly reanalysis takes at 40 places.
+
+`python -m engine.research.bench.stations`.
+"""
 
 import time
 

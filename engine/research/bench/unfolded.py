@@ -1,7 +1,7 @@
 """Patch attention as its equation says it: unfold every window, attend, fold back.
 
-What `engine.superresolution.networks.attention` is measured against and must agree with. It follows the
-equation of Li et al. 2025 (section 3.3) token by token and holds every token in memory.
+What `engine.superresolution.networks.attention` is measured against and must agree with. It follows
+the equation of Li et al. 2025 (section 3.3) token by token and holds every token in memory.
 """
 
 import math

@@ -1,4 +1,6 @@
-"""Tables of `docs/results/`, one command each: `python -m engine.research.comparison.tables classical`.
+"""Tables of `docs/results/`, one command each.
+
+`python -m engine.research.comparison.tables classical`.
 
 A table is a pure function of the data and the code: nothing in it depends on when it was made.
 """

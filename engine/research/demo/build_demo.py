@@ -1,4 +1,6 @@
-"""Makes the demo that ships in `assets/demo`: `python -m engine.research.demo.build_demo`, or `make demo`.
+"""Makes the demo that ships in `assets/demo`.
+
+`python -m engine.research.demo.build_demo`, or `make demo`.
 
 Maps are Zarr, whole fifths of ug m-3, each as the difference to its western neighbour, which packs
 to a third; stations and samples are NetCDF. `manifest.json` describes all in the library's words.

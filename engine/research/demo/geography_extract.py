@@ -1,9 +1,9 @@
-"""Makes `assets/geo` from Natural Earth and GeoNames: `python -m engine.research.demo.geography_extract`.
+"""Makes `assets/geo` from Natural Earth and GeoNames.
 
-The folder it is given holds the 10 m coastline, lakes and admin-1 lines of Natural Earth as
-shapefiles and the table `cities_cn_ge5000.csv` (GeoNames, cities of China with 5 000 inhabitants
-or more). Lines are clipped to East Asia and thinned to about 1 km; no line of a national border
-is among them.
+`python -m engine.research.demo.geography_extract FOLDER`. The folder it is given holds the 10 m
+coastline, lakes and admin-1 lines of Natural Earth as shapefiles and the table
+`cities_cn_ge5000.csv` (GeoNames, cities of China with 5 000 inhabitants or more). Lines are clipped
+to East Asia and thinned to about 1 km; no line of a national border is among them.
 """
 
 import json

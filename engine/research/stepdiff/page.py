@@ -1,8 +1,9 @@
-"""`python -m engine.research.stepdiff.page`: what STeP-Diff is worth, measured, as docs/results/stepdiff.md.
+"""`docs/results/stepdiff.md`: how good STeP-Diff is.
 
-Goes on where it was stopped: scores are kept in docs/results/stepdiff.json, one method at a time.
-Kolkata, its fixed sensors and Changshu must be in the library as `kolkata`, `kolkata-static` and
-`changshu`; without them the page holds what it held, and the simulated city.
+`python -m engine.research.stepdiff.page` goes on where it was stopped: scores are kept in
+docs/results/stepdiff.json, one method at a time. Kolkata, its fixed sensors and Changshu must be in
+the library as `kolkata`, `kolkata-static` and `changshu`; without them the page holds what it held,
+and the simulated city.
 """
 
 import sys

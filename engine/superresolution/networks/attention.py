@@ -2,7 +2,8 @@
 
 At stride 1 the paper's windows of 5 × 10 × 10 cells on a 100 × 90 map are 7 371 tokens of
 16 000 dimensions. Unfolded, they are 3.5 TFLOP and gigabytes; here no window is ever unfolded
-(`engine.superresolution.networks.window_scores`), and going backward the weights are computed again, not stored.
+(`engine.superresolution.networks.window_scores`), and going backward the weights are computed
+again, not stored.
 
 Source: the 3-D patch attention of AirSTFM (Li et al., Atmosphere 2025, 16, 166, section 3.3).
 The paper's equation has no 1/√d; the code it derives from has, and so have we.

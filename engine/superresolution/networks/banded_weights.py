@@ -1,8 +1,8 @@
 """Softmax attention among all overlapping windows of two maps, for a processor with caches.
 
-Works on the numbers of `engine.superresolution.networks.banded_sums`. Each of torch's threads has its own share of the
-stacks and adds up in memory of its own; what they have is added in a fixed order, so that results
-do not depend on which was faster.
+Works on the numbers of `engine.superresolution.networks.banded_sums`. Each of torch's threads has
+its own share of the stacks and adds up in memory of its own; what they have is added in a fixed
+order, so that results do not depend on which was faster.
 """
 
 import math

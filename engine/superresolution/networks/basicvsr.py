@@ -1,8 +1,9 @@
 """BasicVSR and IconVSR: features carried backward and forward through the frames.
 
 Source: Chan et al., CVPR 2021, arXiv:2012.02181; IconVSR's extractor of key frames is EDVR's.
-Departures: a third up-stage for ×8, one plane in and out, masks (`engine.superresolution.networks.video`); the flow
-network starts from zero flow, not from pretrained weights.
+Departures: a third up-stage for ×8, one plane in and out, masks
+(`engine.superresolution.networks.video`); the flow network starts from zero flow, not from
+pretrained weights.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """EDVR: neighbours aligned by deformable convolution, fused by attention, for the middle frame.
 
 Source: Wang et al., CVPRW 2019, arXiv:1905.02716, the moderate size. Departures: a third
-up-stage for ×8, one plane in and out, masks (`engine.superresolution.networks.video`); a frame that is not the
-middle of its window sees the window mirrored.
+up-stage for ×8, one plane in and out, masks (`engine.superresolution.networks.video`); a frame that
+is not the middle of its window sees the window mirrored.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """MANA: the middle frame attends to all places of all frames, and to a memory of its training.
 
 Source: Yu et al., CVPR 2022, arXiv:2108.11048. Departures: a third up-stage for ×8, one plane in
-and out, masks (`engine.superresolution.networks.video`), five frames; the distances between all cells, 81 million
-stored numbers on a 100 × 90 map and most of the "parameters" of MANA in Li et al. 2025 (Table 3),
-are computed where they are needed. Trained in one stage, not in the paper's three.
+and out, masks (`engine.superresolution.networks.video`), five frames; the distances between all
+cells, 81 million stored numbers on a 100 × 90 map and most of the "parameters" of MANA in Li et al.
+2025 (Table 3), are computed where they are needed. Trained in one stage, not in the paper's three.
 """
 
 import math

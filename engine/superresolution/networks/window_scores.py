@@ -3,8 +3,8 @@
 The score of two windows is the sum, over the same offset in both, of the products of their
 cells: a box sum along the diagonal of the matrix of cell pairs, built by doubling (2, 4, 8,
 8 + 2) from shifted copies of that matrix as a flat array. Spreading weights of window pairs over
-cell pairs is the adjoint of the same sums. `engine.superresolution.networks.banded_sums` does the same in many small
-steps that stay in a processor's caches.
+cell pairs is the adjoint of the same sums. `engine.superresolution.networks.banded_sums` does the
+same in many small steps that stay in a processor's caches.
 
 Exact: only the order of additions differs from unfolding.
 """
@@ -155,7 +155,7 @@ class WholeWeights:
                 out += (matrix @ values.flatten(0, 1)).view(out.shape)
 
     def through(self, pull: Tensor, values: Tensor, held: Tensor) -> "WholeWeights":
-        """As `engine.superresolution.networks.banded_weights.StackedWeights.through`; nothing is held."""
+        """As `banded_weights.StackedWeights.through`; nothing is held."""
         del held
         change = window_scores(pull, values, self.tile).mul_(self.weights)
         mean = change.sum(3, keepdim=True).sum(1, keepdim=True)
