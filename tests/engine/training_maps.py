@@ -2,6 +2,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+# Fields that make the small preset of each compared network tiny.
+TINY = {
+    "urbanfm": {"channels": 4, "blocks": 1},
+    "edvr": {"channels": 4, "tail_channels": 4, "extractor_blocks": 1, "blocks": 1, "groups": 2},
+    "basicvsr": {"channels": 4, "tail_channels": 4, "blocks": 1},
+    "iconvsr": {"channels": 4, "tail_channels": 4, "blocks": 1, "extractor_blocks": 1, "groups": 2},
+    "basicvsrpp": {"channels": 4, "tail_channels": 4, "blocks": 1, "groups": 4},
+    "mana": {"channels": 4, "tail_channels": 4, "blocks": 1, "extractor_blocks": 1, "slots": 3},
+}
+
 
 def months(years=7, rows=26, columns=24, seed=0, first="2000-01-01"):
     """Monthly maps with a fixed pattern, seasons, and anomalies that the pattern follows."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from test_learner import TINY
+from training_maps import TINY
 from typer.testing import CliRunner
 
 from engine import library

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_maps import TINY
 from typer.testing import CliRunner
 
 from engine.cli import app
@@ -19,14 +20,6 @@ from engine.superresolution import train_airstfm, train_networks, weights
 from engine.superresolution.networks import networks
 from engine.superresolution.train_networks import train_network
 
-TINY = {
-    "urbanfm": {"channels": 4, "blocks": 1},
-    "edvr": {"channels": 4, "tail_channels": 4, "extractor_blocks": 1, "blocks": 1, "groups": 2},
-    "basicvsr": {"channels": 4, "tail_channels": 4, "blocks": 1},
-    "iconvsr": {"channels": 4, "tail_channels": 4, "blocks": 1, "extractor_blocks": 1, "groups": 2},
-    "basicvsrpp": {"channels": 4, "tail_channels": 4, "blocks": 1, "groups": 4},
-    "mana": {"channels": 4, "tail_channels": 4, "blocks": 1, "extractor_blocks": 1, "slots": 3},
-}
 DATE = dt.date(2015, 1, 20)
 
 
