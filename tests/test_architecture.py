@@ -96,7 +96,7 @@ def test_a_wrong_shape_still_fails():
 
     from engine.superresolution.networks.masking import masked_block_mean
 
-    with pytest.raises(Exception, match="type-check"):
+    with pytest.raises(Exception, match="Type-check"):
         masked_block_mean(torch.zeros(2), torch.zeros(3, dtype=torch.bool), 8)
 
 

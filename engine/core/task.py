@@ -51,7 +51,7 @@ class Task:
 
 
 class Recipe(Protocol):
-    """Data → tensors → data, for one model. See `engine.recipes` for those we have."""
+    """Data → tensors → data, for one model. Each task's folder has its own."""
 
     @property
     def task(self) -> Task:

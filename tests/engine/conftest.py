@@ -10,7 +10,7 @@ from engine.superresolution import train_airstfm
 from engine.superresolution.networks import airstfm
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def home(tmp_path, monkeypatch):
     """A library of this test's own."""
     path = tmp_path / "home"

@@ -122,7 +122,7 @@ def test_the_published_page_was_made_from_its_numbers():
     rows = airstfm_page.ablation.RESULTS
     short = json.loads(rows.read_text(encoding="utf-8")) if rows.exists() else {}
     paper = (airstfm_page.RESULTS / "airstfm-paper.md").read_text(encoding="utf-8")
-    ground = airstfm_page.leftover.section(short)
+    ground = airstfm_page.static_guidance.section(short)
     assert airstfm_page.page(found, short, paper, ground) == shown
     assert found["months"]["airstfm"]["year"]["rmse"] < 2.0
     assert found["days"]["airstfm"]["year"]["rmse"] < found["days"]["bicubic"]["year"]["rmse"] / 2
