@@ -72,11 +72,11 @@ results-comparison: install ## docs/results/comparison.*: all systems under one 
 	if [ -f $(COMPARED) ]; then export AIRLENS_HOME=$$(mktemp -d) && \
 	  $(BIN)/airlens import grid $(COMPARED) --name wustl --train-end 2014-12-31 && \
 	  $(COMPARE) $(COMPARE_WUSTL) --fractions 100,80,40 --seeds 0,1 --out $(COMPARISONS)/wustl; fi
-	$(BIN)/python -m engine.comparison.page
+	$(BIN)/python -m engine.research.comparison.page
 
 probes-comparison: install ## docs/results/comparison/probes.json: why AirSTFM is not first on WUSTL, one thing changed in each training; goes on where it stopped (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m engine.research.comparison.experiments
-	$(BIN)/python -m engine.comparison.page
+	$(BIN)/python -m engine.research.comparison.page
 
 weights-comparison: install ## assets/weights of the networks AirSTFM is compared with: those of results-comparison, trained anew in a scratch folder
 	export AIRLENS_HOME=$$(mktemp -d) && \

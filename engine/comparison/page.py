@@ -18,10 +18,8 @@ from engine.comparison.charts import Axis, Line, chart, sheet
 from engine.comparison.plan import ALL
 from engine.comparison.runs import RECORD
 from engine.comparison.scores import PICTURES
-from engine.core.paths import ROOT
 from engine.core.progress import Progress, Stop, report
 from engine.inference.catalogue import MODELS
-from engine.research.comparison import experiments
 from engine.superresolution.networks.networks import NETWORKS
 
 PAGE, SPEED = "comparison.md", "speed.json"
@@ -73,13 +71,16 @@ def summary(record: Record) -> list[tuple[str, ...]]:
     return rows
 
 
-def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
+def collect(
+    folders: Sequence[Path], path: Path, notes: Path, *, further: Sequence[str] = ()
+) -> None:
     """One page of several comparisons: what they say, in words, then each, then the paper's.
 
     Args:
         folders: Of comparisons, below the page's own folder.
         path: Of the page.
         notes: What the numbers say, written by a person.
+        further: Lines of more sections, before the paper's.
     """
     lines = [
         "# All super-resolution systems under one budget",
@@ -95,7 +96,7 @@ def collect(folders: Sequence[Path], path: Path, notes: Path) -> None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         speed = _speed(record, folder)
         lines += _sections(record, folder, speed, f"{folder.relative_to(path.parent).as_posix()}/")
-    lines += experiments.section(path.with_suffix("") / experiments.RESULTS.name)
+    lines += further
     lines += published.section(published.sizes(path.with_suffix("")))
     path.write_text(
         "\n".join(lines) + "\n",
@@ -364,10 +365,3 @@ def _spread(values: Sequence[float]) -> str:
 def _map(path: Path) -> NDArray[np.float32]:
     values: NDArray[np.float32] = np.load(path, allow_pickle=False).astype(np.float32)
     return values
-
-
-if __name__ == "__main__":
-    results = ROOT / "docs" / "results"
-    whole = results / "comparison"
-    found = sorted(path.parent for path in whole.glob(f"*/{RECORD}"))
-    collect(found, results / PAGE, whole / "notes.md")

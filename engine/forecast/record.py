@@ -7,7 +7,6 @@ import numpy as np
 import torch
 import xarray as xr
 
-from engine import library
 from engine.core import dates as days
 from engine.core.errors import RequestError
 from engine.core.grid import Region
@@ -117,21 +116,3 @@ def parts_of(
         (min(later + GAP_HOURS, len(dates)), len(dates)),
         (learn_end, later_end),
     )
-
-
-def stations_named(name: str, option: str) -> xr.Dataset | None:
-    """A dataset of fixed stations by its name; None if it has none.
-
-    Raises:
-        EngineError: If there is none of that name, or it holds something else.
-    """
-    if not name:
-        return None
-    kind = library.info(name).kind
-    if kind != "stations":
-        raise RequestError(
-            f"{name!r} holds {kind}, and stations are wanted",
-            where=option,
-            remedy="Name a dataset of stations: airlens datasets",
-        )
-    return library.open_dataset(name).load()

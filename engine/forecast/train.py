@@ -16,11 +16,12 @@ from engine.forecast.calibration import Calibration, calibrate
 from engine.forecast.card import card
 from engine.forecast.examples import begin, lesson, textured
 from engine.forecast.networks.stepdiff import StepDiffConfig
-from engine.forecast.record import gridded, parts_of, record_of, stations_named
+from engine.forecast.record import gridded, parts_of, record_of
 from engine.forecast.train_steps import StepTraining, train
 from engine.forecast.weights import StepCheckpoint
-from engine.superresolution.weights import identity
+from engine.library.stations import stations_named
 from engine.training.curve import picture
+from engine.training.weights_folder import identity
 
 STATE = "state"
 # The preset that ships: two cores draw twenty members of a hundred cells in seconds.

@@ -375,7 +375,7 @@ def stepdiff(setting: Setting) -> Model:
 
 def _beside(what: str, name: str, *, heard: bool) -> xr.Dataset | None:
     """A dataset that a network from vehicles hears beside; None where neither wants it."""
-    from engine.forecast.record import stations_named
+    from engine.library.stations import stations_named
 
     if heard and not name and what == "wind":
         raise RequestError("these weights want wind", remedy="Name it: --wind DATASET")

@@ -14,8 +14,8 @@ from engine.core import dates as days
 from engine.core.errors import RequestError
 from engine.core.progress import Progress, Stop
 from engine.library import DatasetInfo
-from engine.research.aqnet.baselines import Network, fit_covariance
 from engine.stations import weights as stationcheckpoint
+from engine.stations.covariance import Network, fit_covariance
 from engine.stations.networks.advected_kriging import Air
 from engine.stations.networks.knn import great_circle_km
 from engine.stations.networks.neighbourhood import Record, nearest, offsets
@@ -23,7 +23,7 @@ from engine.stations.networks.reanalysis import Base, Reanalysis, ReanalysisConf
 from engine.stations.record import OTHERS, estimate, record_of, whole_axis
 from engine.stations.train_steps import StationTraining, fit_air, train_all
 from engine.stations.weights import StationCheckpoint
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 2)}
 # What is corrected: over a city readings differ by amounts, over a country by factors. And how many

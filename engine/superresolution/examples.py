@@ -33,7 +33,8 @@ from engine.superresolution.networks.regression import (
 from engine.superresolution.recipe_airstfm import blind_planes, ground_planes, past_planes
 from engine.superresolution.regression_fit import LEAST_YEARS, MOST_VALUES, Record, fit, read
 from engine.superresolution.static import Plane, Spread
-from engine.superresolution.weights import Base, identity
+from engine.superresolution.weights import Base
+from engine.training.weights_folder import identity
 
 # Block corners of further looks at the same maps, in fine cells: each is new to the network.
 PHASES = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))

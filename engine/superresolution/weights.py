@@ -4,7 +4,6 @@
 grid it belongs to.
 """
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -212,12 +211,3 @@ def _once(months: Tensor) -> Tensor:
 def network_fields(config: AirSTFMConfig | VideoConfig) -> Fields:
     """A network's configuration as a checkpoint keeps it."""
     return asdict(config)
-
-
-def identity(*tensors: torch.Tensor) -> str:
-    """SHA-256 over tensors: what a training run learned from, in one word."""
-    running = hashlib.sha256()
-    for tensor in tensors:
-        running.update(str(tuple(tensor.shape)).encode())
-        running.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return running.hexdigest()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -175,3 +176,12 @@ def checked(path: Path, sha256: str, what: str) -> Path:
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def identity(*tensors: Tensor) -> str:
+    """SHA-256 over tensors: what a training run learned from, in one word."""
+    running = hashlib.sha256()
+    for tensor in tensors:
+        running.update(str(tuple(tensor.shape)).encode())
+        running.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return running.hexdigest()

@@ -9,67 +9,17 @@ PyKrige. A test holds the two against each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-Values = NDArray[np.float64]
-NUGGET_FLOOR = 1e-4  # of the sill: keeps the system solvable where stations share a place
+from engine.stations.covariance import NUGGET_FLOOR, Covariance, Network, Values
+
 AT_ONCE = 4000  # hours whose systems are in memory together
-FARTHEST_KM = 1000.0  # of pairs that a covariance is fitted to
 NEIGHBOURS = 6
-LEAST = 2.0  # ug m-3: below, logarithms run away
 NO_STATION_KM = 1e4
 LAGS = (-6, -3, -2, -1, 1, 2, 3, 6)
-
-
-@dataclass(frozen=True)
-class Network:
-    """A station network, plain arrays.
-
-    Attributes:
-        readings: (time, station), ug m-3, NaN is a gap.
-        places: East and north, (station, 2), km.
-        others: Further variables, (time, station, variable), NaN is a gap.
-        clock: (time, 2), as `engine.stations.networks.reanalysis.Record`.
-    """
-
-    readings: Values
-    places: Values
-    others: Values
-    clock: Values
-
-    def logarithms(self) -> "Network":
-        """The same with logarithms for readings."""
-        return replace(self, readings=np.log(np.maximum(self.readings, LEAST)))
-
-    def distance(self, station: int, seen: Sequence[int]) -> Values:
-        """From a station to others, km."""
-        away: Values = np.linalg.norm(self.places[list(seen)] - self.places[station], axis=1)
-        return away
-
-
-@dataclass(frozen=True)
-class Covariance:
-    """Exponential in space and in time: exp(-h / reach - |u| / memory), and noise of its own.
-
-    Attributes:
-        reach: km.
-        memory: Time steps.
-        nugget: Variance that a station shares with nobody, as a share of the common one.
-    """
-
-    reach: float
-    memory: float
-    nugget: float
-
-    def between(self, km: Values, steps: Values) -> Values:
-        """Covariance without the nugget; 1 at the same place and time."""
-        found: Values = np.exp(-km / self.reach - np.abs(steps) / self.memory)
-        return found
 
 
 def inverse_distance(
@@ -88,40 +38,6 @@ def weighted(values: Values, weight: Values) -> Values:
         mean.sum(-1), total, out=np.full(total.shape, np.nan), where=total > 0
     )
     return result
-
-
-def fit_covariance(
-    network: Network, seen: Sequence[int], end: int, most_lag: int = 6
-) -> Covariance:
-    """The covariance whose semivariances come closest to those of the hours before `end`."""
-    values = network.readings[:end, list(seen)]
-    places = network.places[list(seen)]
-    scale = np.nanvar(values)
-    rows = []
-    for lag in range(most_lag + 1):
-        early, late = values[: end - lag], values[lag:]
-        for i, place in enumerate(places):
-            both = np.isfinite(early[:, i : i + 1]) & np.isfinite(late)
-            square = np.where(both, (early[:, i : i + 1] - late) ** 2, 0).sum(0)
-            away = np.linalg.norm(places - place, axis=1)
-            pairs = both.sum(0)
-            told = (pairs > 0) & (away < FARTHEST_KM) & ((lag > 0) | (np.arange(len(places)) > i))
-            half = 0.5 * square[told] / pairs[told] / scale
-            own = np.arange(len(places)) == i
-            rows.append(np.stack([away[told], np.full(half.size, lag), own[told], half], 1))
-    km, lag_, own, half = np.concatenate(rows).T
-
-    def misfit(p: Values) -> Values:
-        sill, reach, memory, nugget = np.exp(p)
-        # A station's own noise is not white: it is part of what it shares with itself an hour on.
-        told = sill * (1 - np.exp(-km / reach - lag_ / memory)) + nugget * sill * (own == 0)
-        difference: Values = (told - half) / (half + 0.02)
-        return difference
-
-    start = np.log([1.0, 100.0, 50.0, 0.05])
-    found = least_squares(misfit, start, bounds=(start - 6, start + 6)).x
-    _, reach, memory, nugget = np.exp(found)
-    return Covariance(float(reach), float(memory), float(max(nugget, NUGGET_FLOOR)))
 
 
 def kriging(

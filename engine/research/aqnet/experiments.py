@@ -23,22 +23,14 @@ from engine import library
 from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import whole_file
 from engine.research.aqnet import page, splits
-from engine.research.aqnet.baselines import (
-    Covariance,
-    Network,
-    fit_covariance,
-    inverse_distance,
-    kriging,
-    scores,
-    shifted,
-    weighted,
-)
+from engine.research.aqnet.baselines import inverse_distance, kriging, scores, shifted, weighted
 from engine.research.aqnet.probes_table import FILE
 from engine.research.aqnet.setup import Setup, Values, kept, setup, shape_without
+from engine.stations.covariance import Covariance, Network, fit_covariance
 from engine.stations.networks.neighbourhood import nearest
 from engine.stations.networks.reanalysis import Reanalysis
 from engine.stations.record import LOGARITHMIC, WIND, estimate
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 CLIMATE, CLIMATE_END = "wustl", "2012-12-31"  # before the stations' first reading
 PENALTIES = (1e3, 1e4, 1e5, 1e6)

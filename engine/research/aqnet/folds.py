@@ -19,7 +19,7 @@ from engine.stations.networks.neighbourhood import Record, nearest
 from engine.stations.networks.reanalysis import Estimate, Reanalysis, ReanalysisConfig
 from engine.stations.record import estimate, stations_of
 from engine.stations.train_steps import StationTraining, train_all
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 Told = Callable[[float, str], None]
 

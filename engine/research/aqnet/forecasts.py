@@ -29,7 +29,7 @@ from engine.research.aqnet.record import WeekRecord, origins, week_record
 from engine.research.aqnet.week_networks import LastState, PatchConfig, PatchTST
 from engine.research.aqnet.week_training import WeekTraining, train
 from engine.stations.record import whole_axis
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 DATA = "prsa"
 HIDDEN = ("Huairou", "Aotizhongxin", "Guanyuan")  # one far from all others, two in the city

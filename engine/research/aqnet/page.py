@@ -22,22 +22,17 @@ from engine.core.paths import ASSETS, ROOT, home
 from engine.core.progress import Progress
 from engine.research.aqnet import probes_table, splits, upper_bound
 from engine.research.aqnet import week_page as weeks_page
-from engine.research.aqnet.baselines import (
-    boosted_trees,
-    fit_covariance,
-    inverse_distance,
-    kriging,
-    scores,
-)
+from engine.research.aqnet.baselines import boosted_trees, inverse_distance, kriging, scores
 from engine.research.aqnet.folds import Hidden, covered, network_of, run_fold
 from engine.research.aqnet.setup import FOLDER, Setup, Values, kept, setup, shape_without
 from engine.stations import weights as stationcheckpoint
+from engine.stations.covariance import fit_covariance
 from engine.stations.networks.reanalysis import ReanalysisConfig
 from engine.stations.record import OTHERS
 from engine.stations.train import calibrate, card
 from engine.stations.train_steps import StationTraining
 from engine.stations.weights import StationCheckpoint
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 DATA, PERIOD = "prsa", "hour"
 RESULTS = ROOT / "docs" / "results"

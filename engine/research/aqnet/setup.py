@@ -15,13 +15,13 @@ from engine.core.errors import RequestError
 from engine.core.files import whole_file
 from engine.core.paths import home
 from engine.library import DatasetInfo
-from engine.research.aqnet.baselines import Network
 from engine.research.aqnet.folds import Parts
+from engine.stations.covariance import Network
 from engine.stations.networks.neighbourhood import Record
 from engine.stations.networks.reanalysis import ReanalysisConfig
 from engine.stations.record import OTHERS, record_of, stations_of, whole_axis
 from engine.stations.train import plain_network, shape_for
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 FOLDER = Path("cache") / "aqnet"
 # Between parts, more steps than any lag; and where two of the three parts end.

@@ -16,20 +16,15 @@ from numpy.typing import NDArray
 
 from engine.core.paths import home
 from engine.core.progress import Progress
-from engine.research.aqnet.baselines import (
-    boosted_trees,
-    fit_covariance,
-    inverse_distance,
-    kriging,
-    scores,
-)
+from engine.research.aqnet.baselines import boosted_trees, inverse_distance, kriging, scores
 from engine.research.aqnet.folds import Hidden, covered, network_of
 from engine.research.aqnet.setup import FOLDER, Setup, Values, kept, setup, shape_without
+from engine.stations.covariance import fit_covariance
 from engine.stations.networks.neighbourhood import nearest
 from engine.stations.record import estimate, stations_of
 from engine.stations.train import training_for
 from engine.stations.train_steps import StationTraining
-from engine.superresolution.weights import identity
+from engine.training.weights_folder import identity
 
 OWN = "AQ-Net on kriging"
 START = "AQ-Net before training"

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 
-from engine.research.aqnet.baselines import Network, scores, shifted
+from engine.research.aqnet.baselines import scores, shifted
 from engine.research.aqnet.setup import Setup, Values, kept
-from engine.superresolution.weights import identity
+from engine.stations.covariance import Network
+from engine.training.weights_folder import identity
 
 LAGS = (-12, -6, -3, -2, -1, 1, 2, 3, 6, 12)
 PENALTIES = (10.0, 100.0, 1000.0, 10000.0)

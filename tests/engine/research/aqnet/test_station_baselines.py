@@ -7,15 +7,13 @@ import pytest
 from pykrige.ok import OrdinaryKriging
 
 from engine.research.aqnet.baselines import (
-    Covariance,
-    Network,
     boosted_trees,
-    fit_covariance,
     inverse_distance,
     kriging,
     shifted,
     tree_features,
 )
+from engine.stations.covariance import Covariance, Network, fit_covariance
 
 
 def network(hours=300, stations=7, seed=0):

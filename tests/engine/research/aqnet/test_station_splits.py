@@ -77,7 +77,7 @@ def test_hours_with_the_same_gaps_share_a_system_and_others_do_not():
     net = plain_network(record)
     net.readings[5, 2] = np.nan
     net.readings[7, [0, 3]] = np.nan
-    from engine.research.aqnet.baselines import Covariance
+    from engine.stations.covariance import Covariance
 
     covariance = Covariance(100.0, 10.0, 0.05)
     whole = kriging(net, 1, [0, 2, 3, 4, 5], covariance)

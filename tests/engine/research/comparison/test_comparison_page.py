@@ -6,11 +6,11 @@ import shutil
 import pytest
 
 from engine.comparison import speed as bench
-from engine.comparison.page import collect
 from engine.comparison.plan import ALL
 from engine.comparison.published import SIZES, parameters, section
 from engine.comparison.runs import RECORD
 from engine.core.paths import ROOT
+from engine.research.comparison.page import page
 from engine.superresolution.networks.networks import NETWORKS
 
 RESULTS = ROOT / "docs" / "results"
@@ -25,8 +25,7 @@ def test_the_page_is_made_from_its_records(tmp_path, monkeypatch):
         ignore=shutil.ignore_patterns("pictures"),
     )
     made = tmp_path / "comparison.md"
-    folders = [tmp_path / "comparison" / place.name for place in PLACES]
-    collect(folders, made, tmp_path / "comparison" / "notes.md")
+    page(made, tmp_path / "comparison")
     assert made.read_text() == (RESULTS / "comparison.md").read_text(), "make it anew"
     for place in PLACES:
         for name in ("convergence", "parameters", "spectra"):
