@@ -1,17 +1,18 @@
-"""The map without WebGL: Leaflet, written by folium, with the same colours, legend and symbols.
+"""The map without WebGL: a Leaflet page with the same colours, legend and symbols.
 
 One document serves two ends. In the stage of a map whose browser cannot draw WebGL it stands in
 for the drawing; as a file of its own (`app.maps.snapshot`) it opens offline, anywhere, with its
 values. Everything is inside: no server is asked, and no CDN.
+
+Nothing here is a template. The page is constant but for its title, escaped as HTML, and one block
+of JSON (`app.style.safe_text.script_json`), from which `frontend/standin.js` builds the rest with
+`textContent`: a name that looks like code, markup or a template stays a name (decision 0043).
 """
 
 import base64
 import gzip
 import html
-import json
-import re
 
-import folium
 import numpy as np
 import pandas as pd
 from starlette.requests import Request
@@ -24,8 +25,14 @@ from app.maps.layers import RasterLayer, View, box, to_wire
 from app.maps.outlines import within
 from app.maps.store import read
 from app.maps.view_query import Asked, asked, recall
+from app.style.safe_text import script_json
 
-LINE = "#4a545c"
+# A saved page is opened from anybody's disk: it may run what is in it and ask for nothing.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+)
+
+BEGIN = "connect(JSON.parse(document.getElementById('view').textContent));"
 
 
 def page(request: Request) -> Response:
@@ -44,58 +51,48 @@ def document(view: View, ask: Asked, *, alone: bool) -> str:
         ask: What of it is to be seen.
         alone: With title, legend, credit and the values to point at, for a file that is kept.
     """
-    chosen = [next(la for la in view.layers if la.name == name) for name in ask.show]
-    figure = folium.Figure()
-    for text in (_style(), _library()):
-        figure.header.add_child(folium.Element(text))
-    figure.html.add_child(folium.Element(_head(view, ask, alone=alone)))
-    maps: list[str] = []
-    for layer in chosen:
-        drawn = _map(view, layer, ask, zoom_control=alone and not maps)
-        # What folium would fetch from a CDN is in the header already.
-        drawn.default_js, drawn.default_css = [], []
-        figure.html.add_child(folium.Element(f"<section>{_pane_head(view, layer, alone=alone)}"))
-        figure.add_child(drawn)
-        figure.html.add_child(drawn)
-        figure.html.add_child(folium.Element('<div class="legend"></div></section>'))
-        maps.append(drawn.get_name())
-    figure.html.add_child(folium.Element(_foot(view, alone=alone)))
-    content = _content(view, ask, chosen, maps, alone=alone)
-    # folium writes the maps after this; they are there when the page has loaded.
-    begin = f"addEventListener('load', () => connect({content}));"
-    figure.script.add_child(folium.Element(f"{script(STAND_IN)}\n{begin}"))
-    text = str(figure.render())
-    # Folium forbids zooming the page, which those who see little need.
-    return re.sub(r",\s*maximum-scale=1.0, user-scalable=no", "", text)
-
-
-def _map(view: View, layer: RasterLayer, ask: Asked, *, zoom_control: bool) -> folium.Map:
-    west, south, east, north = view.bounds()
-    drawn = folium.Map(
-        location=[(south + north) / 2, (west + east) / 2],
-        tiles=None,
-        prefer_canvas=True,
-        zoom_control=zoom_control,
-        zoom_snap=0,
-        attribution_control=False,
+    title = " · ".join(part for part in (view.title, view.days[ask.day].label) if part)
+    content = script_json(_content(view, ask, title, alone=alone))
+    return "\n".join(
+        (
+            '<!DOCTYPE html>\n<html><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{html.escape(title)}</title>",
+            STYLE,
+            _library(),
+            "</head><body>",
+            f'<script type="application/json" id="view">{content}</script>',
+            f"<script>{script(STAND_IN)}\n{BEGIN}</script>",
+            "</body></html>",
+        )
     )
+
+
+def _pane(view: View, layer: RasterLayer, ask: Asked, *, alone: bool) -> dict[str, object]:
+    """One map: its heading, and its picture pinned to the outer edges of the cells."""
     url = view.days[ask.day].rasters.get(layer.name)
     packed = read(url) if url else None
+    picture = None
     if packed is not None:
-        opacity = _opacity(view, layer, ask)
-        drawn.add_child(_overlay(frames.unpack(packed), layer, ask, opacity))
-    for name in view.outlines:
-        lines = within(name, view.bounds())
-        if lines:
-            style = {"color": LINE, "weight": 1.2 if name == "coast" else 0.8, "fill": False}
-            drawn.add_child(
-                folium.GeoJson(lines, style_function=lambda _, style=style: style, smooth_factor=1)
-            )
-    if ask.camera is not None:  # else the script fits the box to the window
-        lon, lat, zoom = ask.camera
-        drawn.location = [lat, lon]
-        drawn.options["zoom"] = zoom + 1  # Leaflet's world has 256 pixels at zoom 0, ours 512
-    return drawn
+        west, south, east, north = box(layer)
+        picture = {
+            "url": _picture(frames.unpack(packed), layer, ask, _opacity(view, layer, ask)),
+            "bounds": [[south, west], [north, east]],
+        }
+    # In the stage of a map the badge is the map's own.
+    badge = view.labels["demo"] if alone and view.synthetic else None
+    return {"title": layer.title if alone else None, "badge": badge, "picture": picture}
+
+
+def _outlines(view: View) -> list[dict[str, object]]:
+    """Coast, lakes and province lines within the map, as GeoJSON with the width of their line."""
+    found = ((name, within(name, view.bounds())) for name in view.outlines)
+    return [
+        {"lines": lines, "weight": 1.2 if name == "coast" else 0.8}
+        for name, lines in found
+        if lines
+    ]
 
 
 def _opacity(view: View, layer: RasterLayer, ask: Asked) -> np.ndarray | None:
@@ -107,27 +104,19 @@ def _opacity(view: View, layer: RasterLayer, ask: Asked) -> np.ndarray | None:
     return layer.fade.opacity(frames.unpack(packed))
 
 
-def _overlay(
-    values: np.ndarray, layer: RasterLayer, ask: Asked, opacity: np.ndarray | None
-) -> folium.raster_layers.ImageOverlay:
-    west, south, east, north = box(layer)
+def _picture(values: np.ndarray, layer: RasterLayer, ask: Asked, opacity: np.ndarray | None) -> str:
+    """The values as a PNG in a data URL, rows at even steps of Mercator."""
+    _, south, _, north = box(layer)
     rows = frames.mercator_rows(values, south=south, north=north)
     if opacity is not None:
         opacity = frames.mercator_rows(opacity, south=south, north=north)
     png = frames.picture(rows, layer.scale, steps=ask.steps, opacity=opacity)
-    nothing = np.zeros((1, 1, 4), np.uint8)
-    overlay = folium.raster_layers.ImageOverlay(
-        nothing, bounds=[[south, west], [north, east]], pixelated=True
-    )
-    # Set afterwards: given as an argument, folium would take it for the path of a file.
-    overlay.url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    return overlay
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _content(
-    view: View, ask: Asked, chosen: list[RasterLayer], maps: list[str], *, alone: bool
-) -> str:
-    """What the script needs, as JSON that may stand in a script."""
+def _content(view: View, ask: Asked, title: str, *, alone: bool) -> dict[str, object]:
+    """What the script needs."""
+    chosen = [next(la for la in view.layers if la.name == name) for name in ask.show]
     wire = to_wire(view)
     entries = {entry["id"]: entry for entry in wire["layers"]}  # type: ignore[attr-defined]
     layers = []
@@ -137,8 +126,13 @@ def _content(
         text = base64.b64encode(packed).decode() if packed else None
         layers.append({**entries[layer.name], "packed": text})
     places = (view.stations, view.tracks)
-    content = {
-        "maps": maps,
+    return {
+        "title": title,
+        "credit": view.credit,
+        "dark": ask.dark,
+        "panes": [_pane(view, layer, ask, alone=alone) for layer in chosen],
+        "outlines": _outlines(view),
+        "camera": ask.camera,
         "layers": layers,
         "scales": wire["scales"],
         "labels": wire["labels"],
@@ -149,12 +143,10 @@ def _content(
             "fade": next((entries[la.name]["fade"] for la in chosen if la.fade), None),
         },
         "bounds": view.bounds(),
-        "whole": ask.camera is None,
         "day": view.days[ask.day].key,
         "steps": ask.steps,
         "alone": alone,
     }
-    return json.dumps(content, ensure_ascii=False).replace("</", "<\\/")
 
 
 def _points(view: View, day: int) -> list[dict[str, object]]:
@@ -194,32 +186,6 @@ def _records(table: pd.DataFrame, scale: str) -> list[dict[str, object]]:
     ]
 
 
-def _head(view: View, ask: Asked, *, alone: bool) -> str:
-    columns = f"grid-template-columns: repeat({len(ask.show)}, minmax(0, 1fr))"
-    kind = "alone" if alone else "inside dark" if ask.dark else "inside"
-    title = " · ".join(part for part in (view.title, view.days[ask.day].label) if part)
-    heading = f"<h1>{html.escape(title)}</h1>" if alone else ""
-    return f"<title>{html.escape(title)}</title>{heading}<main class='{kind}' style='{columns}'>"
-
-
-def _pane_head(view: View, layer: RasterLayer, *, alone: bool) -> str:
-    title = f"<h2>{html.escape(layer.title)}</h2>" if alone else ""
-    # In the stage of a map the badge is the map's own.
-    demo = alone and view.synthetic
-    badge = f"<strong>{html.escape(view.labels['demo'])}</strong>" if demo else ""
-    return title + badge
-
-
-def _foot(view: View, *, alone: bool) -> str:
-    if not alone:
-        return "</main>"
-    reading = html.escape(view.labels["point_here"])
-    credit = html.escape(view.credit)
-    return (
-        f"</main><p class='symbols'></p><p class='reading'>{reading}</p><footer>{credit}</footer>"
-    )
-
-
 def _library() -> str:
     """Leaflet, inside the page."""
     parts = []
@@ -231,8 +197,7 @@ def _library() -> str:
     return "\n".join(parts)
 
 
-def _style() -> str:
-    return """<style>
+STYLE = """<style>
 html, body { height: 100%; margin: 0; }
 body { display: flex; flex-direction: column; color: #16232a;
   font: 14px/1.4 system-ui, sans-serif; }
@@ -243,9 +208,10 @@ main.alone { margin: 0 16px; gap: 12px; }
 section { display: flex; flex-direction: column; min-height: 0; position: relative; }
 section > strong { position: absolute; z-index: 1000; top: 38px; right: 10px; padding: 3px 9px;
   background: #ffc905; border: 1.5px solid #16232a; border-radius: 3px; }
-main .folium-map { flex: 1; position: relative !important; height: auto !important;
+main .map { flex: 1; position: relative; min-height: 0;
   background: #eef2f4; cursor: crosshair; }
-main.dark .folium-map { background: #1b262b; }
+main .pixelated { image-rendering: pixelated; }
+main.dark .map { background: #1b262b; }
 .inside .legend { display: none; }
 .legend { padding: 8px 0; height: 52px; }
 .symbols span { margin-right: 18px; }

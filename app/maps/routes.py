@@ -45,7 +45,7 @@ def _asset(request: Request) -> Response:
 
 
 def _leaflet(request: Request) -> Response:
-    from app.maps.leaflet import page  # folium takes half a second that most visits never need
+    from app.maps.leaflet import page  # pandas and pictures: most visits never need it
 
     return page(request)
 

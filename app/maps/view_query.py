@@ -1,7 +1,7 @@
 """What of a view somebody asks to see, and the views that can be asked for.
 
 The Leaflet stand-in and the saved page are made when they are wanted, from a view that a map has
-shown before. Folium is imported then and not at start-up: most visitors never need it.
+shown before.
 """
 
 import json

@@ -793,12 +793,10 @@ def test_a_saved_page_opens_offline_and_reads_values(on_page, browser, tmp_path)
     assert "µg/m³" in page.locator(".legend svg").first.text_content()
     page.mouse.move(500, 350)
     expect(page.locator(".reading")).to_contain_text("Fine")
-    maps = page.locator(".folium-map")
-    assert maps.count() == 2
+    assert page.locator("section .map").count() == 2
     lon, lat = page.evaluate(
         """() => {
-          const maps = [...document.querySelectorAll('.folium-map')].map((e) => window[e.id]);
-          const [one, other] = maps;
+          const [one, other] = window.maps;
           other.setView([31.2, 118.4], 9, { animate: false });
           return [one.getCenter().lng, one.getCenter().lat];
         }"""
@@ -825,7 +823,7 @@ def test_without_webgl_there_is_a_simpler_map_with_the_same_values(on_page, page
     assert "draws no WebGL" in here.root.locator(".plain").inner_text()
     frame = page.frame_locator("iframe.standin")
     frame.locator(".leaflet-image-layer").first.wait_for()
-    assert frame.locator(".folium-map").count() == 2
+    assert frame.locator("section .map").count() == 2
     box = here.stage.bounding_box()
     page.mouse.move(box["x"] + 200, box["y"] + 200)
     here.until("root.dataset.at")

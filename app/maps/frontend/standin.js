@@ -8,9 +8,11 @@ import { legendSvg, number, symbolsHtml } from './legend.js';
 const RADIUS = 6;
 const INK = '#16232a';
 
-/** Connect the maps that folium made. `page` is written by app/maps/leaflet.py. */
+const OUTLINE = '#4a545c'; // of coast, lakes and provinces
+
+/** Build the page and connect its maps. `page` is the JSON that app/maps/leaflet.py writes. */
 export async function connect(page) {
-  const maps = page.maps.map((name) => window[name]);
+  const maps = build(page);
   page.rasters = {};
   if (page.alone) for (const layer of page.layers) page.rasters[layer.id] = await unpacked(layer.packed);
   link(maps, page);
@@ -22,8 +24,52 @@ export async function connect(page) {
   if (page.alone) drawLegends(page);
   else window.addEventListener('message', (event) => obey(event, maps));
   const [west, south, east, north] = page.bounds;
-  if (page.whole) maps[0].fitBounds([[south, west], [north, east]], { padding: [10, 10], animate: false });
+  if (!page.camera) maps[0].fitBounds([[south, west], [north, east]], { padding: [10, 10], animate: false });
   document.documentElement.dataset.connected = page.day;
+}
+
+// Texts come from data: they are set as text, never as HTML.
+function build(page) {
+  const main = element('main', { className: page.alone ? 'alone' : page.dark ? 'inside dark' : 'inside' });
+  main.style.gridTemplateColumns = `repeat(${page.panes.length}, minmax(0, 1fr))`;
+  if (page.alone) document.body.append(element('h1', { textContent: page.title }));
+  document.body.append(main);
+  if (page.alone) {
+    document.body.append(
+      element('p', { className: 'symbols' }),
+      element('p', { className: 'reading', textContent: page.labels.point_here }),
+      element('footer', { textContent: page.credit }),
+    );
+  }
+  const maps = page.panes.map((pane, i) => {
+    const section = element('section', {});
+    if (pane.title !== null) section.append(element('h2', { textContent: pane.title }));
+    if (pane.badge !== null) section.append(element('strong', { textContent: pane.badge }));
+    const place = element('div', { className: 'map' });
+    section.append(place, element('div', { className: 'legend' }));
+    main.append(section);
+    return mapIn(place, pane, page, page.alone && i === 0);
+  });
+  window.maps = maps; // for whoever opens the console, and for tests
+  return maps;
+}
+
+function mapIn(place, pane, page, zoomControl) {
+  const [west, south, east, north] = page.bounds;
+  // Leaflet's world has 256 pixels at zoom 0, ours 512.
+  const [lon, lat, zoom] = page.camera ?? [(west + east) / 2, (south + north) / 2, 6];
+  const map = L.map(place, {
+    center: [lat, lon], zoom: zoom + 1, zoomSnap: 0, zoomControl, preferCanvas: true, attributionControl: false,
+  });
+  if (pane.picture) L.imageOverlay(pane.picture.url, pane.picture.bounds, { className: 'pixelated' }).addTo(map);
+  for (const { lines, weight } of page.outlines) {
+    L.geoJSON(lines, { style: { color: OUTLINE, weight, fill: false }, smoothFactor: 1, interactive: false }).addTo(map);
+  }
+  return map;
+}
+
+function element(name, fields) {
+  return Object.assign(document.createElement(name), fields);
 }
 
 function link(maps, page) {
