@@ -14,6 +14,7 @@ from app.i18n import Words
 from app.jobs import cache
 from app.request.selection import Selection
 from app.style import look
+from app.style.safe_text import markdown
 from engine.core.task import TaskName
 
 # Page → what it can show. A page is in the navigation if its module is there.
@@ -44,7 +45,7 @@ def main() -> None:
             look.demo_band(words)
         import_data.done(words)
         for note in notes:
-            st.warning(words(note.key, value=note.value), icon=":material/link_off:")
+            st.warning(words(note.key, value=markdown(note.value)), icon=":material/link_off:")
         if selection.date is None and name != "about":
             trouble.no_data(selection, choices.dates(selection.dataset), words)
         else:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app.i18n import Words
 from app.style import look
 from app.style.palette import PURPLES
+from app.style.safe_text import plotly
 from engine.verify.diagnostics import Bin, Taylor
 from engine.verify.evidence import STEP
 
@@ -50,8 +51,8 @@ def base(figure: "go.Figure", *, x: str, y: str, height: int = HEIGHT) -> "go.Fi
         margin={"l": 0, "r": 8, "t": 30, "b": 0},
         font={"family": look.FONT},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        xaxis={"title": x},
-        yaxis={"title": y},
+        xaxis={"title": plotly(x)},
+        yaxis={"title": plotly(y)},
     )
     return figure
 
@@ -81,7 +82,7 @@ def lines(
             figure.add_scatter(
                 x=list(edge.x),
                 y=[None if np.isnan(v) else float(v) for v in edge.y],
-                name=edge.title,
+                name=plotly(edge.title),
                 mode="lines",
                 line={"width": 0.5, "color": COLOURS[0]},
                 fill=fill,
@@ -93,7 +94,7 @@ def lines(
         figure.add_scatter(
             x=list(curve.x),
             y=[None if np.isnan(v) else float(v) for v in curve.y],
-            name=curve.title,
+            name=plotly(curve.title),
             mode="lines+markers",
             line={"color": COLOURS[n], "dash": DASHES[n], "width": 1.8},
             marker={"symbol": SYMBOLS[n], "size": 5},
@@ -103,7 +104,7 @@ def lines(
         figure.add_hline(
             y=limit[0],
             line={"width": 1, "color": RED},
-            annotation_text=limit[1],
+            annotation_text=plotly(limit[1]),
             annotation_position="top left",
         )
     base(figure, x=x, y=y)
@@ -120,7 +121,7 @@ def spectra(curves: Sequence[Curve], words: Words, *, cutoff: float) -> "go.Figu
         figure.add_scatter(
             x=list(curve.x),
             y=[float(v) if v > 0 else None for v in curve.y],
-            name=curve.title,
+            name=plotly(curve.title),
             mode="lines",
             line={"color": COLOURS[n], "dash": DASHES[n], "width": 2},
             hovertemplate="%{y:.3g}<extra>%{fullData.name}</extra>",
@@ -271,7 +272,7 @@ def taylor(models: Sequence[tuple[str, Taylor]], words: Words) -> "go.Figure":
             r=[t.spread],
             theta=[np.rad2deg(np.arccos(np.clip(t.correlation, -1, 1)))],
             mode="markers",
-            name=name,
+            name=plotly(name),
             marker={"symbol": SYMBOLS[n], "size": 12, "color": COLOURS[n]},
             hovertemplate=words(
                 "charts.taylor_hover",

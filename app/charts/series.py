@@ -12,6 +12,7 @@ import streamlit as st
 
 from app.i18n import Words
 from app.style import look
+from app.style.safe_text import plotly
 from engine.data.station_means import Series
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def chart(lines: list[Line], words: Words, *, here: dt.date, limit: float | None
         figure.add_scatter(
             x=list(line.series.dates),
             y=[None if math.isnan(v) else v for v in line.series.values],
-            name=line.title,
+            name=plotly(line.title),
             mode="lines+markers",
             line={"color": style["color"], "dash": style["dash"], "width": 1.8},
             marker={"symbol": style["symbol"], "size": 4},

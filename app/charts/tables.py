@@ -1,6 +1,5 @@
 """Tables on the page, and the same tables as CSV."""
 
-import csv
 import html
 import io
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.i18n import Words
+from engine.core.plaintext import write_csv
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,7 @@ def draw(table: Table, *, height: str = "none") -> None:
 def csv_bytes(head: Sequence[str], rows: Sequence[Sequence[object]], notes: Sequence[str]) -> bytes:
     """A CSV with where it comes from in lines that begin with #; opens in Excel as UTF-8."""
     out = io.StringIO()
-    for note in notes:
-        out.write(f"# {note}\n")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    write_csv(out, head, rows, notes)
     return ("\ufeff" + out.getvalue()).encode()
 
 

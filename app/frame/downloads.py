@@ -1,6 +1,5 @@
 """A result as a file: what it holds is said before the click, it is made after it."""
 
-import csv
 import io
 import re
 import tempfile
@@ -15,7 +14,9 @@ import xarray as xr
 from app.i18n import Words
 from app.jobs import cache
 from app.request.selection import Ask
-from engine.inference.summary import Summary
+from app.style.safe_text import markdown
+from engine.core.plaintext import write_csv
+from engine.inference.summary import Row, Summary
 from engine.library import DatasetInfo
 
 MEGA = 1e6
@@ -122,43 +123,42 @@ def file_name(request: Ask, *, synthetic: bool) -> str:
 
 def cities_csv(numbers: Summary, request: Ask, info: DatasetInfo) -> bytes:
     """The table of the cities, with where it comes from above it; UTF-8 that Excel recognises."""
-    out = io.StringIO()
+    notes = [
+        f"{info.source}; {info.licence}; cities: GeoNames, CC BY 4.0",
+        f"{request.dataset}, {request.date}, {request.region}, {request.model}; ug m-3",
+    ]
     if info.synthetic:
-        out.write("# DEMO: simulated data, not measurements\n")
-    out.write(f"# {info.source}; {info.licence}; cities: GeoNames, CC BY 4.0\n")
-    out.write(f"# {request.dataset}, {request.date}, {request.region}, {request.model}; ug m-3\n")
-    table = csv.writer(out, lineterminator="\n")
+        notes.insert(0, "DEMO: simulated data, not measurements")
     columns = ("fine", "coarse", "known", "error")
-    table.writerow(
-        ("city", "city_zh", "latitude", "longitude", "population", *columns, "limit", "above")
-    )
-    for row in numbers.rows:
-        place = row.place
-        values = [_cell(v) for v in (row.value, row.coarse, row.target, row.error)]
-        table.writerow(
-            (
-                place.name_en,
-                place.name_zh,
-                place.latitude,
-                place.longitude,
-                place.population,
-                *values,
-                "" if numbers.limit is None else numbers.limit,
-                "" if numbers.limit is None else int(row.above),
-            )
-        )
+    head = ("city", "city_zh", "latitude", "longitude", "population", *columns, "limit", "above")
+    out = io.StringIO()
+    write_csv(out, head, (_city(row, numbers.limit) for row in numbers.rows), notes)
     return out.getvalue().encode("utf-8-sig")
 
 
-def _cell(value: float) -> str:
-    return "" if value != value else f"{value:.2f}"
+def _city(row: Row, limit: float | None) -> tuple[object, ...]:
+    place = row.place
+    return (
+        place.name_en,
+        place.name_zh,
+        place.latitude,
+        place.longitude,
+        place.population,
+        *(_cell(v) for v in (row.value, row.coarse, row.target, row.error)),
+        "" if limit is None else limit,
+        "" if limit is None else int(row.above),
+    )
+
+
+def _cell(value: float) -> float | str:
+    return "" if value != value else round(value, 2)
 
 
 def _offer(
     title: str, about: str, name: str, mime: str, make: Callable[[], bytes], words: Words
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{title}**  \n{about}", width="stretch")
+        st.markdown(f"**{title}**  \n{markdown(about)}", width="stretch")
         st.download_button(
             words("downloads.get"),
             make,
@@ -166,7 +166,7 @@ def _offer(
             mime=mime,
             key=f"get_{name}",
             on_click="ignore",
-            help=name,
+            help=markdown(name),
         )
 
 

@@ -19,6 +19,7 @@ from app.frame import trouble
 from app.frame.sidebar import wish
 from app.i18n import Words
 from app.jobs import cache
+from app.style.safe_text import markdown
 from engine import library
 from engine.core.errors import EngineError
 from engine.core.schema import Kind
@@ -69,10 +70,12 @@ def done(words: Words) -> None:
     """Says once what was brought in, and what the reader did to it on the way."""
     about: library.DatasetInfo | None = st.session_state.pop("added", None)
     if about is not None:
-        notes = "".join(f"  \n{note}" for note in about.notes)
+        notes = "".join(f"  \n{markdown(note)}" for note in about.notes)
         # A toast outlives the reruns that follow.
         st.toast(
-            words("adding.done", name=about.name) + notes, icon=":material/check:", duration="long"
+            words("adding.done", name=markdown(about.name)) + notes,
+            icon=":material/check:",
+            duration="long",
         )
 
 

@@ -12,6 +12,7 @@ from app.frame.sidebar import wish
 from app.i18n import Words, error_translation
 from app.jobs import cache
 from app.request.selection import Selection, nearest
+from app.style.safe_text import markdown
 from engine.core.errors import DataError, EngineError, NotFoundError, RequestError, StorageError
 from engine.core.regions import WHOLE
 
@@ -54,7 +55,7 @@ def sentence(error: EngineError, words: Words) -> None:
     said = error_translation.told(error, words.language)
     if not error.where and words.language == "en":  # a file's name keeps its letters
         said = said[:1].upper() + said[1:]
-    st.error(f"**{lead}**  \n{_plain(said)}", icon=":material/error:")
+    st.error(f"**{lead}**  \n{markdown(said)}", icon=":material/error:")
 
 
 def no_data(selection: Selection, dates: Sequence[dt.date], words: Words) -> None:
@@ -92,8 +93,3 @@ def _ways_out(words: Words) -> None:
                 on_click=wish,
                 kwargs={"dataset": DEMO, "region": WHOLE},
             )
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+!|$~:" else c for c in text)

@@ -11,8 +11,10 @@ import json
 import re
 
 # A backslash before any of these is a literal character in CommonMark. The colon begins Streamlit's
-# directives (`:red[…]`, `:material/…:`), the dollar sign its formulas.
-_MARKDOWN = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+# directives (`:red[…]`, `:material/…:`) and, after http, a link; the dollar sign a formula.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#!|$~:&@\"]")
+_AT_THE_START = re.compile(r"^(?:(\d+)(\.)(?=\s|$)|()([-+=]))")  # a list, the line below a heading
+_LINK = re.compile(r"(?<=[A-Za-z0-9])\.(?=[A-Za-z])")  # www.example.org becomes one by itself
 # Streamlit replaces these after Markdown is parsed, where a backslash is gone already.
 _SHORTCODE = re.compile(r":(?=(?:material/)?[\w+-]+:)")
 _JOINER = "\u2060"  # takes no room
@@ -26,7 +28,8 @@ def markdown(text: object) -> str:
     """
     line = re.sub(r"\s*[\r\n\v\f\u2028\u2029]+\s*", " ", str(text))
     line = _SHORTCODE.sub(":" + _JOINER, _visible(line))
-    return "".join(f"\\{c}" if c in _MARKDOWN else c for c in line)
+    line = _LINK.sub(r"\\.", _MARKDOWN.sub(r"\\\g<0>", line))
+    return _AT_THE_START.sub(lambda found: (found[1] or "") + "\\" + (found[2] or found[4]), line)
 
 
 def plotly(text: object) -> str:

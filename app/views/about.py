@@ -12,6 +12,7 @@ from app.i18n import Words, error_translation
 from app.jobs import cache
 from app.request.selection import Selection
 from app.style import standard_limits
+from app.style.safe_text import markdown
 from engine.core.paths import ASSETS, home
 from engine.core.standards import STANDARDS, Standard
 from engine.inference.catalogue import MODELS
@@ -81,18 +82,22 @@ def _models(words: Words) -> None:
         )
     heads = ("model", "task", "does", "source")
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_models"))
-    for title, text in _cards(words):
-        with st.expander(words("about.card", model=title)):
-            st.markdown(text)
+    for title, text, shipped in _cards(words):
+        with st.expander(words("about.card", model=markdown(title))):
+            if shipped:
+                st.markdown(text)
+            else:  # names and licences of somebody's data: text, not Markdown
+                st.code(text, language=None, wrap_lines=True)
     st.subheader(words("about.beware"), anchor=False)
     st.markdown(words("about.beware_text"))
 
 
-def _cards(words: Words) -> list[tuple[str, str]]:
-    """Title and text of the card of each set of weights: those shipped, then the owner's."""
+def _cards(words: Words) -> list[tuple[str, str, bool]]:
+    """Title and text of the card of each set of weights, and whether it ships; then the owner's."""
     folders = [path for root in (ASSETS, home()) for path in sorted((root / "weights").glob("*"))]
     found = []
     for folder in folders:
+        shipped = folder.parent.parent == ASSETS
         card = folder / "card.md"
         model = next((name for name in MODELS if folder.name.startswith(f"{name}-")), None)
         if model is None or not card.is_file():
@@ -101,10 +106,12 @@ def _cards(words: Words) -> list[tuple[str, str]]:
         period = f"provenance.period_{trained}"  # shipped weights are for an averaging time
         known = words(period) if period in words else trained
         # The title is the expander's; headings within belong below it.
-        text = card.read_text(encoding="utf-8").removeprefix("# ").replace("\n# ", "\n### ")
-        found.append(
-            (f"{sidebar.model_title(model, words)}, {known}", f"**{text}".replace("\n", "**\n", 1))
-        )
+        title = f"{sidebar.model_title(model, words)}, {known}"
+        text = card.read_text(encoding="utf-8", errors="replace")
+        if shipped:
+            text = text.removeprefix("# ").replace("\n# ", "\n### ")
+            text = f"**{text}".replace("\n", "**\n", 1)
+        found.append((title, text, shipped))
     return found
 
 
@@ -124,7 +131,7 @@ def _data(words: Words) -> None:
     heads = ("dataset", "kind", "period", "span", "source", "licence")
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_data"))
     for error in cache.damaged():
-        st.warning(error_translation.told(error, words.language))
+        st.warning(markdown(error_translation.told(error, words.language)))
     st.subheader(words("about.own"), anchor=False)
     import_data.commands(words)
     st.markdown(words("about.own_after"))

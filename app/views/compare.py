@@ -16,6 +16,7 @@ from app.maps.store import publish
 from app.request.selection import Ask, Selection, nearest
 from app.style import palette
 from app.style.palette import Scale
+from app.style.safe_text import markdown
 from app.views import compare_numbers, map_layers, scene
 from app.views.compare_numbers import Side
 from app.views.scene import Scene
@@ -30,7 +31,7 @@ def render(selection: Selection) -> None:
     """Draws the page."""
     about = scene.scene(selection)
     words = about.words
-    st.title(words("compare.title", where=about.where), anchor=False)
+    st.title(words("compare.title", where=markdown(about.where)), anchor=False)
     other = _other(selection, about)
     one = await_result.prediction(Ask.of(selection), slot="compare-a")
     two = await_result.prediction(Ask.of(other), slot="compare-b")

@@ -19,6 +19,7 @@ from app.maps.store import publish
 from app.request.selection import Ask, Selection
 from app.style import palette
 from app.style.palette import Scale
+from app.style.safe_text import markdown
 from app.views import errors_charts, map_layers, scene
 from app.views.scene import Scene
 from engine.core.grid import Grid
@@ -72,7 +73,7 @@ def render(selection: Selection) -> None:
     """Draws the page."""
     about = scene.scene(selection)
     words = about.words
-    st.title(words("errors.title", where=about.where), anchor=False)
+    st.title(words("errors.title", where=markdown(about.where)), anchor=False)
     steps, measure, threshold = _controls(about)
     dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, steps)
     made = study_runs.evidence(Study(Ask.of(selection), dates), slot="errors")

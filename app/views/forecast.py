@@ -15,6 +15,7 @@ from app.maps.store import publish
 from app.request.selection import Ask, Selection
 from app.style import palette
 from app.style.palette import Scale
+from app.style.safe_text import markdown
 from app.views import forecast_charts, forecast_layers, scene
 from app.views.forecast_layers import Forecast
 from app.views.scene import Scene
@@ -32,7 +33,8 @@ def render(selection: Selection) -> None:
     about = scene.scene(selection)
     words = about.words
     st.title(
-        words("forecast.title", where=about.where, when=about.when(selection.day)), anchor=False
+        words("forecast.title", where=markdown(about.where), when=about.when(selection.day)),
+        anchor=False,
     )
     leads, seed, threshold, members = _controls(about, selection.model)
     ask = replace(Ask.of(selection), lead_times=leads, seed=seed, members=members)

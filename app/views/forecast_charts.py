@@ -8,6 +8,7 @@ from app.charts import charts, tables
 from app.charts.charts import Curve
 from app.frame import sidebar
 from app.jobs import cache
+from app.style.safe_text import markdown
 from app.views import errors_charts, forecast_layers, scene
 from app.views.forecast_layers import Forecast
 
@@ -71,7 +72,7 @@ def _series(
             about.bound.value,
             words("map.series_limit", limit=words.concentration(about.bound.value)),
         )
-    st.subheader(words("map.series_here", place=title), anchor=False)
+    st.subheader(words("map.series_here", place=markdown(title)), anchor=False)
     st.plotly_chart(
         charts.lines(curves, x="", y=words("units.pm2p5_unit"), limit=limit, band=band),
         key="forecast-series",

@@ -24,6 +24,7 @@ from app.maps.layers import Stations
 from app.request.selection import Ask, Selection
 from app.style import look, standard_limits
 from app.style.palette import Scale
+from app.style.safe_text import markdown
 from app.style.standard_limits import Bound
 from app.views import map_cards, map_layers, map_overlay, map_sentence
 from app.views.map_overlay import Overlay
@@ -67,7 +68,7 @@ def render(selection: Selection) -> None:
     where = sidebar.place_title(selection.dataset, selection.region, words)
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         when = words.date(selection.day, info.period)
-        st.title(words("map.title", where=where, when=when), anchor=False)
+        st.title(words("map.title", where=markdown(where), when=when), anchor=False)
         tools = st.container(
             horizontal=True,
             horizontal_alignment="right",
@@ -254,7 +255,7 @@ def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:
     found = (_cell_line(sheet, click), _station_line(sheet, click), _told_line(sheet, click, over))
     lines = [line for line in found if line]
     with st.container(key="series-panel"):
-        st.subheader(words("map.series_here", place=place), anchor=False)
+        st.subheader(words("map.series_here", place=markdown(place)), anchor=False)
         if not lines:
             st.caption(words("map.series_none"))
             return

@@ -18,6 +18,7 @@ from app.maps.layers import Day, Mode, RasterLayer, Stations, Tracks
 from app.request.selection import Selection
 from app.style import standard_limits
 from app.style.palette import Scale
+from app.style.safe_text import markdown
 from app.style.standard_limits import Bound
 from engine.core.standards import Standard
 from engine.library import DatasetInfo
@@ -176,7 +177,12 @@ def choose(
         st.selectbox(label, options, key=widget, format_func=title, on_change=changed)
     else:
         st.segmented_control(
-            label, options, key=widget, format_func=title, required=True, on_change=changed
+            label,
+            options,
+            key=widget,
+            format_func=lambda option: markdown(title(option)),  # buttons read Markdown
+            required=True,
+            on_change=changed,
         )
     chosen: Option = st.session_state[widget]
     return chosen
@@ -223,4 +229,4 @@ def waiting(words: Words) -> None:
 
 def note(text: str) -> None:
     """A quiet line: unit, number of pairs, period, dataset, model."""
-    st.caption(text)
+    st.caption(markdown(text))

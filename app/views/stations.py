@@ -16,6 +16,7 @@ from app.maps.layers import ROLES, Day, RasterLayer, Stations
 from app.maps.store import publish
 from app.request.selection import Ask, Selection
 from app.style import palette, standard_limits
+from app.style.safe_text import markdown
 from app.views import map_layers, map_overlay, scene, stations_charts
 from app.views.scene import Scene
 from engine.core.schema import grid_of
@@ -47,7 +48,8 @@ def render(selection: Selection) -> None:
     about = scene.scene(selection)
     words = about.words
     st.title(
-        words("stations.title", where=about.where, when=about.when(selection.day)), anchor=False
+        words("stations.title", where=markdown(about.where), when=about.when(selection.day)),
+        anchor=False,
     )
     share, reach, seed = _controls(about)
     wish = Withheld(replace(Ask.of(selection), seed=seed), share)

@@ -20,6 +20,7 @@ from engine.cli.evaluating import evaluate_command
 from engine.cli.importing import datasets_command, import_command
 from engine.cli.predicting import predict_command
 from engine.cli.serving import serve_command
+from engine.cli.shared_options import say
 from engine.cli.training import train_command
 from engine.core.errors import EngineError
 from engine.core.progress import Cancelled
@@ -83,7 +84,7 @@ def _root(
     ] = False,
 ) -> None:
     if show_version:
-        typer.echo(f"airlens {version('airlens')}")
+        say(f"airlens {version('airlens')}")
         raise typer.Exit
 
 
@@ -97,7 +98,7 @@ def _usage(error: Exception) -> str:
 
 
 def _say(sentence: str) -> None:
-    typer.echo(f"airlens: {sentence}", err=True)
+    say(f"airlens: {sentence}", err=True)
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

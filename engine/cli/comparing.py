@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli.shared_options import DataOption, TrainEndOption, bar, day
+from engine.cli.shared_options import DataOption, TrainEndOption, bar, day, plain, say
 from engine.cli.training import STOPPED, Stopper
 from engine.core.errors import RequestError
 from engine.core.progress import Cancelled, part
@@ -85,23 +85,25 @@ def compare_command(
         )
         goal = out or Path(f"comparison-{data}")
         check(plan)
-        typer.echo(_what_it_takes(plan, goal), err=True)
+        say(_what_it_takes(plan, goal), err=True)
         try:
             record = compare(plan, goal, progress=part(progress, 0.0, 0.97), cancelled=stop)
             page = publish(record, goal, progress=part(progress, 0.97, 1.0), cancelled=stop)
             offered = weights.use(goal) if use else []
         except Cancelled:
-            typer.echo("What is done is kept; the same command goes on from there.", err=True)
+            say("What is done is kept; the same command goes on from there.", err=True)
             raise typer.Exit(STOPPED) from None
-    table = Table(title=f"{data}, the largest share of the training part", title_justify="left")
+    table = Table(
+        title=plain(f"{data}, the largest share of the training part"), title_justify="left"
+    )
     for i, head in enumerate(("system", "rmse", "rmse, exact block means", "training s")):
         table.add_column(head, justify="right" if i else "left")
     for row in summary(record):
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     Console().print(table)
-    typer.echo(f"rmse in µg/m³, best first. More, with maps and charts: {page}")
+    say(f"rmse in µg/m³, best first. More, with maps and charts: {page}")
     for path in offered:
-        typer.echo(f"In the dashboard now: {path}")
+        say(f"In the dashboard now: {path}")
 
 
 def _what_it_takes(plan: "Plan", folder: Path) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from engine import library
-from engine.cli.shared_options import bar, day
+from engine.cli.shared_options import bar, day, say
 from engine.core.errors import RequestError
 
 MOST_DAYS = 3660
@@ -58,4 +58,4 @@ def build_command(
     for each in names:
         about = library.info(each)
         size = ", ".join(f"{value} {key}" for key, value in about.shape.items())
-        typer.echo(f"{each}: {size}; {about.start} to {about.end}; simulated")
+        say(f"{each}: {size}; {about.start} to {about.end}; simulated")

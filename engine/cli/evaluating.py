@@ -20,6 +20,8 @@ from engine.cli.shared_options import (
     TrainEndOption,
     bar,
     day,
+    plain,
+    say,
     writable,
 )
 from engine.core.files import write_whole
@@ -76,7 +78,7 @@ def evaluate_command(
     _print(scores, f"{'DEMO (synthetic) ' if synthetic else ''}{data}, {first} to {last}, {region}")
     for name, found in scores.items():
         if found["dates_in_training_period"]:
-            typer.echo(
+            say(
                 f"airlens: {found['dates_in_training_period']} of {found['dates']} dates lie in "
                 f"the training part of {name}; its scores there are no evidence.",
                 err=True,
@@ -93,14 +95,14 @@ def write_json(scores: Mapping[str, "Scores"], path: Path) -> None:
 
 
 def _print(scores: Mapping[str, "Scores"], title: str) -> None:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=plain(title), title_justify="left")
     table.add_column("model")
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for name, found in scores.items():
-        table.add_row(name, *(_cell(found[column]) for column in COLUMNS))
+        table.add_row(plain(name), *(_cell(found[column]) for column in COLUMNS))
     Console().print(table)
-    typer.echo("rmse, mae, bias in µg/m³; mape is a fraction, with a floor of 1 µg/m³.")
+    say("rmse, mae, bias in µg/m³; mape is a fraction, with a floor of 1 µg/m³.")
 
 
 def _cell(value: object) -> str:

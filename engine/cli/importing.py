@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine import library
+from engine.cli.shared_options import say
 from engine.core.errors import RequestError
+from engine.core.plaintext import terminal
 from engine.data.options import ReadOptions
 
 KindArgument = Literal["grid", "stations", "mobile"]
@@ -59,7 +61,7 @@ def import_command(
     )
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -67,7 +69,7 @@ def import_command(
         transient=True,
         disable=not console.is_terminal,
     ) as bar:
-        task = bar.add_task(f"Reading {name}", total=None)
+        task = bar.add_task(terminal(f"Reading {name}"), total=None)
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
@@ -81,9 +83,9 @@ def import_command(
             replace=replace,
             progress=progress,
         )
-    typer.echo(f"Imported {sentence(about)}")
+    say(f"Imported {sentence(about)}")
     for note in about.notes:
-        typer.echo(f"  {note}")
+        say(f"  {note}")
 
 
 def datasets_command(
@@ -92,10 +94,10 @@ def datasets_command(
     """List the datasets of the library, the demo's first."""
     found = [library.info(name) for name in library.names()]
     if as_json:
-        typer.echo(json.dumps([about.model_dump(mode="json") for about in found], indent=1))
+        say(json.dumps([about.model_dump(mode="json") for about in found], indent=1))
         return
     if not found:
-        typer.echo("No datasets yet. Import some: airlens import grid FILES --name NAME")
+        say("No datasets yet. Import some: airlens import grid FILES --name NAME")
         return
     rows = [("name", "kind", "period", "from", "to", "size", "source")]
     rows += [
@@ -113,7 +115,7 @@ def datasets_command(
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
-        typer.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def sentence(about: library.DatasetInfo) -> str:

@@ -20,6 +20,7 @@ from engine.cli.shared_options import (
     WindOption,
     bar,
     day,
+    say,
     writable,
 )
 from engine.core.errors import RequestError
@@ -93,14 +94,14 @@ def predict_command(
         )
         export.write(result, out)
     if result.attrs["in_training_period"]:
-        typer.echo(
+        say(
             f"airlens: {date} lies in the training part, which ends on "
             f"{result.attrs['training_end']}; do not judge {model} by it.",
             err=True,
         )
     if "model_note" in result.attrs:
-        typer.echo(f"airlens: {result.attrs['model_note']}", err=True)
-    typer.echo(f"Wrote {out}: {sentence(result)}")
+        say(f"airlens: {result.attrs['model_note']}", err=True)
+    say(f"Wrote {out}: {sentence(result)}")
 
 
 def of_samples(data: str, utc_offset: float | None) -> str:
@@ -128,7 +129,7 @@ def of_samples(data: str, utc_offset: float | None) -> str:
         )
     options = ReadOptions(utc_offset_hours=utc_offset)
     about = library.import_files("mobile", [path], name, options=options)
-    typer.echo(f"Imported {path} as {name}: {about.start} to {about.end}.", err=True)
+    say(f"Imported {path} as {name}: {about.start} to {about.end}.", err=True)
     return name
 
 

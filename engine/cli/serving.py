@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.shared_options import say
 from engine.core.errors import EngineError, RequestError
 from engine.core.paths import APP, ROOT
 
@@ -40,9 +41,9 @@ def serve_command(
     server = start(chosen, address)
     try:
         wait_until_up(server, url)
-        typer.echo(f"AirLens is at {url} (Ctrl-C stops it)")
+        say(f"AirLens is at {url} (Ctrl-C stops it)")
         if address not in (LOCAL, "127.0.0.1", "::1"):
-            typer.echo("Everyone who can reach this machine can see it: it asks for no password.")
+            say("Everyone who can reach this machine can see it: it asks for no password.")
         if browser and _has_screen():
             webbrowser.open(url)
         code = server.wait()

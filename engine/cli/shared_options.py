@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from engine.core.errors import RequestError, StorageError
+from engine.core.plaintext import terminal
 from engine.core.progress import Progress as Tell
 
 DataOption = Annotated[str, typer.Option("--data", help="Name of the dataset (airlens datasets).")]
@@ -91,12 +93,22 @@ def writable(path: Path, endings: tuple[str, ...]) -> Path:
     return path
 
 
+def say(text: object, *, err: bool = False) -> None:
+    """A line on stdout, or on stderr; nothing in it is obeyed by the terminal."""
+    typer.echo(terminal(text), err=err)
+
+
+def plain(text: object) -> Text:
+    """The same for a cell or a title of a table: no markup of rich either."""
+    return Text(terminal(text))
+
+
 @contextmanager
 def bar(description: str) -> Iterator[Tell]:
     """A progress bar on stderr for the time of the block; silent where stderr is no terminal."""
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
@@ -104,9 +116,9 @@ def bar(description: str) -> Iterator[Tell]:
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task(description, total=1.0)
+        task = progress.add_task(terminal(description), total=1.0)
 
         def tell(share: float, doing: str) -> None:
-            progress.update(task, completed=share, description=doing or description)
+            progress.update(task, completed=share, description=terminal(doing or description))
 
         yield tell

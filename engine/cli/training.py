@@ -19,6 +19,7 @@ from engine.cli.shared_options import (
     WindOption,
     bar,
     day,
+    say,
 )
 from engine.core.errors import RequestError
 
@@ -120,7 +121,7 @@ def train_command(
         _say_stopped(result.counters.step)
     inner, outer = result.coverage
     sure = f"; 50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of the validation part"
-    typer.echo(
+    say(
         f"{result.folder}: best at step {result.counters.best_step}"
         f"{sure if model == 'airstfm' else ''}"
     )
@@ -166,7 +167,7 @@ def _train_aqnet(
     if result.folder is None:
         _say_stopped(result.step)
     inner, outer = result.coverage
-    typer.echo(
+    say(
         f"{result.folder}: RMSE {result.rmse:.2f} µg/m³ at each station from the others; "
         f"50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of the calibration part"
     )
@@ -202,7 +203,7 @@ def _train_stepdiff(
     found = result.found
     if result.folder is None or found is None:
         _say_stopped(result.step)
-    typer.echo(
+    say(
         f"{result.folder}: CRPS {found.crps:.2f}, MAE {found.mae:.2f} µg/m³; 90 % bands hold "
         f"{found.coverage:.0%} of the validation part; the first guess alone: MAE "
         f"{found.guess_mae:.2f}"

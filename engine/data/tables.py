@@ -18,6 +18,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from engine.core.errors import DataError
+from engine.core.plaintext import uncell
 from engine.data.calendar import Times
 from engine.data.recognise import container
 
@@ -39,11 +40,13 @@ class Table:
         frame: Columns under the file's own names; text from a CSV, typed from Parquet.
         where: Name of the file.
         notes: What had to be done to read it.
+        skipped: Comment lines above the header.
     """
 
     frame: pd.DataFrame
     where: str
     notes: tuple[str, ...] = ()
+    skipped: int = 0
 
     @property
     def columns(self) -> frozenset[str]:
@@ -74,7 +77,9 @@ class Table:
     def bad(self, position: int, column: str, what: str, remedy: str) -> DataError:
         """The error about one cell; `position` counts the rows of data from 0."""
         return DataError(
-            f"row {position + 2}, column {column!r}: {what}", where=self.where, remedy=remedy
+            f"row {position + 2 + self.skipped}, column {column!r}: {what}",
+            where=self.where,
+            remedy=remedy,
         )
 
 
@@ -114,6 +119,7 @@ def _read_parquet(path: Path) -> Table:
 
 def _read_csv(path: Path) -> Table:
     text, notes = _decoded(path)
+    text, skipped = _without_comments(text)
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     if header.count(separator) == 0:
@@ -135,12 +141,21 @@ def _read_csv(path: Path) -> Table:
         )
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as problem:
         raise _ragged(path, text, separator, problem) from None
-    frame.columns = [str(c).strip() for c in frame.columns]
-    frame = frame.fillna("")
+    frame.columns = [uncell(str(c).strip()) for c in frame.columns]
+    frame = frame.fillna("").map(uncell)
     if separator != "," and _decimal_commas(frame):
         frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
         notes = (*notes, f"{path.name} writes decimals with a comma; read as points.")
-    return Table(frame, path.name, notes)
+    return Table(frame, path.name, notes, skipped)
+
+
+def _without_comments(text: str) -> tuple[str, int]:
+    """The text from the header on, and how many lines above it begin with `#`, as our exports'."""
+    skipped = 0
+    while text.startswith("#"):
+        skipped += 1
+        text = text.partition("\n")[2]
+    return text, skipped
 
 
 def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from rasterio.transform import from_origin
 
 from engine.core.errors import RequestError, StorageError
 from engine.core.files import whole_file
+from engine.core.plaintext import CELL_NOTE, comment, frame_cells
 from engine.core.schema import grid_of
 from engine.core.variables import VARIABLES
 
@@ -163,13 +164,13 @@ def _bands(result: xr.Dataset) -> list[tuple[str, NDArray[np.float32]]]:
 
 
 def _csv(result: xr.Dataset, path: Path) -> None:
-    comments = "".join(
-        f"# {key}: {str(value).replace(chr(10), ' ')}\n"
-        for key, value in _global_attributes(result).items()
-    )
+    notes = [f"{key}: {value}" for key, value in _global_attributes(result).items()]
+    comments = "".join(f"{comment(note)}\n" for note in (*notes, CELL_NOTE))
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(comments)
-        _table(result).to_csv(file, index=False, float_format="%.6g", date_format="%Y-%m-%dT%H:%MZ")
+        frame_cells(_table(result)).to_csv(
+            file, index=False, float_format="%.6g", date_format="%Y-%m-%dT%H:%MZ"
+        )
 
 
 def _table(result: xr.Dataset) -> pd.DataFrame:

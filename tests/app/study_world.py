@@ -51,8 +51,13 @@ def the_map(at):
     return json.loads(at.get("bidi_component")[0].proto.json)
 
 
+def plain(text):
+    """Markdown without the backslashes that keep text from being markup."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+
+
 def captions(at):
-    return "\n".join(c.value for c in at.caption)
+    return plain("\n".join(c.value for c in at.caption))
 
 
 def table(at, caption):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from study_world import plain
 
 from engine.core.paths import APP
 
@@ -45,7 +46,7 @@ def choose(at, key, value):
 
 
 def said(at):
-    return [element.value for element in (*at.error, *at.warning, *at.info)]
+    return [plain(element.value) for element in (*at.error, *at.warning, *at.info)]
 
 
 pytestmark = pytest.mark.usefixtures("app_home")
