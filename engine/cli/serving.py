@@ -1,12 +1,14 @@
 """`airlens serve`: the dashboard, as a process of its own. The engine itself knows no screen."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 import webbrowser
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -20,6 +22,8 @@ PORTS_TO_TRY = 50
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 8.0
 LOCAL = "localhost"
+# How the options reach the server, which reads them in app/guard.py.
+ALLOW_HOST, ALLOW_FRAME = "AIRLENS_ALLOW_HOST", "AIRLENS_ALLOW_FRAME"
 
 
 def serve_command(
@@ -30,15 +34,26 @@ def serve_command(
     address: Annotated[
         str, typer.Option(help="Who can see it: localhost only you, 0.0.0.0 your network.")
     ] = LOCAL,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", help="Further name it is reached under: a container, a reverse proxy."
+        ),
+    ] = None,
+    allow_frame: Annotated[
+        list[str] | None,
+        typer.Option("--allow-frame", help="Origin whose pages may show it in a frame: https://…"),
+    ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open it, where there is a screen.")
     ] = True,
 ) -> None:
     """Start the dashboard and print its address. Ctrl-C stops it."""
+    hosts, frames = allowed(allow_host or [], allow_frame or [])
     chosen = free_port(port, address)
     shown = LOCAL if address in (LOCAL, "127.0.0.1", "0.0.0.0", "::") else address
     url = f"http://{shown}:{chosen}"
-    server = start(chosen, address)
+    server = start(chosen, address, hosts, frames)
     try:
         wait_until_up(server, url)
         say(f"AirLens is at {url} (Ctrl-C stops it)")
@@ -85,7 +100,32 @@ def free_port(port: int | None, address: str) -> int:
     raise RequestError(f"{taken} in use at {address}", remedy="Choose another --port")
 
 
-def start(port: int, address: str) -> subprocess.Popen[bytes]:
+def allowed(hosts: Sequence[str], frames: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names and origins that are what they should be.
+
+    Raises:
+        RequestError: If one is not.
+    """
+    for name in hosts:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", name):
+            raise RequestError(
+                f"{name!r} is no name of a host",
+                where="--allow-host",
+                remedy="Give the name alone, without http:// and port: air.example.org",
+            )
+    for origin in frames:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?", origin):
+            raise RequestError(
+                f"{origin!r} is no origin",
+                where="--allow-frame",
+                remedy="Write it as https://portal.example.org",
+            )
+    return list(hosts), list(frames)
+
+
+def start(
+    port: int, address: str, hosts: Sequence[str] = (), frames: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """The server's process. It runs in the checkout, so that its settings are found."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [
@@ -93,10 +133,16 @@ def start(port: int, address: str) -> subprocess.Popen[bytes]:
         *("--server.port", str(port), "--server.address", address),
         *("--server.headless", "true", "--logger.hideWelcomeMessage", "true"),
     ]
+    # Streamlit itself looks at the origin of a websocket.
+    for name in hosts:
+        command += ["--server.corsAllowedOrigins", f"https://{name}"]
+    environment = os.environ | {
+        "PYTHONPATH": path,
+        ALLOW_HOST: " ".join(hosts),
+        ALLOW_FRAME: " ".join(frames),
+    }
     # A session of its own: Ctrl-C in the terminal reaches us alone, and we pass it on once.
-    return subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, start_new_session=True
-    )
+    return subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
 
 
 def wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:

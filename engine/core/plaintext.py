@@ -17,12 +17,16 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 CELL_NOTE = (
     "text cells that begin with = + - @ ' a tab or a carriage return have an apostrophe in front"
 )
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _AFTER_SEPARATOR = re.compile(r"([,;\t|\"]\s*)(?=[=+\-@])")
 
 
 def cell(value: object) -> object:
     """A cell as a spreadsheet may have it: text that begins like a formula gets an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = storable(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def uncell(text: str) -> str:
@@ -32,7 +36,7 @@ def uncell(text: str) -> str:
 
 def comment(text: str) -> str:
     """A comment line of a CSV, without its end; no part of it becomes a cell that is a formula."""
-    line = " ".join(text.split())
+    line = storable(" ".join(text.split()))
     return "# " + _AFTER_SEPARATOR.sub(r"\1'", line)
 
 
@@ -57,6 +61,11 @@ def write_csv(
     table = csv.writer(out, lineterminator="\n")
     table.writerow([cell(name) for name in head])
     table.writerows([cell(value) for value in row] for row in rows)
+
+
+def storable(text: str) -> str:
+    """Text for a file: control characters that XML, NetCDF or a table cannot hold are U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def terminal(text: object) -> str:

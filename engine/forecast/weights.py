@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import ClassVar
 
 from engine.core.errors import NotFoundError
 from engine.core.paths import ASSETS, home, inside
@@ -35,6 +36,9 @@ class StepCheckpoint(Described):
         seed: Of the run.
         steps: Of the optimiser, at which the weights that are kept were best.
     """
+
+    positive: ClassVar[tuple[str, ...]] = ("variance", "scale", "spread")
+    dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end", "validate_end")
 
     network: Fields
     covariance: tuple[float, ...]

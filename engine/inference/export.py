@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import rasterio
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
 from engine.core.errors import RequestError, StorageError
 from engine.core.files import whole_file
-from engine.core.plaintext import CELL_NOTE, comment, frame_cells
+from engine.core.plaintext import CELL_NOTE, comment, frame_cells, storable
 from engine.core.schema import grid_of
 from engine.core.variables import VARIABLES
 
@@ -84,7 +84,7 @@ def to_cf(result: xr.Dataset) -> xr.Dataset:
 
     The bounds are those of the local day, hour or month, written in UTC.
     """
-    cf = result.copy()
+    cf = _with_plain_text(result)
     for name, array in cf.data_vars.items():
         array.attrs = _attributes(str(name), array, result)
     cf["crs"] = xr.DataArray(
@@ -138,7 +138,7 @@ def _geotiff(result: xr.Dataset, path: Path) -> None:
         count=len(bands),
         dtype="float32",
         crs=CRS.from_epsg(4326),
-        transform=from_origin(box.bounds.west, box.bounds.north, box.step_lon, box.step_lat),
+        transform=Affine(box.step_lon, 0, box.bounds.west, 0, -box.step_lat, box.bounds.north),
         nodata=float("nan"),
         compress="deflate",
         predictor=3,
@@ -185,6 +185,24 @@ def _table(result: xr.Dataset) -> pd.DataFrame:
         frame["lead_time"] = frame["lead_time"].dt.total_seconds() / 3600
         frame = frame.rename(columns={"lead_time": "lead_time_hours"})
     return frame
+
+
+def _with_plain_text(result: xr.Dataset) -> xr.Dataset:
+    """A copy whose ids and names hold no character that ends a text in C."""
+    names = [n for n, v in result.variables.items() if v.dtype.kind in "OU"]
+    plain = {
+        name: (
+            result[name].dims,
+            np.array([storable(str(v)) for v in result[name].values.ravel()], dtype=object).reshape(
+                result[name].shape
+            ),
+            result[name].attrs,
+        )
+        for name in names
+    }
+    return result.assign_coords({n: v for n, v in plain.items() if n in result.coords}).assign(
+        {n: v for n, v in plain.items() if n not in result.coords}
+    )
 
 
 def _attributes(name: str, array: xr.DataArray, result: xr.Dataset) -> dict[str, str]:
@@ -273,6 +291,6 @@ def _global_attributes(result: xr.Dataset) -> dict[str, str | int | float]:
 def _plain(value: object) -> str | int | float:
     if isinstance(value, bool | np.bool_):
         return int(value)
-    if isinstance(value, int | float | str):
+    if isinstance(value, int | float):
         return value
-    return value.item() if isinstance(value, np.generic) else str(value)
+    return value.item() if isinstance(value, np.number) else storable(str(value))

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.core.errors import NotFoundError
 from engine.core.paths import ASSETS, home, inside
@@ -35,6 +35,9 @@ class StationCheckpoint(Described):
         steps: Of the optimiser.
         members: Networks whose mean is told.
     """
+
+    positive: ClassVar[tuple[str, ...]] = ("factor", "day_factor", "inner")
+    dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end", "calibrate_end")
 
     network: Fields
     period: str

@@ -7,7 +7,7 @@ grid it belongs to.
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -22,7 +22,15 @@ from engine.superresolution.networks.layers import SCALE
 from engine.superresolution.networks.networks import from_fields
 from engine.superresolution.networks.regression import Past
 from engine.superresolution.networks.video import VideoConfig
-from engine.training.weights_folder import Beside, Described, checked, described, filled, publish
+from engine.training.weights_folder import (
+    Beside,
+    Described,
+    check_tensors,
+    checked,
+    described,
+    filled,
+    publish,
+)
 
 PAST = "past.safetensors"
 Base = Literal["bilinear", "regression"]
@@ -59,6 +67,9 @@ class Checkpoint(Described):
         seed: Of the run that is kept.
         past_sha256: Of past.safetensors; empty where there is none.
     """
+
+    positive: ClassVar[tuple[str, ...]] = ("std", "error_factor", "blind_factor", "season_factors")
+    dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end", "validate_end")
 
     model: str
     network: Fields
@@ -149,7 +160,11 @@ def past_of(folder: Path, about: Checkpoint, grid: Grid) -> Past | None:
     with safe_open(path, "pt") as file:
         whole = Grid(**json.loads(file.metadata()["grid"]))
     place = _place(whole, grid)
-    return None if place is None else _unpack(load_file(path), *place)
+    if place is None:
+        return None
+    packed = load_file(path)
+    check_tensors(packed, path)
+    return _unpack(packed, *place)
 
 
 def _place(whole: Grid, part: Grid) -> tuple[slice, slice] | None:

@@ -4,13 +4,15 @@
 digests of the rest; `card.md` what a person should know. Nothing there can run code when read.
 """
 
+import datetime as dt
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,10 +27,18 @@ WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 AGAIN = "Take the folder again from where it came"
 
 
+LARGEST = 1e6  # of a statistic in ug m-3, or of a weight: more is damage, not training
+_DATE = re.compile(r"\d{4}-\d{2}(-\d{2})?")
+
+
 class Described(BaseModel):
     """The configuration beside weights; each family of networks adds its own fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    positive: ClassVar[tuple[str, ...]] = ()
+    """Fields that are divided by or multiplied with: 0 or less is damage."""
+    dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end")
+    """Fields that hold a local date."""
 
     sha256: str = ""
     """Of weights.safetensors."""
@@ -131,11 +141,47 @@ def described(kind: type[D], folder: Path, model: str) -> D:
             "there are no weights", where=str(folder), remedy=f"Train some: airlens train {model}"
         )
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        about = kind.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError, OSError) as problem:
         raise DataError(
             "the configuration of the weights cannot be read", where=str(path), remedy=AGAIN
         ) from problem
+    for name, value in about.model_dump().items():
+        if not _sane(about, name, value):
+            raise DataError(
+                f"the configuration of the weights has {name} {str(value)[:80]}, "
+                "which no training gives",
+                where=str(path),
+                remedy=AGAIN,
+            )
+    return about
+
+
+def _sane(about: Described, field: str, value: object) -> bool:
+    """Whether a field holds what a training can have written."""
+    if field in about.dates:
+        return isinstance(value, str) and _is_date(value)
+    numbers = [n for n in _leaves(value) if isinstance(n, float)]
+    least = 0.0 if field in about.positive else -LARGEST
+    return all(least < n < LARGEST for n in numbers)  # NaN fails it
+
+
+def _is_date(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text if len(text) > len("2015-01") else f"{text}-01")
+    except ValueError:
+        return False
+    return _DATE.fullmatch(text) is not None
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        yield value
+        return
+    for part in value:
+        yield from _leaves(part)
 
 
 def filled(folder: Path, about: Described, build: Callable[[], N]) -> N:
@@ -147,14 +193,33 @@ def filled(folder: Path, about: Described, build: Callable[[], N]) -> N:
     weights = checked(folder / WEIGHTS, about.sha256, "the weights are missing or not those")
     try:
         network = build()
-        network.load_state_dict(load_file(weights))
+        tensors = load_file(weights)
+        network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError, TypeError, ValueError) as problem:
         raise DataError(
             "the weights do not fit the network that the configuration describes",
             where=str(folder),
             remedy=AGAIN,
         ) from problem
+    check_tensors(tensors, weights)
     return network.eval()
+
+
+def check_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that make every map NaN.
+
+    Raises:
+        DataError: If a value is NaN, infinite or absurd, naming the tensor.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and tensor.numel():
+            low, high = (float(end) for end in tensor.aminmax())  # NaN shows in both
+            if not -LARGEST < low <= high < LARGEST:
+                raise DataError(
+                    f"the weights {name!r} hold {low:g} to {high:g}, which no training gives",
+                    where=str(path),
+                    remedy=AGAIN,
+                )
 
 
 def checked(path: Path, sha256: str, what: str) -> Path:

@@ -31,12 +31,17 @@ export function loadDeck(url) {
 
 // Streamlit's own charts bring another deck.gl, and the two refuse to share a page. Ours looks for
 // the other under two global names: they are hidden while it starts and put back after. It must
-// happen in one go, so that no other script sees them missing; hence eval and not a script tag.
+// happen in one go, so that no other script sees them missing: an element that holds its text runs
+// while it is appended, and needs no eval, which the server's policy forbids.
 function evaluate(source) {
   const hidden = NAMES.map((name) => [name, globalThis[name]]);
   for (const name of NAMES) delete globalThis[name];
   try {
-    (0, eval)(source);
+    const script = document.createElement('script');
+    script.textContent = source;
+    document.head.append(script);
+    script.remove();
+    if (!globalThis.deck) throw new Error('deck.gl did not start');
     return globalThis.deck;
   } finally {
     for (const [name, value] of hidden) {
