@@ -145,6 +145,9 @@ bench-stepdiff: install ## docs/results/stepdiff-speed.json: 20 members of 12 ho
 bench-ui: install-dev ## docs/results/ui.json: time to the first map, day step, bytes, reruns of 1, 20 and 50 users
 	$(BIN)/python tests/browser/bench.py
 
+bench-import: install ## docs/results/import-memory.json: peak memory of imports beside what is allowed
+	$(BIN)/python -m engine.research.bench.import_memory
+
 bench-attention: install ## docs/results/attention.json: patch attention against unfolding, time and memory
 	$(BIN)/python -m engine.research.bench.attention
 

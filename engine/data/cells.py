@@ -1,8 +1,11 @@
 """Mobile samples as hourly maps: the mean of the samples in each cell and hour."""
 
+import math
+
 import numpy as np
 import xarray as xr
 
+from engine.core import size_limits
 from engine.core.errors import RequestError
 from engine.core.grid import Grid, Region
 
@@ -62,6 +65,7 @@ def hourly(dataset: xr.Dataset, region: Region | None = None, *, name: str) -> x
     row = np.round((grid.north - dataset["latitude"].values[inside]) / RESOLUTION).astype(int)
     column = np.round((dataset["longitude"].values[inside] - grid.west) / RESOLUTION).astype(int)
     shape = (int(step.max()) + 1, *grid.shape)
+    size_limits.BYTES.check(24 * math.prod(shape), what="its hourly grid", where=name)
     flat = np.ravel_multi_index((step, row, column), shape)
     count = np.bincount(flat, minlength=int(np.prod(shape)))
     total = np.bincount(flat, dataset["pm2p5"].values[inside], minlength=count.size)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import DataError
 from engine.core.grid import EARTH_RADIUS_KM, Grid
+from engine.core.size_limits import CELLS, STRETCH
 from engine.data.placement import Map, Placement, check_degrees, wrap
 
 _KM_PER_DEGREE = np.pi * EARTH_RADIUS_KM / 180
@@ -44,6 +45,15 @@ def curvilinear(
             remedy="Regrid it first, for example with cdo remapbil",
         )
     grid = target_grid(latitude, longitude)
+    cells = grid.rows * grid.columns
+    if cells > STRETCH * latitude.size:
+        raise DataError(
+            f"its cells differ so much in size that a regular grid of {grid.step_lat:g}° would "
+            f"need {cells:,} cells for the {latitude.size:,} it has",
+            where=where,
+            remedy="Regrid it first, for example with cdo remapbil",
+        )
+    CELLS.check(cells, what="the regular grid for it", where=where)
     corners, weights, inside = corner_weights(latitude, longitude, grid)
 
     def place(values: Map) -> Map:

@@ -15,13 +15,17 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform_bounds
 from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
 
+from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.grid import Grid
 from engine.core.schema import Period
 from engine.data.calendar import Times, date_in_name
 from engine.data.curvilinear import nice_step
 from engine.data.placement import Map, Placement, regular
+
+STRIP_CELLS = 1_000_000  # read at once
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ def look(path: Path) -> Plan:
                     where=path.name,
                     remedy="Assign one, for example with gdal_edit.py -a_srs EPSG:4326",
                 )
+            size_limits.CELLS.check(file.height * file.width, what="one map", where=path.name)
+            size_limits.STEPS.check(file.count, what="the file", where=path.name)
+            block = max(h * w for h, w in file.block_shapes) * 8
+            size_limits.BYTES.check(block, what="one block of it", where=path.name)
             times, period = _times(path, file.descriptions)
             units = next((u for u in file.units if u), None)
             tags = {str(k): str(v) for k, v in file.tags().items()}
@@ -77,11 +85,22 @@ def maps(plan: Plan) -> Iterator[NDArray[np.generic]]:
     try:
         with rasterio.open(plan.path) as file:
             for band in range(1, file.count + 1):
-                raw = file.read(band, masked=True)
-                scale, offset = file.scales[band - 1], file.offsets[band - 1]
-                yield np.ma.filled(raw.astype(np.float64) * scale + offset, np.nan)
+                yield _band(file, band)
     except (RasterioError, OSError) as problem:
         raise _damaged(plan.path, problem) from problem
+
+
+def _band(file: rasterio.DatasetReader, band: int) -> NDArray[np.floating]:
+    """One band, a strip of rows at a time, so that no further copy of the map is in memory."""
+    scale, offset = file.scales[band - 1], file.offsets[band - 1]
+    plain = (scale, offset) == (1, 0) and file.dtypes[band - 1] == "float32"
+    result = np.empty(file.shape, np.float32 if plain else np.float64)
+    high = max(file.block_shapes[band - 1][0], STRIP_CELLS // file.width, 1)
+    for top in range(0, file.height, high):
+        rows = min(high, file.height - top)
+        raw = file.read(band, window=Window(0, top, file.width, rows), masked=True)
+        result[top : top + rows] = np.ma.filled(raw.astype(np.float64) * scale + offset, np.nan)
+    return result
 
 
 def placement(plan: Plan) -> Placement:
@@ -94,6 +113,9 @@ def placement(plan: Plan) -> Placement:
             return regular(latitude, longitude, where=plan.path.name)
         box = transform_bounds(crs, "EPSG:4326", *file.bounds)
         grid = _grid_over(box, _cell_degrees(file))
+        size_limits.CELLS.check(
+            grid.rows * grid.columns, what="the grid in degrees", where=plan.path.name
+        )
     target = Affine(
         *(grid.step_lon, 0, grid.west - grid.step_lon / 2),
         *(0, -grid.step_lat, grid.north + grid.step_lat / 2),

@@ -118,8 +118,11 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
         step = 0
         for file in files:
             for raw in file.maps():
-                values = cleanings[file.units].clean(raw)
-                yield int(rank[step]), file.placement.place(values)
+                cleaned = cleanings[file.units].clean(raw)
+                del raw  # of a large map two copies at a time, not four
+                placed = file.placement.place(cleaned)
+                del cleaned
+                yield int(rank[step]), placed
                 step += 1
 
     def finish() -> list[str]:

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.core import size_limits
 from engine.core.errors import DataError, RequestError
 from engine.core.variables import UG_M3, VARIABLES
 from engine.data.cleaning import Cleaning
@@ -150,9 +151,12 @@ def _array_readings(path: Path, options: ReadOptions, cleaning: Cleaning) -> Rea
 
 def _array(path: Path) -> NDArray[np.generic]:
     try:
-        values = np.load(path, allow_pickle=False)
+        # Mapped, not read: a head that promises more than the file holds is refused here.
+        values = np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, OSError, EOFError) as problem:
-        objects = "allow_pickle" in str(problem) or "Object arrays" in str(problem)
+        objects = any(
+            w in str(problem) for w in ("allow_pickle", "Object arrays", "Python objects")
+        )
         raise DataError(
             "the array holds Python objects, which are not opened"
             if objects
@@ -166,6 +170,7 @@ def _array(path: Path) -> NDArray[np.generic]:
             where=path.name,
             remedy="Save one map of numbers for each hour",
         )
+    size_limits.ROWS.check(values.size, what="the array", where=path.name)
     return np.asarray(values)
 
 

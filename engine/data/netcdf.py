@@ -4,6 +4,7 @@ Reads NetCDF 4 through netCDF4 and classic NetCDF 3 through SciPy, because the f
 the missing end of a truncated classic file with zeros and says nothing.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.schema import Period
 from engine.core.variables import ALTITUDE, HEIGHT, find
@@ -114,6 +116,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     time = _time_name(dataset, name)
     array = dataset[name]
     rows, columns = _horizontal(path, array, latitude, longitude)
+    _check_size(path, array, (latitude, longitude), time, rows, columns)
     extra = [str(d) for d in array.dims if d not in (time, rows, columns) and array.sizes[d] > 1]
     if extra:
         raise DataError(
@@ -136,16 +139,37 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     )
 
 
+def _check_size(
+    path: Path,
+    array: xr.DataArray,
+    axes: tuple[xr.DataArray, xr.DataArray],
+    time: str | None,
+    rows: str,
+    columns: str,
+) -> None:
+    """Refuse what is too large by its dimensions and chunks, before a value is read."""
+    size_limits.CELLS.check(
+        array.sizes[rows] * array.sizes[columns], what="one map", where=path.name
+    )
+    for axis in axes:
+        last = math.prod(axis.sizes[d] for d in axis.dims[-2:])
+        size_limits.CELLS.check(last, what=f"{axis.name}", where=path.name)
+    if time is not None:
+        size_limits.STEPS.check(int(array.sizes.get(time, 1)), what="the file", where=path.name)
+    chunk = math.prod(array.encoding.get("chunksizes") or (1,)) * array.dtype.itemsize
+    size_limits.BYTES.check(chunk, what="one chunk of it", where=path.name)
+
+
 def steps(
-    dataset: xr.Dataset, layout: Layout, *, budget_bytes: int = 256 * 1024**2
+    dataset: xr.Dataset, layout: Layout, *, budget_bytes: int = 64 * 1024**2
 ) -> Iterator[NDArray[np.generic]]:
     """The variable's maps one by one, each (row, column) as the file has them.
 
     Args:
         dataset: The opened file.
         layout: Of this file.
-        budget_bytes: Steps are read in runs of about this size, since a compressed file with
-            long chunks in time would otherwise be unpacked once for every step.
+        budget_bytes: Steps are read in runs of about this size; in runs of four times it where
+            the file's chunks are as long in time, which would else be unpacked for every step.
     """
     time, rows, columns = layout.dims
     array = dataset[layout.variable].squeeze(
@@ -155,7 +179,14 @@ def steps(
         yield array.transpose(rows, columns).values
         return
     array = array.transpose(time, rows, columns)
-    run = max(1, budget_bytes // max(1, 8 * array.sizes[rows] * array.sizes[columns]))
+    each = max(1, 8 * array.sizes[rows] * array.sizes[columns])
+    chunks = dataset[layout.variable].encoding.get("chunksizes")
+    long = chunks[dataset[layout.variable].dims.index(time)] if chunks else 1
+    run = max(1, budget_bytes // each, min(long, 4 * budget_bytes // each))
+    if run == 1:
+        for step in range(array.sizes[time]):
+            yield array.isel({time: step}).values
+        return
     for start in range(0, array.sizes[time], run):
         yield from array.isel({time: slice(start, start + run)}).values
 
@@ -241,8 +272,8 @@ def _axis(
 
 def _degrees(axis: xr.DataArray) -> NDArray[np.float64]:
     """Degrees in float64; of moving grids (WRF's XLAT has a time) the first step."""
-    values = np.asarray(axis.values, dtype=np.float64)
-    return values[0] if values.ndim == 3 else values
+    first = axis[0] if axis.ndim == 3 else axis
+    return np.asarray(first.values, dtype=np.float64)
 
 
 def _horizontal(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import DataError
 from engine.core.schema import Period, check
+from engine.core.size_limits import BYTES
 from engine.core.variables import VARIABLES
 from engine.data.calendar import Times, period_of, starts
 from engine.data.options import plain_offset
@@ -305,6 +306,9 @@ def _cell_means(
     """Mean of the finite values of each (time, station), NaN where there is none."""
     finite = np.isfinite(values)
     size = shape[0] * shape[1]
+    # Each row a station and a time of its own would make a table of the square of the rows.
+    what = f"a table of {shape[0]:,} times and {shape[1]:,} stations"
+    BYTES.check(28 * size, what=what, where="the stations")
     count = np.bincount(cells[finite], minlength=size)
     total = np.bincount(cells[finite], weights=values[finite].astype(np.float64), minlength=size)
     mean = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.plaintext import uncell
 from engine.data.calendar import Times
@@ -107,14 +109,44 @@ def read(path: Path) -> Table:
 
 def _read_parquet(path: Path) -> Table:
     try:
-        arrow = pyarrow.parquet.read_table(path)
+        file = pyarrow.parquet.ParquetFile(path)
+        texts = _check_parquet(file, path)
+        # Text stays in its dictionary: a name of a million letters in each row is there once.
+        arrow = pyarrow.parquet.read_table(path, read_dictionary=texts)
     except (pyarrow.ArrowException, OSError, ValueError) as problem:
         raise DataError(
             f"the Parquet file is damaged or cut short ({str(problem).splitlines()[0][:120]})",
             where=path.name,
             remedy="Download or copy it again",
         ) from problem
+    for name in texts:
+        index = arrow.schema.get_field_index(name)
+        arrow = arrow.set_column(index, name, _plain_text(arrow.column(name), name, path))
     return Table(arrow.to_pandas(ignore_metadata=True), path.name)
+
+
+def _plain_text(column: pyarrow.ChunkedArray, name: str, path: Path) -> pyarrow.ChunkedArray:
+    """A column of text out of its dictionary, unless that makes it too large."""
+    if not pyarrow.types.is_dictionary(column.type):
+        return column
+    letters = 0
+    for chunk in column.chunks:
+        lengths = pyarrow.compute.binary_length(chunk.dictionary)
+        letters += pyarrow.compute.sum(lengths.cast("int64").take(chunk.indices)).as_py() or 0
+    size_limits.BYTES.check(letters, what=f"column {name!r}", where=path.name)
+    return column.cast(column.type.value_type)
+
+
+def _check_parquet(file: pyarrow.parquet.ParquetFile, path: Path) -> list[str]:
+    """Refuse too many rows or bytes, by the file's own footer; the names of its text columns."""
+    about = file.metadata
+    size_limits.ROWS.check(about.num_rows, what="the table", where=path.name)
+    stored = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
+    cells = 8 * about.num_rows * about.num_columns
+    size_limits.BYTES.check(max(stored, cells), what="the table", where=path.name)
+    kinds = {pyarrow.string(), pyarrow.large_string(), pyarrow.binary()}
+    dictionary = pyarrow.types.is_dictionary
+    return [f.name for f in file.schema_arrow if f.type in kinds or dictionary(f.type)]
 
 
 def _read_csv(path: Path) -> Table:
@@ -160,7 +192,12 @@ def _without_comments(text: str) -> tuple[str, int]:
 
 def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a file, and what is to be told about how it is written."""
+    size_limits.BYTES.check(path.stat().st_size, what="the table", where=path.name)
+    with path.open("rb") as file:
+        first = len(file.readline(size_limits.LINE.value() + 1))
+    size_limits.LINE.check(first, what="it", where=path.name)
     raw = path.read_bytes()
+    size_limits.ROWS.check(raw.count(b"\n"), what="the table", where=path.name)
     utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding, called in _UTF16 if utf16 else _ENCODINGS:
         try:
@@ -212,6 +249,9 @@ def texts(table: Table, column: str) -> NDArray[np.str_]:
     if not pd.api.types.is_string_dtype(cells):
         cells = cells.astype(object).where(cells.notna(), "")
     stripped = cells.astype(str).str.strip()
+    # An array of text is as wide as its longest cell.
+    wide = 4 * len(stripped) * int(stripped.str.len().max() or 0)
+    size_limits.BYTES.check(wide, what=f"column {column!r}", where=table.where)
     return np.asarray(stripped.fillna("").to_numpy(), dtype=np.str_)
 
 

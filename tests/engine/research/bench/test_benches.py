@@ -9,7 +9,7 @@ import torch
 
 from engine.comparison import memory, speed
 from engine.comparison.plan import ALL
-from engine.research.bench import airstfm, attention
+from engine.research.bench import airstfm, attention, import_memory
 
 TINY = (1, 1, 4, 13, 12)
 
@@ -100,3 +100,12 @@ def test_memory_is_that_of_the_process_alone():
     assert before < 200
     assert 55 < after - before < 100
     del ballast
+
+
+def test_an_import_stays_within_its_memory(tmp_path):
+    path, unit = import_memory.netcdf(tmp_path, shape=(1200, 1500), days=2)
+    found = import_memory.measure("grid", path, unit)
+    assert found["modules_mb"] < found["peak_mb"] <= found["allowed_mb"]
+    assert found["within"]
+    # The measure itself can fail: nothing is imported in less than its modules take.
+    assert not import_memory.measure("grid", path, -1000.0)["within"]
