@@ -29,7 +29,7 @@ def read(path: Path) -> dict[str, str]:
     first, *rest = _PART.split(path.read_text(encoding="utf-8"))
     parts = {"page": first.strip("\n")}
     for name, text in zip(rest[::2], rest[1::2], strict=True):
-        if name in parts and parts[name]:
+        if parts.get(name):
             raise ValueError(f"{path.name}: part {name!r} stands there twice")
         parts[name] = text.strip("\n")
     return parts
@@ -66,11 +66,13 @@ def fill(text: str, record: Mapping[str, Any], tables: Mapping[str, str | Sequen
     return re.sub(r"\n{3,}", "\n\n", filled).strip("\n")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "---:") -> list[str]:
-    """Lines of a Markdown table, whose columns after the first are aligned as said."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "---:", left: int = 1
+) -> list[str]:
+    """Lines of a Markdown table; columns after the first `left` ones are aligned by `align`."""
     return [
         f"| {' | '.join(head)} |",
-        "|---|" + f"{align}|" * (len(head) - 1),
+        "|" + "---|" * left + f"{align}|" * (len(head) - left),
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
 
