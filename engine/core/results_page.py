@@ -106,5 +106,7 @@ def _number(place: str, record: Mapping[str, Any]) -> str:
         raise ValueError(f"{path!r} of the record is no number and no text")
     if isinstance(found, float) and not form:
         raise ValueError(f"{path!r} stands in the template without a format")
+    if found != found:  # NaN is not itself
+        return "–"
     text = format(found, form)
     return _ZERO.sub(r"\1", text) if _ZERO.fullmatch(text) else text

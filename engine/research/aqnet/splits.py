@@ -44,6 +44,7 @@ BASELINES = (
     "boosted trees",
 )
 GOAL = 0.1
+FEWEST = 6  # stations that an interval needs: three have ten different draws
 
 
 @dataclass(frozen=True)
@@ -231,12 +232,14 @@ def against(own: Mapping[str, Any], base: Mapping[str, Any], stations: Sequence[
     Args:
         own: Scores of the model, over `all` and by station.
         base: Scores of the baseline.
-        stations: Which are drawn.
+        stations: Which are drawn; of fewer than `FEWEST` there is no interval.
     """
     sums = np.array(
         [[m[s]["rmse"] ** 2 * m[s]["n"] if s in m else np.nan for m in (own, base)]
          for s in stations]
     )  # fmt: skip
+    if len(stations) < FEWEST:
+        sums = np.full((0, 2), np.nan)
     drawn = interval(sums, lambda t: np.sqrt(t[..., 0] / t[..., 1]) - 1, block=1)
     return replace(drawn, value=own["all"]["rmse"] / base["all"]["rmse"] - 1)
 

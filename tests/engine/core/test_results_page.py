@@ -13,6 +13,10 @@ def test_numbers_come_by_their_path():
     assert fill("${zero:.4f}", RECORD, {}) == "-0.0004"
 
 
+def test_a_number_that_is_missing_is_a_dash():
+    assert fill("${x:.2f} to ${y:.2f}", {"x": float("nan"), "y": 1.0}, {}) == "– to 1.00"
+
+
 def test_tables_come_by_name_and_empty_ones_leave_no_gap():
     text = "a\n\n${table:none}\n\n${table:rows}\n\nb"
     rows = table(("h", "i"), [("1", "2")])
