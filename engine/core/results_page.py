@@ -89,6 +89,16 @@ def verdict(low: float, high: float) -> str:
     return "worse" if low > 0 else "not shown"
 
 
+def verdict_of_runs(ours: Sequence[float], base: Sequence[float]) -> str:
+    """What errors of several seeds show against those of others: their ranges must not overlap.
+
+    Fewer than two runs on either side show nothing.
+    """
+    if len(ours) < 2 or len(base) < 2:
+        return "not shown"
+    return verdict(min(ours) - max(base), max(ours) - min(base))
+
+
 def reached(value: float, goal: float) -> str:
     """Whether a value is at least its goal: "reached" or "not reached"."""
     return "reached" if value >= goal else "not reached"

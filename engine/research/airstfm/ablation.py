@@ -273,7 +273,8 @@ def _reading(
         return ""
     least, most = min(paper, key=paper.__getitem__), max(paper, key=paper.__getitem__)
     low, high = min(seeds.values()), max(seeds.values())
-    words = [results_page.verdict(r - high, r - low) for n, r in paper.items() if n not in seeds]
+    chance = list(seeds.values())
+    words = [results_page.verdict_of_runs([r], chance) for n, r in paper.items() if n not in seeds]
     record: dict[str, Any] = {
         "seeds": len(seeds),
         "seeds_low": low,
@@ -296,6 +297,7 @@ def _reading(
     quiet = [r for name, r in rmse.items() if name.startswith("modules A+F+S, quiet")]
     if quiet:
         record["quiet"] = " and ".join(f"{r:.3f}" for r in quiet)
+        record["quiet_verdict"] = results_page.verdict_of_runs(quiet, chance)
         chosen.append("reading_quiet")
     return " ".join(results_page.fill(parts[name], record, {}) for name in chosen)
 

@@ -11,6 +11,8 @@ from engine.comparison.plan import ALL
 from engine.comparison.published import SIZES, parameters, section
 from engine.comparison.runs import RECORD
 from engine.core.paths import ROOT
+from engine.core.results_page import TEMPLATES
+from engine.research.comparison import experiments
 from engine.superresolution.networks.networks import NETWORKS
 
 RESULTS = ROOT / "docs" / "results"
@@ -26,7 +28,8 @@ def test_the_page_is_made_from_its_records(tmp_path, monkeypatch):
     )
     made = tmp_path / "comparison.md"
     folders = [tmp_path / "comparison" / place.name for place in PLACES]
-    collect(folders, made, tmp_path / "comparison" / "notes.md")
+    further = experiments.section(tmp_path / "comparison" / experiments.RESULTS.name)
+    collect(folders, made, TEMPLATES / "comparison.md", further)
     assert made.read_text() == (RESULTS / "comparison.md").read_text(), "make it anew"
     for place in PLACES:
         for name in ("convergence", "parameters", "spectra"):
@@ -49,7 +52,7 @@ def test_every_system_is_there_with_the_whole_training_part(place):
 
 def test_parameters_of_the_papers_size_stand_beside_theirs():
     kept = json.loads((RESULTS / "comparison" / SIZES).read_text(encoding="utf-8"))
-    page = "\n".join(section(kept))
+    page = section(kept)
     for name in NETWORKS:
         assert kept[name]["parameters"] == parameters(name)
         assert f"| {parameters(name):,} | {kept[name]['processor_seconds']:.0f} |" in page

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.results_page import fill, reached, read, table, verdict
+from engine.core.results_page import fill, reached, read, table, verdict, verdict_of_runs
 
 RECORD = {"model": "a", "scores": {"x, 2": [{"rmse": 1.234, "n": 1234}]}, "zero": -0.0004}
 
@@ -59,3 +59,10 @@ def test_verdicts_follow_the_interval():
     assert verdict(0.1, 2.0) == "worse"
     assert verdict(-1.0, 0.0) == verdict(float("nan"), float("nan")) == "not shown"
     assert (reached(0.1, 0.1), reached(0.09, 0.1)) == ("reached", "not reached")
+
+
+def test_runs_of_several_seeds_show_what_does_not_overlap():
+    assert verdict_of_runs([1.0, 1.2], [1.3, 1.5]) == "better"
+    assert verdict_of_runs([1.3, 1.5], [1.0, 1.2]) == "worse"
+    assert verdict_of_runs([1.0, 1.4], [1.3, 1.5]) == "not shown"
+    assert verdict_of_runs([0.1], [1.3, 1.5]) == verdict_of_runs([0.1, 0.2], [1.3]) == "not shown"
