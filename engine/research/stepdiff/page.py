@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import write_whole
 from engine.core.paths import ASSETS
 from engine.core.results_page import TEMPLATES, fill, read, table, verdict
@@ -65,8 +66,17 @@ def main() -> None:
 
 
 def again(results: Path = FOLDER) -> None:
-    """Write the page from the numbers that are kept."""
-    write_whole(results / "stepdiff.md", page(Kept(results / "stepdiff.json").found))
+    """Write the page from the numbers that are kept.
+
+    Raises:
+        NotFoundError: If there are none.
+    """
+    kept = Kept(results / "stepdiff.json")
+    if not kept.found:
+        raise NotFoundError(
+            "there are no scores yet", where=str(kept.path), remedy="Run make results-stepdiff"
+        )
+    write_whole(results / "stepdiff.md", page(kept.found))
 
 
 def page(found: Mapping[str, Any]) -> str:
@@ -272,4 +282,8 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EngineError as problem:
+        _say(f"airlens: {problem}")
+        sys.exit(2)

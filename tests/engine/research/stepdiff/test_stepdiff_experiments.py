@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 import torch
 
+from engine.core.errors import NotFoundError
 from engine.core.results_page import TEMPLATES, read
 from engine.forecast.networks.advection import Transport
 from engine.forecast.networks.diffusion import Schedule
@@ -162,6 +163,8 @@ def test_gains_are_counted_by_what_their_intervals_show():
 
 def test_the_published_page_was_made_from_its_numbers(tmp_path):
     results = TEMPLATES.parent
+    with pytest.raises(NotFoundError, match="no scores yet"):
+        page.again(tmp_path)
     shutil.copy(results / "stepdiff.json", tmp_path)
     page.again(tmp_path)
     shown = (results / "stepdiff.md").read_text(encoding="utf-8")
