@@ -1,6 +1,7 @@
 """A comparison as a page: table, pictures, and the paper's own table beside.
 
-Everything on the page but the paper's numbers comes from the record of `engine.comparison.runs`.
+Everything on the page but the paper's numbers comes from the record of `engine.comparison.runs`;
+its text is `page.md`, beside this module.
 """
 
 import json
@@ -18,12 +19,15 @@ from engine.comparison.charts import Axis, Line, chart, sheet
 from engine.comparison.plan import ALL
 from engine.comparison.runs import RECORD
 from engine.comparison.scores import PICTURES
+from engine.core.files import write_whole
 from engine.core.progress import Progress, Stop, report
+from engine.core.results_page import fill, read, table, verdict_of_runs
 from engine.inference.catalogue import MODELS
 from engine.superresolution.networks.networks import NETWORKS
 
 PAGE, SPEED = "comparison.md", "speed.json"
-Record = Mapping[str, Any]
+TEMPLATE = Path(__file__).with_name("page.md")
+Record = dict[str, Any]
 
 
 def publish(
@@ -40,7 +44,7 @@ def publish(
         record: Of the comparison.
         folder: Where its record is.
         speed: Measurements of the systems; None: those kept in the folder, or measured now.
-        progress: Told while measuring.
+        progress: Called while measuring.
         cancelled: Looked at while measuring.
 
     Raises:
@@ -50,8 +54,8 @@ def publish(
     if speed is None:
         speed = _speed(record, folder, progress, cancelled)
     sections = _sections(record, folder, speed, "")
-    lines = ["# All super-resolution systems under one budget", "", *sections, *published.section()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tables = {"comparison": sections, "paper": published.section()}
+    write_whole(path, fill(read(TEMPLATE)["page"], {}, tables) + "\n")
     return path
 
 
@@ -72,51 +76,64 @@ def summary(record: Record) -> list[tuple[str, ...]]:
 
 
 def collect(
-    folders: Sequence[Path], path: Path, notes: Path, *, further: Sequence[str] = ()
+    folders: Sequence[Path], path: Path, template: Path, further: str | Sequence[str] = ()
 ) -> None:
-    """One page of several comparisons: what they say, in words, then each, then the paper's.
+    """One page of several comparisons: what they are, then each, then the paper's.
 
     Args:
         folders: Of comparisons, below the page's own folder.
         path: Of the page.
-        notes: What the numbers say, written by a person.
-        further: Lines of more sections, before the paper's.
+        template: Of the page; its tables are `missing`, `comparisons`, `further` and `paper`.
+        further: Sections after the comparisons, in Markdown.
     """
-    lines = [
-        "# All super-resolution systems under one budget",
-        "",
-        "Made by `make results-comparison` from the records in "
-        f"{', '.join(f'`{f.name}/{RECORD}`' for f in folders)}; the part that follows is written "
-        "by hand.",
-        "",
-        notes.read_text(encoding="utf-8").strip(),
-        "",
+    parts = read(template)
+    records = {f: json.loads((f / RECORD).read_text(encoding="utf-8")) for f in folders}
+    sections = [
+        _sections(record, f, _speed(record, f), f"{f.relative_to(path.parent).as_posix()}/")
+        for f, record in records.items()
     ]
-    for folder in folders:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        speed = _speed(record, folder)
-        lines += _sections(record, folder, speed, f"{folder.relative_to(path.parent).as_posix()}/")
-    lines += further
-    lines += published.section(published.sizes(path.with_suffix("")))
-    path.write_text(
-        "\n".join(lines) + "\n",
-        encoding="utf-8",
-    )
+    left = "; ".join(text for f, record in records.items() if (text := _left(f.name, record)))
+    tables = {
+        "missing": fill(parts["missing"], {"left": left}, {}) if left else "",
+        "comparisons": "\n\n".join(sections),
+        "further": further,
+        "paper": published.section(published.sizes(path.with_suffix(""))),
+    }
+    named = ", ".join(f"`{f.name}/{RECORD}`" for f in folders)
+    write_whole(path, fill(parts["page"], {"records": named}, tables) + "\n")
 
 
-def _sections(record: Record, folder: Path, speed: Mapping[str, Any], prefix: str) -> list[str]:
+def _left(name: str, record: Record) -> str:
+    """Networks of a plan that lack a seed with some share of the training part; empty: none."""
+    shares = [
+        f"seed {seed} with {share:.0%} ({', '.join(lacking)})"
+        for share in record["plan"]["fractions"]
+        for seed in record["plan"]["seeds"]
+        if (
+            lacking := [
+                n
+                for n in _compared(record)
+                if n in NETWORKS and not any(run["seed"] == seed for run in _runs(record, n, share))
+            ]
+        )
+    ]
+    return f"{name}: {', '.join(shares)}" if shares else ""
+
+
+def _sections(record: Record, folder: Path, speed: Mapping[str, Any], prefix: str) -> str:
     """All of one comparison; its pictures are written into its folder."""
-    names = _compared(record)
+    parts, names = read(TEMPLATE), _compared(record)
     charts = _charts(record, names)
     for name, text in charts.items():
         (folder / f"{name}.svg").write_text(text, encoding="utf-8")
     sheets = _sheets(names, folder)
-    return [
-        *_head(record),
-        *_tables(record, names, speed),
-        *_shares(record, names),
-        *_pictures(record, list(charts), sheets, prefix),
-    ]
+    shares = sorted({run["fraction"] for run in record["runs"].values()}, reverse=True)
+    tables = {
+        "scores": "\n\n".join(_scores(record, names, speed, share, parts) for share in shares),
+        "fractions": _shares(record, names, shares, parts["fractions"]),
+        "pictures": _pictures(record, list(charts), sheets, prefix, parts),
+    }
+    return fill(parts["comparison"], record | _derived(record), tables)
 
 
 def _compared(record: Record) -> list[str]:
@@ -138,114 +155,85 @@ def _speed(
     return known
 
 
-def _head(record: Record) -> list[str]:
-    fixed, tested = record["fixed"], record["tested"]
-    budget = f"{fixed['steps']} steps" if fixed["steps"] else f"{fixed['minutes']:g} minutes"
-    seeds = record["plan"]["seeds"]
-    what = "**SYNTHETIC data.** " if record["synthetic"] else ""
-    shape = record["shape"]
-    return [
-        f"## {fixed['data']}",
-        "",
-        f"{what}Data: {record['data']} ({record['licence']}), {shape['latitude']} × "
-        f"{shape['longitude']} fine cells, one map a {record['period']}. Coarse maps are block "
-        "means of 8 × 8 fine cells: *synthetic degradation*. Scored on the dates from "
-        f"{tested[0]} to {tested[1]}{_scored(record)}, from which nothing learned and by "
-        "which nothing was stopped.",
-        "",
-        f"Every network: preset `{fixed['preset']}`, **{budget}**, batch {fixed['batch']}, crops "
-        f"of {fixed['crop']} coarse cells, squared error over valid cells, the same "
-        f"data in the same order, the same early stopping{_look(fixed)}, "
-        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. Hardware: "
-        f"{record['threads']} CPU thread(s), {record['machine']}, PyTorch {record['torch']}; the "
-        "machine did other things too, so "
-        "that seconds are rough. All start from the map that they give without learning: their "
-        "bilinear map, Urban-FM the block's value. None sees the past of the place; HA and the "
-        "ratios are nothing but that.",
-        "",
-    ]
+def _derived(record: Record) -> dict[str, Any]:
+    """What the head of a comparison says besides the record's own values."""
+    fixed = record["fixed"]
+    look, every = fixed.get("look"), fixed["every"]
+    return {
+        "synthetic_mark": "**SYNTHETIC data.** " if record["synthetic"] else "",
+        "budget": f"{fixed['steps']} steps" if fixed["steps"] else f"{fixed['minutes']:g} minutes",
+        "seeds": ", ".join(map(str, record["plan"]["seeds"])),
+        "look": f" (by the middle {look} × {look} coarse cells)" if look else "",
+        "scored": max(run["dates"] for run in record["runs"].values()),
+        "every": f", one in {every}" if every else "",
+    }
 
 
-def _look(fixed: Mapping[str, Any]) -> str:
-    if not fixed.get("look"):
-        return ""
-    return f" (by the middle {fixed['look']} × {fixed['look']} coarse cells)"
-
-
-def _scored(record: Record) -> str:
-    every = record["fixed"]["every"]
-    number = max(run["dates"] for run in record["runs"].values())
-    return f" ({number} of them{f', one in {every}' if every else ''})"
-
-
-def _tables(record: Record, names: Sequence[str], timed: Mapping[str, Any]) -> list[str]:
-    """One table for each share of the training part, the largest first."""
-    shares = sorted({run["fraction"] for run in record["runs"].values()}, reverse=True)
-    lines = [
-        "“Exact” is the same map moved to the nearest one whose block means are the coarse map's: "
-        "one line of algebra, which cannot make the squared error larger. Sorted by RMSE with "
-        "exact block means. RMSE and MAE in µg/m³, MAPE a fraction with a denominator of at least "
-        "1 µg/m³, over valid cells; “paper-like” over all cells with no data as 0. Seconds are "
-        "processor seconds, memory that of the whole process. ± is the standard deviation over "
-        "seeds, where there are several.",
-        "",
-    ]
-    for share in shares:
-        lines += _table(record, names, timed, share)
-    return lines
-
-
-def _table(
-    record: Record, names: Sequence[str], timed: Mapping[str, Any], share: float
-) -> list[str]:
+def _scores(
+    record: Record,
+    names: Sequence[str],
+    timed: Mapping[str, Any],
+    share: float,
+    parts: Mapping[str, str],
+) -> str:
+    """The systems with one share of the training part."""
     known = [name for name in names if _runs(record, name, share)]
-    lines = [
-        f"### With {share:.0%} of the training part",
-        "",
-        "| system | RMSE | RMSE exact | MAE | MAE exact | MAPE | MAPE exact | RMSE, MAE, MAPE "
-        "paper-like | paper-like, exact | parameters | s per 800 × 720 map | peak MB "
-        "| training s | steps | seeds |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+    rows = []
     for name in sorted(known, key=lambda n: _score(record, n, share, "exact_means", "rmse")):
-        runs = _runs(record, name, share)
-        cells = [
-            _spread([run[kind][metric] for run in runs])
-            for metric in ("rmse", "mae", "mape")
-            for kind in ("as_it_is", "exact_means")
-        ]
-        cells += [_paper_like(runs, kind) for kind in ("as_it_is", "exact_means")]
-        own = timed.get(name, {})
-        seconds = f"{own['processor_seconds']:.3g}" if own else "–"
-        lines.append(
-            f"| {MODELS[name].title} (`{name}`) | {' | '.join(cells)} | "
-            f"{runs[0]['parameters']:,} | {seconds} | {own.get('peak_megabytes', '–')} | "
-            f"{statistics.mean(run['training_seconds'] for run in runs):.0f} | "
-            f"{runs[0].get('steps', '–')} | {len(runs) if name in NETWORKS else '–'} |"
+        runs, own = _runs(record, name, share), timed.get(name, {})
+        rows.append(
+            (
+                f"{MODELS[name].title} (`{name}`)",
+                *(
+                    _spread([run[kind][metric] for run in runs])
+                    for metric in ("rmse", "mae", "mape")
+                    for kind in ("as_it_is", "exact_means")
+                ),
+                *(_paper_like(runs, kind) for kind in ("as_it_is", "exact_means")),
+                f"{runs[0]['parameters']:,}",
+                f"{own['processor_seconds']:.3g}" if own else "–",
+                str(own.get("peak_megabytes", "–")),
+                f"{statistics.mean(run['training_seconds'] for run in runs):.0f}",
+                str(runs[0].get("steps", "–")),
+                str(len(runs)) if name in NETWORKS else "–",
+            )
         )
-    return [*lines, "", *_verdict(record, known, share)]
+    heads = (
+        "system", "RMSE", "RMSE exact", "MAE", "MAE exact", "MAPE", "MAPE exact",
+        "RMSE, MAE, MAPE paper-like", "paper-like, exact", "parameters",
+        "s per 800 × 720 map", "peak MB", "training s", "steps", "seeds",
+    )  # fmt: skip
+    tables = {
+        "systems": table(heads, rows, "--:"),
+        "standing": _standing(record, known, share, parts["standing"]),
+    }
+    return fill(parts["scores"], {"share": share}, tables)
 
 
-def _verdict(record: Record, known: Sequence[str], share: float) -> list[str]:
-    """Where AirSTFM stands, in words."""
+def _standing(record: Record, known: Sequence[str], share: float, template: str) -> str:
+    """Where AirSTFM stands among the networks; nothing where it stands alone."""
     learned = [name for name in known if name in NETWORKS]
     if "airstfm" not in learned or len(learned) < 2:
-        return []
-    said = []
-    for kind, words in (("as_it_is", "as they are"), ("exact_means", "with exact block means")):
-
-        def error(name: str, kind: str = kind) -> float:
-            return _score(record, name, share, kind, "rmse")
-
-        order, first = sorted(learned, key=error), min(known, key=error)
-        place, ours = order.index("airstfm") + 1, error("airstfm")
-        best = next(name for name in order if name != "airstfm")
-        away = f"{abs(ours - error(best)):.3f} {'behind' if ours > error(best) else 'ahead of'}"
-        said.append(
-            f"{words}, AirSTFM is number {place} of {len(order)} networks, {away} "
-            f"{MODELS[best].title}; best of all is {MODELS[first].title} ({error(first):.3f})"
-        )
-    return [f"By RMSE: {'; '.join(said)}.", ""]
+        return ""
+    lines = []
+    for kind, words in (("as_it_is", "as it is"), ("exact_means", "with exact block means")):
+        errors = {n: [r[kind]["rmse"] for r in _runs(record, n, share)] for n in known}
+        means = {n: statistics.mean(values) for n, values in errors.items()}
+        order, first = sorted(learned, key=means.__getitem__), min(known, key=means.__getitem__)
+        other = next(name for name in order if name != "airstfm")
+        standing = {
+            "words": words,
+            "place": order.index("airstfm") + 1,
+            "count": len(order),
+            "ours": means["airstfm"],
+            "other": MODELS[other].title,
+            "theirs": means[other],
+            "verdict": verdict_of_runs(errors["airstfm"], errors[other]),
+            "first": MODELS[first].title,
+            "lowest": means[first],
+        }
+        lines.append(fill(template, standing, {}))
+    return "\n".join(lines)
 
 
 def _paper_like(runs: Sequence[Mapping[str, Any]], kind: str) -> str:
@@ -255,27 +243,20 @@ def _paper_like(runs: Sequence[Mapping[str, Any]], kind: str) -> str:
     )
 
 
-def _shares(record: Record, names: Sequence[str]) -> list[str]:
-    shares = sorted({run["fraction"] for run in record["runs"].values()}, reverse=True)
+def _shares(record: Record, names: Sequence[str], shares: Sequence[float], template: str) -> str:
+    """RMSE by share of the training part; nothing where there is but one."""
     if len(shares) < 2:
-        return []
-    heads = " | ".join(f"{s:.0%} | {s:.0%} exact" for s in shares)
-    lines = [
-        "### With less to learn from, at a glance",
-        "",
-        "RMSE with the first part of the training dates alone.",
-        "",
-        f"| system | {heads} |",
-        f"|---|{'--:|' * 2 * len(shares)}",
-    ]
+        return ""
+    rows = []
     for name in names:
-        cells = []
+        cells = [f"`{name}`"]
         for share in shares:
             runs = _runs(record, name, share)
             for kind in ("as_it_is", "exact_means"):
                 cells.append(_spread([run[kind]["rmse"] for run in runs]) if runs else "–")
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return [*lines, ""]
+        rows.append(cells)
+    heads = [f"{share:.0%}{exact}" for share in shares for exact in ("", " exact")]
+    return fill(template, {}, {"rows": table(("system", *heads), rows, "--:")})
 
 
 def _charts(record: Record, names: Sequence[str]) -> dict[str, str]:
@@ -332,16 +313,17 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
 
 
 def _pictures(
-    record: Record, charts: Sequence[str], sheets: Sequence[str], prefix: str
+    record: Record,
+    charts: Sequence[str],
+    sheets: Sequence[str],
+    prefix: str,
+    parts: Mapping[str, str],
 ) -> list[str]:
-    said = {
-        "maps": f"Predictions for {record.get('winter', 'a winter date')}, the target first.",
-        "errors": "Absolute error on that date.",
-        "mean-errors": "Absolute error of each cell, mean over the test dates.",
-    }
-    lines = ["### Pictures", ""]
+    winter = {"winter": record.get("winter", "a winter date")}
+    lines = []
     for name in sheets:
-        lines += [said[name], "", f"![{said[name]}]({prefix}{name}.png)", ""]
+        caption = fill(parts[name], winter, {})
+        lines += [caption, "", f"![{caption}]({prefix}{name}.png)", ""]
     for name in charts:
         lines += [f"![{name}]({prefix}{name}.svg)", ""]
     return lines

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 
 from engine.comparison import speed as bench
+from engine.core.results_page import fill, read, table
 from engine.superresolution.networks.networks import NETWORKS, from_preset
 
 SIZES = "paper-sizes.json"
+TEMPLATE = Path(__file__).with_name("page.md")
 
 # Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: RMSE / MAE / MAPE with
 # 100, 80 and 40 % of the training part; parameters in millions; hours of training.
@@ -66,27 +68,16 @@ def parameters(name: str) -> int:
         return sum(p.numel() for p in from_preset(name, "paper").parameters())
 
 
-def section(measured: Mapping[str, Any] | None = None) -> list[str]:
+def section(measured: Mapping[str, Any] | None = None) -> str:
     """The paper's table, marked as theirs, with what we have counted and measured beside it.
 
     Args:
-        measured: Of our networks at that size; None: only their parameters are told.
+        measured: Of our networks at that size; None: only their parameters are shown.
     """
     by_title = {kind.title: name for name, kind in NETWORKS.items()}
-    lines = [
-        "## The paper's own table",
-        "",
-        "Li et al., Atmosphere 2025, 16, 166 (doi:10.3390/atmos16020166), Table 3: **theirs, "
-        "not ours**, on daily 1 km maps of the Yangtze River Delta, networks of paper size after "
-        "hours of training, probably scored over all cells with no data as 0. RMSE / MAE / MAPE. "
-        "MANA's 82 million are mostly 81 million constant distances, which we compute. The "
-        "columns on the right are **ours**: our networks at the same size (preset `paper`), one "
-        "800 × 720 day on one CPU thread, processor seconds and the memory of the whole process.",
-        "",
-        "| system | 100 % | 80 % | 40 % | parameters, M | training, h:min | parameters, ours "
-        "| s per day, ours | peak MB, ours |",
-        "|---|---|---|---|--:|--:|--:|--:|--:|",
-    ]
+    heads = ("system", "100 %", "80 %", "40 %", "parameters, M", "training, h:min",
+             "parameters, ours", "s per day, ours", "peak MB, ours")  # fmt: skip
+    rows = []
     for row in PAPER:
         name = by_title.get(row[0])
         ours = ["", "", ""]
@@ -94,5 +85,5 @@ def section(measured: Mapping[str, Any] | None = None) -> list[str]:
             own = (measured or {}).get(name, {})
             timed = (own.get("processor_seconds"), own.get("peak_megabytes"))
             ours = [f"{parameters(name):,}", *("–" if v is None else f"{v:.0f}" for v in timed)]
-        lines.append(f"| {' | '.join((*row, *ours))} |")
-    return lines
+        rows.append((*row, *ours))
+    return fill(read(TEMPLATE)["paper"], {}, {"rows": table(heads, rows, "--:", left=4)})

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from engine import library
+from engine.core import results_page
 from engine.core.errors import NotFoundError
 from engine.core.files import write_whole
 from engine.core.paths import ROOT
@@ -237,72 +238,68 @@ def wustl(source: Path) -> Lessons:
         return prepare(dataset, about, validate_end=JUDGE_END, ground=GROUND)
 
 
-def section(short: Mapping[str, Any]) -> list[str]:
-    """What the file holds, as a part of the page; nothing if no row was trained."""
+def section(short: Mapping[str, Any], parts: Mapping[str, str]) -> str:
+    """What the file holds, as a part of the page; nothing if no row was trained.
+
+    Args:
+        short: The file.
+        parts: Of the page's template.
+    """
     if not short.get("rows"):
-        return []
-    about, rows = short["about"], short["rows"]
-    start = about["base_rmse"]
-    return [
-        "## Switches, at equal small budget",
-        "",
-        f"Small preset, {about['steps']} steps of {about['batch']} crops of {about['crop']} coarse "
-        f"cells on {about['maps_to_learn_from']} monthly maps of WUSTL (1998–2014), judged on the "
-        f"{about['maps_to_judge_by']} of 2015–2016 over all of East Asia "
-        "(`make ablation-airstfm`). Seconds each, not the paper's hours: this shows what helps "
-        "early, and cannot say which switch is best in the end. The seeds of the first kind show "
-        "how much is chance. Before training the bilinear map has "
-        f"{start['bilinear']:.3f} and the regression {start['regression']:.3f}.",
-        "",
-        "| row | RMSE | parameters |",
-        "|---|--:|--:|",
-        *(
-            f"| {name} | {row['rmse']:.3f} | {int(row['parameters']):,} |"
-            for name, row in rows.items()
-        ),
-        "",
-        "A: 3-D patch attention, F: optical-flow feed-forward, S: pretext features; off: ordinary "
-        "attention, fully connected, none (the paper's Table 4). Rows of modules correct the "
-        "bilinear map, as in the paper, and so do the rows of its Tables 5 to 10, in each of which "
-        "one thing differs from the first row; *ours* corrects the regression.",
-        *(["", reading] if (reading := _reading(rows, start)) else []),
-    ]
+        return ""
+    rows: Mapping[str, Mapping[str, float]] = short["rows"]
+    lines = [(_title(n), f"{r['rmse']:.3f}", f"{int(r['parameters']):,}") for n, r in rows.items()]
+    tables = {
+        "rows": results_page.table(("row", "RMSE", "parameters"), lines, "--:"),
+        "reading": _reading(rows, short["about"]["base_rmse"], parts),
+    }
+    return results_page.fill(parts["switches"], short, tables)
 
 
-def _reading(rows: Mapping[str, Mapping[str, float]], start: Mapping[str, float]) -> str:
-    """What the rows say, and what they do not."""
+def _title(row: str) -> str:
+    """A row as the page names it; the file keeps its old names."""
+    return row.replace("past unknown", "without climatology")
+
+
+def _reading(
+    rows: Mapping[str, Mapping[str, float]], start: Mapping[str, float], parts: Mapping[str, str]
+) -> str:
+    """How the rows compare, counted from their numbers."""
     rmse = {name: row["rmse"] for name, row in rows.items()}
     ours = ("ours", "paper +", "past unknown")
     paper = {n: r for n, r in rmse.items() if not n.startswith(ours) and "quiet" not in n}
-    seeds = [r for name, r in paper.items() if name.startswith("modules A+F+S")]
+    seeds = {n: r for n, r in paper.items() if n.startswith("modules A+F+S")}
     if not seeds:
         return ""
     least, most = min(paper, key=paper.__getitem__), max(paper, key=paper.__getitem__)
-    below = sum(r < min(seeds) for r in paper.values())
-    said = (
-        f"What the rows say: {len(seeds)} seeds of the whole network lie between {min(seeds):.3f} "
-        f"and {max(seeds):.3f}, and every one of the paper's switches between {paper[least]:.3f} "
-        f"({least}) and {paper[most]:.3f} ({most}), {below} of {len(paper)} rows below the best of "
-        "these seeds. At this budget no switch is told from chance: fewer parts are as good as "
-        "all, and differences as small as the paper's cannot show. "
-    )
+    low, high = min(seeds.values()), max(seeds.values())
+    chance = list(seeds.values())
+    words = [results_page.verdict_of_runs([r], chance) for n, r in paper.items() if n not in seeds]
+    record: dict[str, Any] = {
+        "seeds": len(seeds),
+        "seeds_low": low,
+        "seeds_high": high,
+        "least": paper[least],
+        "least_name": least,
+        "most": paper[most],
+        "most_name": most,
+        "below": sum(r < low for r in paper.values()),
+        "count": len(paper),
+        "better": words.count("better"),
+        "worse": words.count("worse"),
+        "not_shown": words.count("not shown"),
+    }
+    chosen = ["reading"]
     if "paper + exact block means" in rmse and "ours" in rmse:
-        exact, full = rmse["paper + exact block means"], rmse["ours"]
-        said += (
-            f"What is told from it is ours: exact block means take the RMSE to {exact:.3f}, the "
-            f"regression on the place's past to {full:.3f}, where the regression by itself has "
-            f"{start['regression']:.3f} and neither guidance nor the error's scale changes "
-            "more than a few thousandths."
-        )
+        record |= {"exact": rmse["paper + exact block means"], "ours": rmse["ours"]}
+        record["regression"] = start["regression"]
+        chosen.append("reading_steps")
     quiet = [r for name, r in rmse.items() if name.startswith("modules A+F+S, quiet")]
     if quiet:
-        several = " and ".join(f"{r:.3f}" for r in quiet)
-        said += (
-            " With attention, neighbours and pretext starting at zero, and a tail whose first "
-            "weights keep its signal, as weights that ship are trained (`quiet_start`), the whole "
-            f"network has {several}."
-        )
-    return said.strip()
+        record["quiet"] = " and ".join(f"{r:.3f}" for r in quiet)
+        record["quiet_verdict"] = results_page.verdict_of_runs(quiet, chance)
+        chosen.append("reading_quiet")
+    return " ".join(results_page.fill(parts[name], record, {}) for name in chosen)
 
 
 if __name__ == "__main__":

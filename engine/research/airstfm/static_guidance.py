@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.core import results_page
 from engine.core.files import write_whole
 from engine.core.paths import ROOT
 from engine.research.airstfm.ablation import WUSTL, wustl
@@ -136,62 +137,51 @@ def _repeat(values: Tensor) -> Tensor:
     return values.repeat_interleave(SCALE, -2).repeat_interleave(SCALE, -1)
 
 
-def section(short: Mapping[str, Any], results: Path = RESULTS) -> list[str]:
-    """The part of the page on the ground; nothing if it was not looked at.
+def section(
+    short: Mapping[str, Any],
+    found: Mapping[str, Mapping[str, Mapping[str, float]]],
+    parts: Mapping[str, str],
+) -> str:
+    """The part of the page on static fields; nothing if they were not looked at.
 
     Args:
         short: What `engine.research.airstfm.ablation` keeps.
-        results: The numbers.
+        found: What `main` keeps.
+        parts: Of the page's template.
     """
-    if not results.is_file():
-        return []
-    found: Mapping[str, Mapping[str, Mapping[str, float]]]
-    found = json.loads(results.read_text(encoding="utf-8"))
+    if not found:
+        return ""
     titles = {"wustl": "WUSTL 2015–2016", "demo": "demo world (SYNTHETIC), other weather"}
-    kinds = {"known": "the past of the place", "unknown": "the coarse map alone"}
-    lines = [
-        "## What the ground says",
-        "",
-        "Static guidance at the fine scale: the climatological ratio of the training years is "
-        "among the planes of the past; distance to the coast and density of cities come from "
-        "`assets/geo` (cities of China alone; elsewhere that plane is masked). **Elevation: not "
-        "measured, no elevation file is here.** A dataset whose files bring `surface_altitude` "
-        "keeps it, and `airlens train airstfm --ground coast,cities,elevation` learns from it; "
-        "without one the plane is masked.",
-        "",
-        "A first look without a network (`make ground-airstfm`): what the map with exact block "
-        "means leaves over, regressed on these planes in the training part, RMSE over the "
-        "validation part.",
-        "",
-        "| data | what the map is made of | RMSE | one set of slopes | slopes of each "
-        "neighbourhood | one set, from other places |",
-        "|---|---|--:|--:|--:|--:|",
+    kinds = {"known": "the climatology of the place", "unknown": "the coarse map alone"}
+    columns = ("before", "whole", "neighbourhoods", "elsewhere")
+    heads = (
+        "data", "what the map is made of", "RMSE", "one set of slopes",
+        "slopes of each neighbourhood", "one set, from other places",
+    )  # fmt: skip
+    rows = [
+        (titles[data], words, *(f"{answers[kind][column]:.4f}" for column in columns))
+        for data, answers in found.items()
+        for kind, words in kinds.items()
     ]
-    for data, answers in found.items():
-        for kind, words in kinds.items():
-            row = [answers[kind][k] for k in ("before", "whole", "neighbourhoods", "elsewhere")]
-            cells = " | ".join(f"{value:.4f}" for value in row)
-            lines.append(f"| {titles[data]} | {words} | {cells} |")
-    return [*lines, "", _said(short)]
+    tables = {"rows": results_page.table(heads, rows, "--:", left=2), "short": _short(short, parts)}
+    return results_page.fill(parts["static_fields"], {}, tables)
 
 
-def _said(short: Mapping[str, Any]) -> str:
-    told = (
-        "Where the past of a place is known, it holds what the ground could say. Where it is not, "
-        "as for a user's record of less than five years, the ground says a little on WUSTL, also "
-        "of places that its slopes have not seen, and nothing on the demo world. So the planes are "
-        "on in the weights that ship; they take a second for a map of 800 × 720."
-    )
+def _short(short: Mapping[str, Any], parts: Mapping[str, str]) -> str:
+    """What static fields change in the short trainings; nothing where these are missing."""
     rows = short.get("rows", {})
-    names = ("ours", "ours + coast and cities", "past unknown", "past unknown + coast and cities")
-    if not all(name in rows for name in names):
-        return told
-    plain, guided, blind, blind_guided = (rows[name]["rmse"] for name in names)
-    start = short["about"]["base_rmse"].get("bicubic, exact", float("nan"))
-    return (
-        f"{told} In the short trainings above: {plain:.3f} without and {guided:.3f} with them "
-        f"where the past is known; {blind:.3f} and {blind_guided:.3f} where it is not and the "
-        f"network starts from {start:.3f}."
+    names = {
+        "plain": "ours",
+        "guided": "ours + coast and cities",
+        "without_climatology": "past unknown",
+        "without_climatology_guided": "past unknown + coast and cities",
+    }
+    start = short.get("about", {}).get("base_rmse", {})
+    if "bicubic, exact" not in start or not all(name in rows for name in names.values()):
+        return ""
+    record = {key: rows[name]["rmse"] for key, name in names.items()}
+    return results_page.fill(
+        parts["static_fields_short"], record | {"bicubic": start["bicubic, exact"]}, {}
     )
 
 

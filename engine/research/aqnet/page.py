@@ -1,9 +1,10 @@
-"""`docs/results/aqnet.md`: reanalysis at stations never learned from.
+"""`docs/results/aqnet.md`: reanalysis at stations outside the training data.
 
 `python -m engine.research.aqnet.page 2 idw` does two folds of the variant `idw`. Each hides some of
 Beijing's twelve stations from training, and tells each of them from the eleven others in the last
 fifth of the record. It goes on where it stopped; the page names the stations that are done.
-`weights` in place of the number publishes the network of the first fold.
+`weights` in place of the number publishes the network of the first fold, `kept` writes the page
+anew from the numbers that are there.
 """
 
 import json
@@ -16,10 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.core.errors import EngineError
+from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import write_whole
 from engine.core.paths import ASSETS, ROOT, home
 from engine.core.progress import Progress
+from engine.core.results_page import TEMPLATES, fill, reached, read, table, verdict
 from engine.research.aqnet import probes_table, splits, upper_bound
 from engine.research.aqnet import week_page as weeks_page
 from engine.research.aqnet.baselines import boosted_trees, inverse_distance, kriging, scores
@@ -52,7 +54,7 @@ BASELINES = (
     "space-time kriging",
     "boosted trees",
 )
-GOAL = 0.1
+TEMPLATE = TEMPLATES / "aqnet.md"
 
 
 def beijing() -> Setup:
@@ -169,94 +171,69 @@ def measure(count: int, variant: str, progress: Progress | None = None) -> dict[
     }
 
 
-def page(found: Mapping[str, Any]) -> str:
-    """The reanalysis part of the page in Markdown."""
+def page(
+    found: Mapping[str, Any],
+    forecast: Mapping[str, Any] | None = None,
+    probes: Mapping[str, Any] | None = None,
+) -> str:
+    """The page in Markdown.
+
+    Args:
+        found: What `measure` gives, with `splits` where these were measured.
+        forecast: What `engine.research.aqnet.week_page` keeps.
+        probes: What `engine.research.aqnet.experiments` keeps.
+    """
+    parts = read(TEMPLATE)
     stations, marks = found["stations"], found["scores"]
-    first, learned, calibrated, until, test, last = found["dates"]
     own = marks[found["model"]]
-    best = min((n for n in marks if n in BASELINES), key=lambda n: marks[n]["all"]["rmse"])
-    gain = 1 - own["all"]["rmse"] / marks[best]["all"]["rmse"]
-    plain = 1 - own["all"]["rmse"] / marks["inverse distance, exponent 2"]["all"]["rmse"]
+    best = splits.best_of(marks)
+    change = splits.against(own, marks[best], stations)
+    plain = own["all"]["rmse"] / marks["inverse distance, exponent 2"]["all"]["rmse"] - 1
+    each = [(f"{n} ({km:.0f} km)", n) for n, km in zip(stations, found["nearest_km"], strict=True)]
+    tables: dict[str, str | Sequence[str]] = {
+        "scores": _scores(found),
+        "stations": splits.by_station(marks, each),
+        "upper_bound": upper_bound.section(
+            found["ceiling"], own["all"], (best, marks[best]["all"]["rmse"]), parts["upper_bound"]
+        ),
+        "probes": probes_table.section(probes, parts["probes"]) if probes else "",
+        "splits": splits.section(found["splits"], parts) if found.get("splits") else "",
+        "forecast": weeks_page.section(forecast, parts) if forecast else "",
+    }
+    record = {
+        **found,
+        "count": len(stations),
+        "others": found["of"] - 1,
+        "own": own["all"],
+        "training": json.loads(found["training"]),
+        "best": best,
+        "change": {"plain": plain, "best": change.value, "kinds": _beside(marks, own)},
+        "low": change.low,
+        "high": change.high,
+        "verdict": verdict(change.low, change.high),
+        "goal_reached": reached(-change.value, splits.GOAL),
+        "start_name": splits.START,
+    }
+    return fill(parts["page"], record, tables) + "\n"
+
+
+def _scores(found: Mapping[str, Any]) -> list[str]:
     far = farthest(found)
     rows = [
-        f"| {name} | {m['all']['rmse']:.2f} | {m['all']['mae']:.2f} | {m['all']['r2']:.3f} | "
-        f"{pooled(m, far):.2f} |"
-        for name, m in marks.items()
+        (name, *splits.numbers(m["all"]), f"{pooled(m, far):.2f}")
+        for name, m in found["scores"].items()
     ]
-    reached = "is reached" if gain >= GOAL else "is not reached"
-    training = json.loads(found["training"])
-    each = [
-        f"| {name} ({km:.0f} km) | " + " | ".join(splits.cell(m[name]) for m in marks.values())
-        for name, km in zip(stations, found["nearest_km"], strict=True)
-    ]
-    return "\n".join(
-        [
-            "# AQ-Net: reanalysis at stations never learned from, and forecasts of a week",
-            "",
-            f"Made by `make results-aqnet`. Data: {found['data']}. "
-            f"{len(stations)} of {found['of']} stations are done; started again with a larger "
-            "number of folds the command goes on.",
-            "",
-            "## Reanalysis: a station's hours from the same hours elsewhere",
-            "",
-            f"Each station was kept out of training, as a place to be told and as a neighbour, "
-            f"together with the two others of its fold. It is told from the other "
-            f"{found['of'] - 1} in the same hours. Learned from {first} to {learned}; intervals "
-            f"from {calibrated} to {until}; scored on {test} to {last}, on "
-            f"{own['all']['n']:,} hours that all models tell. Readings before *and* after the hour "
-            f"are seen. {training['members']} networks of {training['steps']} steps of "
-            f"{training['batch']}, whose mean is told.",
-            "",
-            f"| µg/m³ | RMSE | MAE | R² | RMSE, far from others: {', '.join(far)} |",
-            "|---|" + "---:|" * 4,
-            *rows,
-            "",
-            f"Standard deviation of the readings: {found['deviation']:.1f} µg/m³.",
-            "",
-            f"{found['model']} is {plain:.1%} below inverse squared distance and {gain:.1%} below "
-            f"the best baseline, {best}, in RMSE. The goal of 10 % below the best {reached}"
-            f"{_beside(marks, own)}. How "
-            "the network is bounded and trained, and how kriging is carried, was chosen on these "
-            "stations and hours, and why is in `docs/decisions/0064` and `0069`: differences below "
-            "a per cent mean nothing.",
-            "",
-            f"Its 50 % intervals hold {found['coverage']['50']:.1%} of the errors, its 90 % "
-            f"intervals {found['coverage']['90']:.1%}; those of a station are calibrated on the "
-            "other stations kept out, in earlier hours.",
-            "",
-            "Kriging here has one covariance for the whole record, fitted to the training part "
-            "without the stations kept out; it is a stronger baseline than a variogram fitted to "
-            "each hour. Its weights are solved for all hours at once, and a test holds them "
-            "against PyKrige's. Boosted trees see the six nearest readings and their places, the "
-            "past and future of inverse distance, the slope of the field and all other variables.",
-            "",
-            f"“{splits.START}” is what the network corrects: kriging whose covariance is carried "
-            "with the wind measured at the neighbours "
-            "(`engine/stations/networks/advected_kriging.py`), from the hour, one and three hours "
-            "before and after. Its nine numbers are fitted to the training part of the stations "
-            "that may be known. It is part of AQ-Net and no baseline: no "
-            "library has it.",
-            "",
-            "RMSE / MAE / R² at each station, in brackets the distance to the nearest other one:",
-            "",
-            "| | " + " | ".join(marks) + " |",
-            "|---|" + "---:|" * len(marks),
-            *(f"{row} |" for row in each),
-            "",
-            *upper_bound.section(found["ceiling"], own["all"], (best, marks[best]["all"]["rmse"])),
-            *probes_table.section(),
-        ]
-    )
+    return table(("µg/m³", "RMSE", "MAE", "R²", f"RMSE, far from others: {', '.join(far)}"), rows)
 
 
 def _beside(marks: Mapping[str, Any], own: Mapping[str, Any]) -> str:
-    """How far below each kind of baseline that the goal names, apart from kriging."""
-    told = []
+    """The change against each kind of baseline that the goal names, apart from kriging."""
+    words = []
     for kind, title in (("inverse", "the best inverse distance"), ("boosted", "boosted trees")):
         lowest = [m["all"]["rmse"] for name, m in marks.items() if name.startswith(kind)]
         if lowest:
-            told.append(f"{1 - own['all']['rmse'] / min(lowest):.1%} below {title}")
-    return f"; it is {' and '.join(told)}"
+            words.append(f"; against {title}: {own['all']['rmse'] / min(lowest) - 1:+.1%}")
+    return "".join(words)
 
 
 def farthest(found: Mapping[str, Any]) -> list[str]:
@@ -304,13 +281,19 @@ def publish(folder: Path, variant: str) -> StationCheckpoint:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`FOLDS VARIANT SPLIT…` measures and writes the page, `weights VARIANT` publishes weights."""
+    """`FOLDS VARIANT SPLIT…` measures and writes the page, `weights VARIANT` publishes weights.
+
+    `kept` writes the page from the numbers that are there.
+    """
     torch.set_num_threads(1)
     what, variant, *chosen = [*arguments, *("4", "kriging")[len(arguments) :]]
     if variant not in VARIANTS:
         print(f"airlens: {variant!r} is none of {', '.join(VARIANTS)}.", file=sys.stderr)  # noqa: T201
         return 2
     try:
+        if what == "kept":
+            again()
+            return 0
         if what == "weights":
             publish(ASSETS / "weights" / "aqnet-hour", variant)
             return 0
@@ -323,15 +306,30 @@ def main(arguments: Sequence[str]) -> int:
     except EngineError as problem:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
-    RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(found | {"splits": hidden}, indent=1, ensure_ascii=False)
-    whole = page(found) + "\n" + "\n".join(splits.section(hidden))
-    if weeks_page.FILE.is_file():
-        forecast = json.loads(weeks_page.FILE.read_text(encoding="utf-8"))
-        whole += "\n" + "\n".join(weeks_page.section(forecast))
-    for name, content in (("aqnet.json", text + "\n"), ("aqnet.md", whole)):
-        write_whole(RESULTS / name, content)
+    write_whole(RESULTS / "aqnet.json", text + "\n")
+    again()
     return 0
+
+
+def again(results: Path = RESULTS) -> None:
+    """Write the page from the numbers that are kept.
+
+    Raises:
+        NotFoundError: If there are none.
+    """
+    if not (results / "aqnet.json").is_file():
+        raise NotFoundError(
+            "there are no scores yet",
+            where=str(results / "aqnet.json"),
+            remedy="Run make results-aqnet",
+        )
+    found, forecast, probes = (
+        json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        for name in ("aqnet.json", weeks_page.FILE.name, probes_table.FILE.name)
+        for file in [results / name]
+    )
+    write_whole(results / "aqnet.md", page(found, forecast, probes))
 
 
 def _tell(share: float, doing: str) -> None:

@@ -7,7 +7,7 @@ neighbour is farthest away, which a split by chance hardly ever does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.core.paths import home
 from engine.core.progress import Progress
+from engine.core.results_page import fill, reached, table, verdict
 from engine.research.aqnet.baselines import boosted_trees, inverse_distance, kriging, scores
 from engine.research.aqnet.folds import Hidden, covered, network_of
 from engine.research.aqnet.setup import FOLDER, Setup, Values, kept, setup, shape_without
@@ -25,6 +26,7 @@ from engine.stations.record import estimate, stations_of
 from engine.stations.train import training_for
 from engine.stations.train_steps import StationTraining
 from engine.training.weights_folder import identity
+from engine.verify.bootstrap import Interval, interval
 
 OWN = "AQ-Net on kriging"
 START = "AQ-Net before training"
@@ -37,6 +39,7 @@ BASELINES = (
     "boosted trees",
 )
 GOAL = 0.1
+FEWEST = 6  # stations that an interval needs: three have ten different draws
 
 
 @dataclass(frozen=True)
@@ -180,69 +183,73 @@ def baselines(known: Setup, hidden: Sequence[int], split: Split) -> dict[str, Va
     return {name: found[name] for name in BASELINES}  # as files have no order
 
 
-def section(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The part of the page on these splits."""
-    lines = [
-        "## Stations hidden for good: far from neighbours, and by chance",
-        "",
-        "Here the hidden stations are nobody's neighbours either: each is told from the visible "
-        "stations alone, by every model. “Far” hides the stations whose nearest neighbour is "
-        f"farthest away. “{START}” is kriging carried with the wind for hours, and for days "
-        "kriging of logarithms around the level of all visible stations.",
-        "",
-    ]
-    for split in found.values():
-        lines += _one(split)
-    return lines
+def section(found: Mapping[str, Mapping[str, Any]], parts: Mapping[str, str]) -> str:
+    """The part of the page on these splits, from the parts of its template."""
+    each = [_one(split, parts["split"]) for split in found.values()]
+    return fill(parts["splits"], {"start_name": START}, {"each": "\n\n".join(each)})
 
 
-def _one(split: Mapping[str, Any]) -> list[str]:
-    marks = split["scores"]
-    own = marks[OWN]["all"]
-    best = min((n for n in marks if n in BASELINES), key=lambda n: marks[n]["all"]["rmse"])
-    gain = 1 - own["rmse"] / marks[best]["all"]["rmse"]
-    first, learned, calibrated, until, test, last = split["dates"]
-    rows = [
-        f"| {name} | {m['all']['rmse']:.2f} | {m['all']['mae']:.2f} | {m['all']['r2']:.3f} |"
-        for name, m in marks.items()
-    ]
-    away = split["nearest_km"]
-    each = sorted(zip(split["hidden"], away, strict=True), key=lambda pair: -pair[1])
-    held = split["coverage"]
-    return [
-        f"### {split['title']}",
-        "",
-        f"{len(split['hidden'])} hidden, {split['visible']} visible; to the nearest visible "
-        f"station {min(away):.0f} to {max(away):.0f} km, {np.median(away):.0f} in the middle. "
-        f"Learned from {first} to {learned}; intervals from {calibrated} to {until}; scored on "
-        f"{test} to {last}, on {own['n']:,} readings with a standard deviation of "
-        f"{split['deviation']:.1f} µg/m³.",
-        "",
-        "| µg/m³ | RMSE | MAE | R² |",
-        "|---|---:|---:|---:|",
-        *rows,
-        "",
-        f"AQ-Net is {_against(gain)} the best baseline, {best}, in RMSE; the goal of 10 % below is "
-        f"{'reached' if gain >= GOAL else 'not reached'}. Its 50 % intervals hold "
-        f"{held['50']:.1%} of the errors, its 90 % intervals {held['90']:.1%}; those of a station "
-        "are calibrated on the other hidden ones, in earlier time.",
-        "",
-        "RMSE / MAE / R² at each hidden station, farthest first:",
-        "",
-        f"| | {' | '.join(marks)} |",
-        "|---|" + "---:|" * len(marks),
-        *(
-            f"| {name} ({km:.0f} km) | {' | '.join(cell(m[name]) for m in marks.values())} |"
-            for name, km in each
-        ),
-        "",
-    ]
+def _one(split: Mapping[str, Any], template: str) -> str:
+    marks, away = split["scores"], split["nearest_km"]
+    own, best = marks[OWN], best_of(marks)
+    change = against(own, marks[best], split["hidden"])
+    order = sorted(zip(split["hidden"], away, strict=True), key=lambda pair: -pair[1])
+    rows = [(name, *numbers(m["all"])) for name, m in marks.items()]
+    record = {
+        **split,
+        "count": len(split["hidden"]),
+        "nearest": float(min(away)),
+        "farthest": float(max(away)),
+        "median": float(np.median(away)),
+        "own": own["all"],
+        "best": best,
+        "change": change.value,
+        "low": change.low,
+        "high": change.high,
+        "verdict": verdict(change.low, change.high),
+        "goal_reached": reached(-change.value, GOAL),
+    }
+    tables = {
+        "scores": table(("µg/m³", "RMSE", "MAE", "R²"), rows),
+        "stations": by_station(marks, [(f"{name} ({km:.0f} km)", name) for name, km in order]),
+    }
+    return fill(template, record, tables)
+
+
+def best_of(marks: Mapping[str, Any]) -> str:
+    """The baseline of the lowest RMSE."""
+    return min((n for n in marks if n in BASELINES), key=lambda n: marks[n]["all"]["rmse"])
+
+
+def against(own: Mapping[str, Any], base: Mapping[str, Any], stations: Sequence[str]) -> Interval:
+    """Change of RMSE from a baseline to a model, as a share, by drawing stations.
+
+    Args:
+        own: Scores of the model, over `all` and by station.
+        base: Scores of the baseline.
+        stations: Which are drawn; of fewer than `FEWEST` there is no interval.
+    """
+    sums = np.array(
+        [[m[s]["rmse"] ** 2 * m[s]["n"] if s in m else np.nan for m in (own, base)]
+         for s in stations]
+    )  # fmt: skip
+    if len(stations) < FEWEST:
+        sums = np.full((0, 2), np.nan)
+    drawn = interval(sums, lambda t: np.sqrt(t[..., 0] / t[..., 1]) - 1, block=1)
+    return replace(drawn, value=own["all"]["rmse"] / base["all"]["rmse"] - 1)
+
+
+def by_station(marks: Mapping[str, Any], each: Sequence[tuple[str, str]]) -> list[str]:
+    """A table of all models by station; `each` has the title and the name of the stations."""
+    rows = [(title, *(cell(m[name]) for m in marks.values())) for title, name in each]
+    return table(("", *marks), rows)
+
+
+def numbers(score: Mapping[str, float]) -> tuple[str, str, str]:
+    """Root mean square error, mean absolute error and R², each by itself."""
+    return f"{score['rmse']:.2f}", f"{score['mae']:.2f}", f"{score['r2']:.3f}"
 
 
 def cell(score: Mapping[str, float]) -> str:
     """Root mean square error, mean absolute error and R², for a table."""
     return f"{score['rmse']:.1f} / {score['mae']:.1f} / {score['r2']:.2f}"
-
-
-def _against(gain: float) -> str:
-    return f"{gain:.1%} below" if gain >= 0 else f"{-gain:.1%} above"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 
+from engine.core.results_page import fill, reached, table
 from engine.research.aqnet.baselines import scores, shifted
 from engine.research.aqnet.setup import Setup, Values, kept
 from engine.stations.covariance import Network
@@ -119,44 +120,41 @@ def in_few_hours(target: Values, told: Values) -> float:
     return float(worst.sum() / square.sum())
 
 
-def section(found: Mapping[str, Any], own: Mapping[str, Any], best: tuple[str, float]) -> list[str]:
-    """The part of the page that says why the goal is where it is.
+def section(
+    found: Mapping[str, Any], own: Mapping[str, Any], best: tuple[str, float], template: str
+) -> str:
+    """The part of the page on what the other stations can give.
 
     Args:
         found: `fits`, `mixture`, `few` as `engine.research.aqnet.page` gathers them.
         own: The network's scores over all stations.
         best: The best baseline and its RMSE.
+        template: Of the part.
     """
-    fits = found["fits"]
+    name, error = best
+    fits = {n: m["all"] for n, m in found["fits"].items()}
+    lowest, goal = min(m["rmse"] for m in fits.values()), 0.9 * error
     rows = [
-        f"| {name}, fitted at the station itself | {m['all']['rmse']:.2f} | {m['all']['mae']:.2f} |"
-        for name, m in fits.items()
+        (name, f"{error:.2f}", ""),
+        ("AQ-Net, without the station", f"{own['rmse']:.2f}", f"{own['mae']:.2f}"),
+        *(
+            (f"{n}, fitted at the station itself", f"{m['rmse']:.2f}", f"{m['mae']:.2f}")
+            for n, m in fits.items()
+        ),
+        (
+            "best mixture of all models above, weights from the hours scored",
+            f"{found['mixture']['rmse']:.2f}",
+            "",
+        ),
     ]
-    lowest = min(m["all"]["rmse"] for m in fits.values())
-    goal = 0.9 * best[1]
-    reach = "does not reach it either" if lowest > goal else "reaches it"
-    share = (best[1] - own["rmse"]) / (best[1] - lowest)
-    return [
-        "### What the neighbours know",
-        "",
-        f"10 % below {best[0]} would be {goal:.2f} µg/m³. To see whether the other stations know "
-        "so much, models were fitted to the station's *own* readings of the training part, which "
-        "no reanalysis may do: from all other stations in the same hour and up to twelve hours "
-        "before and after, their pollutants, the weather and the clock.",
-        "",
-        "| µg/m³ | RMSE | MAE |",
-        "|---|---:|---:|",
-        f"| {best[0]} | {best[1]:.2f} | |",
-        f"| AQ-Net, which has never seen the station | {own['rmse']:.2f} | {own['mae']:.2f} |",
-        *rows,
-        f"| best mixture of all models above, weights from the hours scored "
-        f"| {found['mixture']['rmse']:.2f} | |",
-        "",
-        f"The best fit at the station itself is {1 - lowest / best[1]:.1%} below {best[0]} and "
-        f"{reach}. Of the way from {best[0]} to it the network, which has never seen the station, "
-        f"goes {share:.0%}; the goal lies at {(best[1] - goal) / (best[1] - lowest):.0%} of it. "
-        "The rest is knowledge of the station itself, which only its own record gives. Mixing "
-        "the models gains little: their errors are the same ones. "
-        f"{found['few']:.0%} of the network's squared error lies in one reading in a hundred.",
-        "",
-    ]
+    record = {
+        "best": name,
+        "goal": goal,
+        "goal_reached": reached(-lowest, -goal),
+        "lowest_gain": 1 - lowest / error,
+        "share": (error - own["rmse"]) / (error - lowest),
+        "goal_share": (error - goal) / (error - lowest),
+        "mixture": found["mixture"]["rmse"],
+        "few": found["few"],
+    }
+    return fill(template, record, {"fits": table(("µg/m³", "RMSE", "MAE"), rows)})

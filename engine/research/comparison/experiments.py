@@ -1,4 +1,6 @@
-"""Why AirSTFM does not win the comparison: `python -m engine.research.comparison.experiments`.
+"""Experiments on AirSTFM's place in the comparison.
+
+`python -m engine.research.comparison.experiments`.
 
 The comparison's own training on WUSTL's monthly maps, with one thing changed in each row. A row is
 judged on the dates that the comparison scores, by which nothing was chosen there. What has been
@@ -25,6 +27,7 @@ from engine.comparison.runs import middle
 from engine.core.errors import NotFoundError
 from engine.core.files import write_whole
 from engine.core.paths import ROOT
+from engine.core.results_page import TEMPLATES, fill, read, table, verdict_of_runs
 from engine.research.airstfm.ablation import WUSTL, own_library
 from engine.superresolution import examples, train_networks
 from engine.superresolution.batches import Batch, Series, window
@@ -214,28 +217,25 @@ def _start(batch: Batch) -> torch.Tensor:
     )
 
 
-def section(results: Path = RESULTS) -> list[str]:
-    """The rows as a table; nothing if none has been run."""
+def section(results: Path = RESULTS) -> str:
+    """The rows as a part of the page; nothing if none has been run."""
     if not results.is_file():
-        return []
+        return ""
     done = json.loads(results.read_text(encoding="utf-8"))
-    lines = [
-        "## Why AirSTFM is not first here",
-        "",
-        "Made by `make probes-comparison`: trainings as in WUSTL's first table, with one thing "
-        "changed in each row (AirSTFM unless another network is named), judged on the same "
-        "dates; ± over two seeds where there are two. “Start” is the map that the network adds to; "
-        "“agreement” the correlation of what it adds with what the start lacks, “size” how large "
-        "the one is beside the other. RMSE in µg/m³.",
-        "",
-        "| what is changed | parameters | start | RMSE | RMSE exact | agreement | size |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for name, runs in done.items():
+    first = [run["rmse"] for run in next(iter(done.values()))]
+    rows = []
+    for i, (name, runs) in enumerate(done.items()):
         cells = [_spread([r[key] for r in runs]) for key in ("start", "rmse", "exact")]
+        shown = verdict_of_runs([r["rmse"] for r in runs], first) if i else ""
         cells += [f"{statistics.mean(r[key] for r in runs):.2f}" for key in ("agreement", "size")]
-        lines.append(f"| {name} | {runs[0]['parameters']:,} | {' | '.join(cells)} |")
-    return [*lines, ""]
+        title = name.replace("the past", "climatology")  # the file keeps its old names
+        rows.append((title, f"{runs[0]['parameters']:,}", *cells, shown))
+    heads = (
+        "what is changed", "parameters", "start", "RMSE", "RMSE exact", "agreement", "size",
+        "verdict",
+    )  # fmt: skip
+    template = read(TEMPLATES / "comparison.md")["probes"]
+    return fill(template, {}, {"rows": table(heads, rows, "--:")})
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.comparison.page import PAGE, collect
 from engine.comparison.runs import RECORD
 from engine.core.paths import ROOT
+from engine.core.results_page import TEMPLATES
 from engine.research.comparison import experiments
 
 RESULTS = ROOT / "docs" / "results"
@@ -19,8 +20,8 @@ def page(path: Path = RESULTS / PAGE, records: Path = RESULTS / "comparison") ->
     collect(
         folders,
         path,
-        records / "notes.md",
-        further=experiments.section(records / experiments.RESULTS.name),
+        TEMPLATES / PAGE,
+        experiments.section(records / experiments.RESULTS.name),
     )
 
 

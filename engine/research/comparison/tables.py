@@ -3,6 +3,7 @@
 `python -m engine.research.comparison.tables classical`.
 
 A table is a pure function of the data and the code: nothing in it depends on when it was made.
+With `kept` after the name the page is written anew from the numbers that are there.
 """
 
 import datetime as dt
@@ -13,17 +14,21 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine import library
 from engine.core import regions
 from engine.core.errors import EngineError, NotFoundError
+from engine.core.files import write_whole
 from engine.core.paths import ROOT
+from engine.core.results_page import TEMPLATES, fill, read, table
 from engine.inference.catalogue import MODELS
 from engine.inference.evaluation import Scores, evaluate
 from engine.inference.run import Request
 from engine.library import DatasetInfo
 
 RESULTS = ROOT / "docs" / "results"
+PAPER_LIKE = ("paper_rmse", "paper_mae", "paper_mape")
 WUSTL = ROOT.parent / "shared" / "data" / "wustl" / "V5GL04_PM25_eastasia_monthly_1998-2018.nc"
 
 
@@ -39,7 +44,7 @@ class Comparison:
         start: First date to score.
         end: Last date to score.
         models: Names in the catalogue, in the table's order.
-        also: Further regions, for which only RMSE is told.
+        also: Further regions, of which only RMSE is shown.
     """
 
     name: str
@@ -107,71 +112,73 @@ def run(comparison: Comparison, source: Path, results: Path) -> dict[str, Scores
             else:
                 os.environ["AIRLENS_HOME"] = before
     _tell("done\n")
-    results.mkdir(parents=True, exist_ok=True)
     record = _record(comparison, about, source) | {"scores": scores}
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    (results / f"{comparison.name}.json").write_text(text + "\n", encoding="utf-8")
-    table = markdown(comparison, about, scores)
-    (results / f"{comparison.name}.md").write_text(table, encoding="utf-8")
+    write_whole(
+        results / f"{comparison.name}.json",
+        json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+    )
+    again(comparison, results)
     return scores[comparison.region]
 
 
-def markdown(
-    comparison: Comparison, about: DatasetInfo, scores: Mapping[str, Mapping[str, Scores]]
-) -> str:
-    """The page with the table."""
+def again(comparison: Comparison, results: Path = RESULTS) -> None:
+    """Write the page from the numbers that are kept.
+
+    Raises:
+        NotFoundError: If there are none.
+    """
+    kept = results / f"{comparison.name}.json"
+    if not kept.exists():
+        raise NotFoundError(
+            "there are no scores yet",
+            where=str(kept),
+            remedy=f"Run make results-{comparison.name}",
+        )
+    record = json.loads(kept.read_text(encoding="utf-8"))
+    write_whole(results / f"{comparison.name}.md", markdown(comparison, record))
+
+
+def markdown(comparison: Comparison, record: Mapping[str, Any]) -> str:
+    """The page with its tables."""
+    scores: Mapping[str, Mapping[str, Scores]] = record["scores"]
     main = scores[comparison.region]
-    box = regions.resolve(comparison.region)
-    lines = [
-        f"# {comparison.title}",
-        "",
-        f"Made by `make results-{comparison.name}`. Data: {about.source}. Scored on the "
-        f"{main[comparison.models[0]]['dates']} months from {comparison.start:%Y-%m} to "
-        f"{comparison.end:%Y-%m} over {comparison.region} ({box}, grown to whole blocks of 8 × 8 "
-        f"cells); whatever learns, learned from {about.start:%Y-%m} to "
-        f"{comparison.train_end:%Y-%m}.",
-        "The coarse map is the block mean of the fine one: *synthetic degradation of real data*. "
-        "Monthly means at 0.1°, so these numbers say nothing about daily maps at 1 km.",
-        "",
-        "| model | RMSE | MAE | MAPE | bias | r | largest block mean off by | n |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    lines += [
-        f"| {MODELS[name].title} (`{name}`) | {_cells(main[name])} |" for name in comparison.models
-    ]
-    lines += [
-        "",
-        "RMSE, MAE, bias and block means in µg/m³; MAPE as a fraction, its denominator at least "
-        "1 µg/m³. All valid fine cells of all months pooled.",
-        "",
-        "As the AirSTFM paper probably counts, over all cells with no data as 0:",
-        "",
-        "| model | RMSE | MAE | MAPE |",
-        "|---|--:|--:|--:|",
-    ]
-    lines += [
-        f"| `{name}` | {_number(main[name], 'paper_rmse')} | {_number(main[name], 'paper_mae')} | "
-        f"{_number(main[name], 'paper_mape')} |"
-        for name in comparison.models
-    ]
-    heads = [comparison.region, *comparison.also]
-    lines += [
-        "",
-        "RMSE elsewhere:",
-        "",
-        f"| model | {' | '.join(heads)} |",
-        f"|---|{'--:|' * len(heads)}",
-    ]
-    lines += [
-        f"| `{name}` | " + " | ".join(_number(scores[r][name], "rmse") for r in heads) + " |"
-        for name in comparison.models
-    ]
-    return "\n".join(lines) + "\n"
+    regions_ = [comparison.region, *comparison.also]
+    first, last = record["scored"]
+    tables = {
+        "scores": table(
+            ("model", "RMSE", "MAE", "MAPE", "bias", "r", "largest block mean off by", "n"),
+            [(f"{MODELS[n].title} (`{n}`)", *_cells(main[n])) for n in comparison.models],
+            "--:",
+        ),
+        "paper_like": table(
+            ("model", "RMSE", "MAE", "MAPE"),
+            [(f"`{n}`", *(_number(main[n], k) for k in PAPER_LIKE)) for n in comparison.models],
+            "--:",
+        ),
+        "regions": table(
+            ("model", *regions_),
+            [
+                (f"`{n}`", *(_number(scores[r][n], "rmse") for r in regions_))
+                for n in comparison.models
+            ],
+            "--:",
+        ),
+    }
+    derived = {
+        "months": main[comparison.models[0]]["dates"],
+        "box": str(regions.resolve(comparison.region)),
+        "training_start": record["training"][0][:7],
+        "training_end": record["training"][1][:7],
+        "start": first[:7],
+        "end": last[:7],
+    }
+    text = read(TEMPLATES / f"{comparison.name}.md")["page"]
+    return fill(text, {**record, **derived}, tables) + "\n"
 
 
-def _cells(found: Scores) -> str:
+def _cells(found: Scores) -> list[str]:
     keys = ("rmse", "mae", "mape", "bias", "r", "block_mean_difference")
-    return " | ".join([*(_number(found, key) for key in keys), str(found["n"])])
+    return [*(_number(found, key) for key in keys), str(found["n"])]
 
 
 def _number(found: Scores, key: str) -> str:
@@ -206,7 +213,10 @@ if __name__ == "__main__":
     if not given or given[0] != CLASSICAL.name:
         sys.exit(f"airlens: name a table: {CLASSICAL.name}")
     try:
-        run(CLASSICAL, Path(given[1]) if len(given) > 1 else WUSTL, RESULTS)
+        if given[1:] == ["kept"]:
+            again(CLASSICAL)
+        else:
+            run(CLASSICAL, Path(given[1]) if len(given) > 1 else WUSTL, RESULTS)
     except EngineError as problem:
         sys.stderr.write(f"airlens: {problem}\n")
         sys.exit(2)

@@ -1,19 +1,24 @@
 """How like the real delta the demo world is: the same statistics of both, side by side.
 
 Cities: daily means of 38 cities, 2014 and 2015 (CNEMC through SpTe2M). Streets: 14 days of hourly
-10 × 10 cells in Changshu. `python -m engine.research.demo.statistics` writes `docs/demo-world.md`.
+10 × 10 cells in Changshu. `python -m engine.research.demo.statistics` writes `docs/demo-world.md`;
+with `kept` after it, from the numbers that are there.
 """
 
 import datetime as dt
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.core.errors import NotFoundError
+from engine.core import results_page
+from engine.core.errors import EngineError, NotFoundError
+from engine.core.files import write_whole
 from engine.core.grid import Grid
 from engine.core.paths import ROOT
 from engine.twin import fleet
@@ -28,6 +33,7 @@ NEAR_KM = 20.0  # stations this near to a city's centre are its own
 AROUND = ((0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.045), (0.0, -0.045))  # degrees
 BANDS_KM = ((0, 100), (100, 200), (200, 300), (300, 450), (450, 700))
 SEED = 1
+RECORD, PAGE = ROOT / "docs" / "results" / "demo-world.json", ROOT / "docs" / "demo-world.md"
 
 
 @dataclass(frozen=True)
@@ -234,46 +240,6 @@ def compare(days: int = 730, start: dt.date = dt.date(2014, 1, 1)) -> list[Line]
     return [Line(name, wanted[name], twin[name], *TOLERANCES[name]) for name in wanted]
 
 
-_TEXT = """# The demo world
-
-Everything called *demo* in AirLens is **simulated**. No map, station or bus in it was measured; it
-is made so that each kind of model can be shown, and scored against a truth that is known
-everywhere. It says nothing about the air of any real day.
-
-**What is real in it:** coast and lakes (Natural Earth), cities with their inhabitants (GeoNames,
-from 5 000), the course of the lower Yangtze. **What is not:** hills (drawn where the delta's ranges
-are, carved by noise; no elevation file ships with the project), roads (joining real towns), plants,
-streets, and all weather.
-
-**How it is made** (`engine/twin`): winds are a sum of travelling waves with monsoon, fronts, calm
-spells and a sea breeze; mixing depth has a daily and a yearly course; rain washes out. PM2.5 is
-carried hour by hour in three ages, fresh on 0.01°, young on 0.02°, aged on 0.04°, from homes,
-traffic, fields and plants, with what chemistry makes and what the wind brings in, dirtiest from
-the north in winter. The same date of the same seed always has the same weather. Maps are means of
-the local day (UTC+8). Stations report whole numbers with a calibration error of 4 %, noise of 6 %
-and 2 ug m-3, and gaps of hours and days. Buses and cars drive street-like ways through 10 × 10
-cells of Nanjing for 14 days.
-
-**What ships** (`assets/demo`, seed 1): 2014-07-01 to 2014-08-09 and 2014-12-12 to 2015-01-30; the
-part up to 2014-12-31 is for learning. `airlens demo build --days N --seed S` makes any other
-stretch.
-
-**How like the real delta it is.** Daily means of 38 cities, 2014 and 2015 (CNEMC through SpTe2M),
-against the demo world's at the same places (means of five points, 4 to 5 km apart) and the same
-730 dates, seed 1; and 14
-days of Changshu's streets against the demo world's fleet, mean of twelve spells of 14 days. The
-weather is not that of those years, so that only statistics can agree. Made by
-`make results-demo-world`; a test keeps every line within its tolerance.
-
-{table}
-
-**Where it is unlike.** Sources do not follow the economy of 2014; haze that lasts a week over all
-of eastern China is rarer; dust storms, fireworks and harvest fires of single days are not in it.
-Fields at 1 km are smoother over the country and sharper at plants than satellite-based maps are:
-do not carry over a score from here to real data.
-"""
-
-
 def _mean(values: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
     """Mean of what is there, NaN where nothing is."""
     count = (~np.isnan(values)).sum(axis=axis)
@@ -292,26 +258,54 @@ def _km(north: NDArray[np.floating], east: NDArray[np.floating]) -> NDArray[np.f
     return np.asarray(111.2 * np.hypot(north, np.cos(np.deg2rad(31)) * east))
 
 
-def _page(lines: list[Line]) -> str:
+def page(record: Mapping[str, Mapping[str, float]]) -> str:
+    """The page in Markdown.
+
+    Args:
+        record: Of each statistic of `TOLERANCES`, `real` and `twin`.
+    """
+    lines = [Line(name, m["real"], m["twin"], *TOLERANCES[name]) for name, m in record.items()]
     rows = [
-        f"| {line.what} | {line.real:.3g} | {line.twin:.3g} | "
-        f"{f'{line.tolerance:.0%}' if line.relative else f'± {line.tolerance}'} | "
-        f"{'yes' if line.kept else '**no**'} |"
+        (
+            line.what,
+            f"{line.real:.3g}",
+            f"{line.twin:.3g}",
+            f"{line.tolerance:.0%}" if line.relative else f"± {line.tolerance}",
+            "yes" if line.kept else "**no**",
+        )
         for line in lines
     ]
-    head = ["| statistic | real | demo world | tolerance | kept |", "|---|---|---|---|---|"]
-    return _TEXT.format(table="\n".join([*head, *rows]))
+    head = ("statistic", "real", "demo world", "tolerance", "kept")
+    text = results_page.read(results_page.TEMPLATES / "demo-world.md")["page"]
+    tables = {"statistics": results_page.table(head, rows, "---")}
+    return results_page.fill(text, {}, tables) + "\n"
 
 
-def main() -> None:
-    """Write `docs/demo-world.md` and `docs/results/demo-world.json`."""
-    lines = compare()
-    record = {line.what: {"real": line.real, "twin": line.twin} for line in lines}
-    out = ROOT / "docs" / "results" / "demo-world.json"
-    out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (ROOT / "docs" / "demo-world.md").write_text(_page(lines), encoding="utf-8")
-    sys.stdout.write(_page(lines))
+def again(record: Path = RECORD, out: Path = PAGE) -> None:
+    """Write the page from the numbers that are kept.
+
+    Raises:
+        NotFoundError: If there are none.
+    """
+    if not record.exists():
+        raise NotFoundError(
+            "there are no statistics yet", where=str(record), remedy="Run make results-demo-world"
+        )
+    write_whole(out, page(json.loads(record.read_text(encoding="utf-8"))))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page and its record; with `kept`, the page alone from the record."""
+    try:
+        if list(arguments) != ["kept"]:
+            found = {line.what: {"real": line.real, "twin": line.twin} for line in compare()}
+            write_whole(RECORD, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        again()
+    except EngineError as problem:
+        sys.stderr.write(f"airlens: {problem}\n")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

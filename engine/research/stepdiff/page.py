@@ -1,27 +1,32 @@
-"""`docs/results/stepdiff.md`: how good STeP-Diff is.
+"""`python -m engine.research.stepdiff.page`: scores of STeP-Diff, as docs/results/stepdiff.md.
 
-`python -m engine.research.stepdiff.page` goes on where it was stopped: scores are kept in
-docs/results/stepdiff.json, one method at a time. Kolkata, its fixed sensors and Changshu must be in
-the library as `kolkata`, `kolkata-static` and `changshu`; without them the page holds what it held,
-and the simulated city.
+Goes on where it was stopped: scores are kept in docs/results/stepdiff.json, one method at a time.
+Kolkata, its fixed sensors and Changshu must be in the library as `kolkata`, `kolkata-static` and
+`changshu`; without them the page holds what it held, and the simulated city. With `kept`
+after it the page is written anew from the numbers that are there.
 """
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from engine.core.errors import EngineError, NotFoundError
+from engine.core.files import write_whole
 from engine.core.paths import ASSETS
+from engine.core.results_page import TEMPLATES, fill, read, table, verdict
 from engine.research.stepdiff import baselines as citybaselines
-from engine.research.stepdiff import tables
+from engine.research.stepdiff import tables as experiments
 from engine.research.stepdiff.runs import (
+    BESIDE,
     OMEGAS,
     OPERATOR,
     PROBABLE,
     PUBLISHED,
+    SINGLE,
     SINGLES,
     TRUST,
     VARIANTS,
@@ -30,7 +35,7 @@ from engine.research.stepdiff.runs import (
 )
 from engine.research.stepdiff.samplers import SAMPLERS
 from engine.research.stepdiff.scores import MEMBERS, places
-from engine.research.stepdiff.tables import per_cent, table
+from engine.research.stepdiff.tables import per_cent
 
 FOLDER = Path("docs/results")
 MEANS = tuple(citybaselines.SIMPLE)
@@ -41,54 +46,67 @@ ORDER = (
     *PUBLISHED,
     PROBABLE,
 )
-SURE = (*citybaselines.SIMPLE, *citybaselines.FITTED, *SINGLES)  # that tell one forecast
-MAKE = "`make results-stepdiff`"
+SURE = (*citybaselines.SIMPLE, *citybaselines.FITTED, *SINGLES)  # deterministic
 GUESS = "anomaly kriging (first guess)"
 TITLES = {"kolkata": "Kolkata", "changshu": "Changshu", "twin": "Nanjing, simulated"}
-HEAD = """\
-# STeP-Diff: forecasts of a city's pollution from vehicles
-
-What is scored are the lead hours alone, 1 to 12 hours ahead, in µg/m³, at the cells and hours that
-vehicles truly measured. All methods tell the same windows. What learns nothing but means may know
-training and validation part; all that is fitted knows the training part alone. Every number is
-written by `make results-stepdiff`, which goes on where it was stopped.
-
-**The physics is our reconstruction** of what the paper's abstract states
-([arXiv:2512.04385](https://arxiv.org/abs/2512.04385)): its equations could not be had, and the code
-that was released holds no residual of a differential equation. STeP-Diff here learns the departure
-from a first guess (hour of day, cell, and the city's kriged anomaly), which is a row of its own
-below: what stands between that row and STeP-Diff is what the network adds.
-"""
+TEMPLATE = TEMPLATES / "stepdiff.md"
 
 
 def main() -> None:
-    """Score what is not scored yet, then write the page."""
+    """Score what is not scored yet, then write the page; with `kept` write the page alone."""
     torch.set_num_threads(1)
-    kept = Kept(FOLDER / "stepdiff.json")
     wanted = sys.argv[1:] or list(TITLES)
-    with tempfile.TemporaryDirectory() as scratch:
-        for key, place in places(ASSETS).items():
-            if key in wanted:
-                score_place(kept, key, place, Path(scratch), _say)
-    (FOLDER / "stepdiff.md").write_text(page(kept.found), encoding="utf-8")
+    if wanted != ["kept"]:
+        kept = Kept(FOLDER / "stepdiff.json")
+        with tempfile.TemporaryDirectory() as scratch:
+            for key, place in places(ASSETS).items():
+                if key in wanted:
+                    score_place(kept, key, place, Path(scratch), _say)
+    again()
+
+
+def again(results: Path = FOLDER) -> None:
+    """Write the page from the numbers that are kept.
+
+    Raises:
+        NotFoundError: If there are none.
+    """
+    kept = Kept(results / "stepdiff.json")
+    if not kept.found:
+        raise NotFoundError(
+            "there are no scores yet", where=str(kept.path), remedy="Run make results-stepdiff"
+        )
+    write_whole(results / "stepdiff.md", page(kept.found))
 
 
 def page(found: Mapping[str, Any]) -> str:
     """The page in Markdown, from what is kept."""
-    parts = [HEAD, "## In short\n", _short(found)]
-    for key in TITLES:
-        if "methods" in found.get(key, {}):
-            parts += _place(key, found[key])
-    parts += tables.samplers(found, TITLES)
-    parts += tables.spreads(found, TITLES)
-    parts += tables.trust(found, TITLES)
-    parts += tables.parts(found.get("changshu", {}))
-    parts += [BEWARE.rstrip(), *_missing(found), ""]
-    return "\n".join(parts)
+    parts = read(TEMPLATE)
+    scored = [key for key in TITLES if "methods" in found.get(key, {})]
+    tables = {
+        "short": _short(found),
+        "places": "\n\n".join(_place(found[key], parts) for key in scored),
+        "samplers": experiments.samplers(found, TITLES, parts["samplers"]),
+        "spreads": experiments.spreads(found, TITLES, parts),
+        "trust": experiments.trust(found, TITLES, parts["trust"]),
+        "parts": experiments.parts(found.get("changshu", {}), parts["parts"]),
+        "weights": " ".join(_weight(key, found[key]["methods"], parts) for key in scored),
+        "missing": _missing(found, parts["missing"]),
+    }
+    budgets = {"single": SINGLE.steps, "beside": BESIDE.steps}
+    return fill(parts["page"], {"budgets": budgets}, tables) + "\n"
 
 
-def _missing(found: Mapping[str, Any]) -> list[str]:
-    """What was not run yet, as a last point of what to keep in mind."""
+def _weight(key: str, methods: Mapping[str, Any], parts: Mapping[str, str]) -> str:
+    """Weight of the members' mean, and the errors with it, without it and with all of it."""
+    if PROBABLE not in methods or GUESS not in methods:
+        return ""
+    record = methods[PROBABLE] | {"title": TITLES[key], "guess": methods[GUESS]["mae"]}
+    return fill(parts["weight"], record, {})
+
+
+def _missing(found: Mapping[str, Any], template: str) -> str:
+    """What was not run yet, as a last note; nothing if all was."""
     left = []
     for key, title in TITLES.items():
         known = found.get(key, {})
@@ -96,14 +114,12 @@ def _missing(found: Mapping[str, Any]) -> list[str]:
         names += [f"sampler {name}" for name in SAMPLERS if name not in known.get("samplers", {})]
         names += [] if "rules" in known or key == "kolkata" else ["rules for the spread"]
         trusts = (OPERATOR, TRUST) if key == "kolkata" else (OPERATOR,)
-        names += [f"trust of {name}" for name in trusts if name not in known.get("trust", {})]
+        names += [f"weight of {name}" for name in trusts if name not in known.get("trust", {})]
         if key == "changshu":
             names += [name for name in VARIANTS if name not in known.get("variants", {})]
             names += [f"physics × {o:g}" for o in OMEGAS if f"{o:g}" not in known.get("omega", {})]
         left += [f"{title}: {', '.join(names)}"] if names else []
-    if not left:
-        return []
-    return [f"- **Not run yet** ({MAKE} goes on with them). {'. '.join(left)}."]
+    return fill(template, {"left": ". ".join(left)}, {}) if left else ""
 
 
 def best_mean(methods: Mapping[str, Any]) -> str:
@@ -111,7 +127,7 @@ def best_mean(methods: Mapping[str, Any]) -> str:
     return min((name for name in MEANS if name in methods), key=lambda n: methods[n]["mae"])
 
 
-def _short(found: Mapping[str, Any]) -> str:
+def _short(found: Mapping[str, Any]) -> list[str]:
     rows = []
     for key in TITLES:
         methods = found.get(key, {}).get("methods", {})
@@ -125,6 +141,7 @@ def _short(found: Mapping[str, Any]) -> str:
                 f"{ours['mae']:.2f}",
                 f"{base}: {methods[base]['mae']:.2f}",
                 f"{per_cent(ours['mae'] / methods[base]['mae'])}",
+                shown(ours, methods[base]),
                 f"{ours['crps']:.2f}",
                 f"{lowest:.2f}",
                 f"{ours['most']:.0%}",
@@ -135,25 +152,40 @@ def _short(found: Mapping[str, Any]) -> str:
         "MAE",
         "best simple mean",
         "MAE against it (target −20 %)",
+        "shown",
         "CRPS",
         "lowest deterministic MAE (target above CRPS)",
-        "90 % bands hold (target 85–95 %)",
+        "90 % intervals cover (target 85–95 %)",
     )
-    return table(head, rows)
+    return table(head, rows, "---")
 
 
-def _place(key: str, found: Mapping[str, Any]) -> list[str]:
-    methods, split = found["methods"], found["about"]["split"]
-    rows_, columns = split["grid"]
+def shown(ours: Mapping[str, float], base: Mapping[str, float]) -> str:
+    """What two intervals of the mean absolute error show of the first against the second."""
+    return verdict(ours["mae_low"] - base["mae_high"], ours["mae_high"] - base["mae_low"])
+
+
+def _place(found: Mapping[str, Any], parts: Mapping[str, str]) -> str:
+    methods, ours = found["methods"], found["methods"].get(PROBABLE, {})
+    constant = methods.get("released metric of a constant")
+    tables: dict[str, str | Sequence[str]] = {
+        "methods": _methods(methods),
+        "leads": _leads(methods),
+        "probable": _sureness(methods),
+        "physics": fill(parts["physics"], ours, {}) if "physics_guess" in ours else "",
+        "constant": fill(parts["constant"], constant, {}) if constant else "",
+    }
+    for name, title in (
+        ("fixed", "At fixed sensors, which no method uses"),
+        ("truth", "Against the truth in every cell"),
+        ("never_visited", "In cells that no vehicle visited"),
+    ):
+        tables[name] = _other(methods, name, title)
+    return fill(parts["place"], found["about"]["split"] | {"members": MEMBERS}, tables)
+
+
+def _methods(methods: Mapping[str, Any]) -> list[str]:
     base = methods[best_mean(methods)]["mae"]
-    lines = [
-        f"\n## {split['title']}\n",
-        f"{rows_} × {columns} cells, {split['cells_visited']} of them ever visited; learned from "
-        f"the first {split['learn_rows']} hours, stopped and calibrated by those to hour "
-        f"{split['validate_rows'][1]}, scored on {split['windows']} windows from hour "
-        f"{split['first_lead_row']} on: {split['targets']:,} readings, mean "
-        f"{split['mean_of_targets']:.1f} µg/m³.\n",
-    ]
     rows = []
     for name in ORDER:
         if name not in methods:
@@ -173,53 +205,24 @@ def _place(key: str, found: Mapping[str, Any]) -> list[str]:
             )
         )
     head = (
-        "method", "MAE (95 %)", "RMSE", "MAPE", "CRPS", "50 / 90 % bands hold",
+        "method", "MAE (95 %)", "RMSE", "MAPE", "CRPS", "50 / 90 % intervals cover",
         "physics residual", "MAE against",
     )  # fmt: skip
-    lines += [table(head, rows), ""]
-    lines += [
-        "Intervals by drawing windows with replacement; relative errors count readings below 10 "
-        f"µg/m³ as 10; {MEMBERS} members; CRPS of a single forecast is its MAE. The "
-        "residual of the physics is the mean absolute one over whole fields, µg/m³ an hour, by the "
-        "wind, diffusivity and sources of STeP-Diff's weights; a field that is flat or stands "
-        "still has little of it.\n",
-        _leads(methods),
-        _sureness(methods),
-    ]
-    for name, title in (
-        ("fixed", "At fixed sensors, which nothing was told of"),
-        ("truth", "Against the truth in every cell"),
-        ("never_visited", "In cells that no vehicle ever visited"),
-    ):
-        lines += _other(methods, name, title)
-    ours = methods.get(PROBABLE, {})
-    if "physics_guess" in ours:
-        lines.append(
-            "Mean absolute residual of the physics over whole fields: "
-            f"{ours['physics']:.2f} µg/m³ an hour in STeP-Diff's members, "
-            f"{ours['physics_guess']:.2f} in the first guess, which is smooth by construction.\n"
-        )
-    constant = methods.get("released metric of a constant")
-    if constant:
-        lines.append(
-            "By the released code's metric (z-scores, nothing below the mean, an option here and "
-            f"off) a constant scores MAE {constant['mae']:.2f}: such numbers need no skill.\n"
-        )
-    return lines
+    return table(head, rows, "---")
 
 
-def _leads(methods: Mapping[str, Any]) -> str:
+def _leads(methods: Mapping[str, Any]) -> list[str]:
     best = best_mean(methods)
     names = [best, "ridge (VAR)", GUESS, PROBABLE]
     names = [name for name in names if name in methods]
-    told = {name: methods[name]["mae_by_lead"] for name in names}
-    hours = range(len(told[best]))
+    by_lead = {name: methods[name]["mae_by_lead"] for name in names}
+    hours = range(len(by_lead[best]))
     rows = [
-        (name, *("" if told[name][i] is None else f"{told[name][i]:.1f}" for i in hours))
+        (name, *("" if by_lead[name][i] is None else f"{by_lead[name][i]:.1f}" for i in hours))
         for name in names
     ]
-    if PROBABLE in told:
-        ours, base = told[PROBABLE], told[best]
+    if PROBABLE in by_lead:
+        ours, base = by_lead[PROBABLE], by_lead[best]
         pairs = [(ours[i], base[i]) for i in hours]
         rows.append(
             (
@@ -227,24 +230,28 @@ def _leads(methods: Mapping[str, Any]) -> str:
                 *("" if None in pair else per_cent(pair[0] / pair[1]) for pair in pairs),
             )
         )
-    return table(("MAE by lead time", *(f"+{i + 1} h" for i in hours)), rows) + "\n"
+    return table(("MAE by lead time", *(f"+{i + 1} h" for i in hours)), rows, "---")
 
 
-def _sureness(methods: Mapping[str, Any]) -> str:
-    """CRPS and both bands of the probable methods, by lead hour."""
-    kinds = (("CRPS", "crps", ".1f"), ("50 % band", "half", ".0%"), ("90 % band", "most", ".0%"))
+def _sureness(methods: Mapping[str, Any]) -> list[str]:
+    """CRPS and both intervals of the probable methods, by lead hour."""
+    kinds = (
+        ("CRPS", "crps", ".1f"),
+        ("50 % interval covers", "half", ".0%"),
+        ("90 % interval covers", "most", ".0%"),
+    )
     rows = []
     for name in (PROBABLE, *PUBLISHED):
         for title, kind, form in kinds:
-            told = methods.get(name, {}).get(f"{kind}_by_lead")
-            if told:
+            values = methods.get(name, {}).get(f"{kind}_by_lead")
+            if values:
                 rows.append(
-                    (f"{name}: {title}", *("" if v is None else format(v, form) for v in told))
+                    (f"{name}: {title}", *("" if v is None else format(v, form) for v in values))
                 )
     if not rows:
-        return ""
+        return []
     hours = range(len(rows[0]) - 1)
-    return table(("by lead time", *(f"+{i + 1} h" for i in hours)), rows) + "\n"
+    return table(("by lead time", *(f"+{i + 1} h" for i in hours)), rows, "---")
 
 
 def _other(methods: Mapping[str, Any], what: str, title: str) -> list[str]:
@@ -266,69 +273,8 @@ def _other(methods: Mapping[str, Any], what: str, title: str) -> list[str]:
         )
     if not rows:
         return []
-    head = (title, "values", "MAE", "RMSE", "CRPS", "90 % bands hold")
-    return [table(head, rows), ""]
-
-
-BEWARE = """
-## What to keep in mind
-
-- **What the network adds.** Days of validation decide how far the members' mean is believed
-  against the first guess, by the one-standard-error rule; where it is 0 %, the mean of STeP-Diff is
-  the first guess's, but for members that are cut at 0 µg/m³, and the diffusion's part is the
-  spread: who goes wrong together, and how far. Before this rule Kolkata's network was believed
-  whole: it erred 5 % less than its first guess over five days of validation and 8 % more over the
-  test days (9.61 against 8.87). Asked of the training part itself, block by block (table above), no
-  share of DeepONet's mean gains more than chance at any lead hour: the largest gain, 1.3 standard
-  errors, is one of 48 looked at. What it and ConvLSTM gain on the simulated city's test (23.1 and
-  23.6 against 26.8) is nine windows of three days; blocks of its training part lose. A quarter of
-  STeP-Diff's own mean would gain Kolkata 0.03 to 0.09 µg/m³, 1 % at most and 0.5 to 1.7 standard
-  errors; all of it, nothing. That is too little to be called knowledge, and it stays at 0 %.
-- **Spread.** With independent noise members differ by specks and agree on the city's level, since
-  noise averages out over a hundred cells; they held 84 % in Kolkata and 61 % in the simulated city
-  where 90 % were asked for. Noise that is alike in near cells and hours, as departures in the
-  training part are, and factors by lead hour from validation *and* learning windows mended this.
-- **Changshu's bands hold more than they should**, 99.5 % where 85 to 95 were wanted, and the table
-  of rules says why. Single days held out are told anything between 60 and 100 %: errors are those
-  of two bad days (the fourth and fifth of the record) and many calm ones, and a band for all of
-  them is too wide on the calm. The test is two days, both calm: the first guess errs 6.3 µg/m³
-  there against 11.8 on learning windows. It is not the climatology, which lacks the days that are
-  told: with them learning windows would err 11.1. One factor for all hours, parts that weigh alike
-  or the factor of least CRPS still hold 98 to 99 %. Validation hours alone would do for Changshu's
-  test (91 %), but hold 74 % of the days held out there, and in the simulated city, whose validation
-  days were calm too, 70 % of these and 60 % of the test. Nor can the width be foreseen: errors that
-  follow those of late hours, or the level, gain less than 0.02 of log likelihood. So the rule stays
-  that comes near 90 % of the days held out at both places, 89 and 87 %.
-- **The simulated city**: 15 to 16 % less than the best mean, −22 % against the truth in every cell.
-  Its weather knows no clock, so that nothing comes back at the same hour of the next day, which
-  carries much of the skill in Kolkata; from six hours on the first guess goes back to a climatology
-  of nine days, and the test days are cleaner than those: beyond eight hours it misses by more than
-  the mean by cell does. Its first guess had once learned a daily return from these nine days and
-  erred 31.7; the covariance is now the one that forecasts the training part better, with a daily
-  part or without (25.6 against 29.8 there).
-- **Samplers.** On normal distributions, where the answer is known, fifty ancestral steps lose 6 to
-  10 % of the spread and ten steps of DDIM 15 to 21 %, while eight of the multistep solver keep it
-  to 3 %. Members of the real weights differ as much. As calibrated with one sampler, another's
-  bands are therefore too narrow or too wide, and that moves CRPS by more than 2 % (in brackets);
-  brought to the same width they differ by chance: another first noise moves the same sampler by 1 %
-  in Kolkata, 3 % in Changshu and 7 % in the simulated city. Over all noises that were drawn, the
-  eight steps that ship are 1.3 % better than fifty in Kolkata, 1.8 % worse in Changshu, and 2.8 %
-  worse in the simulated city, where the first noise was the worst of three (+5, +4 and −1 %).
-- **Recurrent networks and DeepONet alone** learn departures from the same first guess, by absolute
-  error, for 600 steps, and stop where validation is best. CSDI alone and with DeepONet are as
-  published: concentrations, independent noise, 150 steps of the small preset.
-- **Parts.** Sixty steps are too few to learn noise from, as published: velocity gives the first
-  guess before it has learned anything. Independent noise scores best on Changshu's four calm
-  windows because its members are the most alike; it holds 81 % there and fell short elsewhere.
-- **The weight of the physics** does what it should: with it the residual falls, and so does CRPS;
-  members agree more, until the raw bands hold less than they say.
-- **The residual** tells smooth from rough, not good from bad: a field that stands still over a
-  city leaves nothing of the equation. Members carry the weather's own roughness.
-- Two weeks (Changshu, the simulated city) or seven (Kolkata) are few: windows of one day resemble
-  each other, and intervals above are wide for that reason.
-- Changshu's data carry no licence: they were used for this experiment; neither they nor weights
-  learned from them ship.
-"""
+    head = (title, "values", "MAE", "RMSE", "CRPS", "90 % intervals cover")
+    return table(head, rows, "---")
 
 
 def _say(text: str) -> None:
@@ -336,4 +282,8 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EngineError as problem:
+        _say(f"airlens: {problem}")
+        sys.exit(2)

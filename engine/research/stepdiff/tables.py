@@ -1,4 +1,4 @@
-"""Tables of what was tried with STeP-Diff: samplers, spread, trust, parts, weights of physics."""
+"""Tables of experiments with STeP-Diff: samplers, spread, weights of the mean and of physics."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from engine.core.results_page import fill, table, verdict
 from engine.research.stepdiff.runs import OMEGAS, TINY
 from engine.research.stepdiff.samplers import KNOWN, MOST_WINDOWS, WHOLE
 from engine.verify.bootstrap import interval
 
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """In Markdown."""
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+SURE = 1.96  # standard errors either side: an interval of 95 %
+# Names of the record that the page words anew.
+LABELS = {"tells noise, as published": "predicts noise, as published"}
 
 
 def per_cent(ratio: float, digits: int = 0) -> str:
@@ -23,11 +22,11 @@ def per_cent(ratio: float, digits: int = 0) -> str:
 
 
 def bands(scored: Mapping[str, Any]) -> str:
-    """What the two bands hold."""
+    """Coverage of the two intervals."""
     return f"{scored['half']:.0%} / {scored['most']:.0%}"
 
 
-def samplers(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
+def samplers(found: Mapping[str, Any], titles: Mapping[str, str], template: str) -> str:
     """Each sampler against fifty steps, at every place."""
     rows = [
         _sampler(title, name, m, found[key]["samplers"][WHOLE])
@@ -36,86 +35,77 @@ def samplers(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
         for name, m in found[key]["samplers"].items()
     ]
     if not rows:
-        return []
-    told = (
-        "The weights that ship, the same first noise, at cells that vehicles visited; of many test "
-        f"windows every third or so, {MOST_WINDOWS} at most. The target is that ten steps or fewer "
-        "lose 2 % of CRPS at most. Calibration makes the members of any sampler as wide as errors "
-        "are, so that each is held at the mean spread of the one that ships; in brackets CRPS "
-        "without that. Intervals of 95 % by drawing windows. Last: the spread of samples of normal "
-        f"distributions of standard deviation {KNOWN[0]:g} and {KNOWN[1]:g}, whose denoiser is "
-        "known, against the true one.\n"
-    )
-    head = ("place", "sampler", "CRPS", "against 50 steps", "spread as drawn, µg/m³",
-            "50 / 90 % bands hold", "CPU time", "spread where it is known")  # fmt: skip
-    return ["\n## Samplers\n", told, table(head, rows)]
+        return ""
+    head = ("place", "sampler", "CRPS", "against 50 steps", "verdict", "spread as drawn, µg/m³",
+            "50 / 90 % intervals cover", "CPU time", "spread where it is known")  # fmt: skip
+    record = {"most_windows": MOST_WINDOWS, "known": list(KNOWN)}
+    return fill(template, record, {"rows": table(head, rows, "---")})
 
 
 def _sampler(
     title: str, name: str, m: Mapping[str, Any], whole: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    against = ""
+    against, word = "", ""
     if name != WHOLE:
         sums = np.array([m["crps_by_window"], whole["crps_by_window"]], dtype=float).T
         sure = interval(sums, lambda t: t[..., 0] / t[..., 1], block=1)
-        against = per_cent(sure.value, 1)
+        against, word = per_cent(sure.value, 1), verdict(sure.low - 1, sure.high - 1)
         if sure.low == sure.low:  # NaN is not itself
             against += f" ({per_cent(sure.low, 1)} to {per_cent(sure.high, 1)})"
     spread = m["drawn_spread"]
     known = " and ".join(f"{share:.2f}" for share in m["known_spread"])
     return (
-        title, name, f"{m['crps']:.3f} ({m['crps_as_drawn']:.3f})", against,
+        title, name, f"{m['crps']:.3f} ({m['crps_as_drawn']:.3f})", against, word,
         f"{sum(spread) / len(spread):.2f}", bands(m), f"{m['seconds']:.0f} s", known,
     )  # fmt: skip
 
 
-def spreads(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
+def spreads(
+    found: Mapping[str, Any], titles: Mapping[str, str], templates: Mapping[str, str]
+) -> str:
     """Rules for the spread, on days held out and on the test part."""
     known = {
         key: found[key]["rules"]["compared"] for key in titles if "rules" in found.get(key, {})
     }
     if not known:
-        return []
-    names = next(iter(known.values()))["rules"]
-    rows = []
-    for name in names:
-        row = [name]
-        for each in known.values():
-            m = each["rules"][name]
-            for part in ("held_out", "test"):
-                row.append(f"{m[part]['crps']:.2f}, {bands(m[part])}")
-        rows.append(row)
-    head = ["rule: CRPS, 50 / 90 % bands"]
+        return ""
+    rows = [
+        [name]
+        + [
+            f"{m['crps']:.2f}, {bands(m)}"
+            for each in known.values()
+            for m in (each["rules"][name]["held_out"], each["rules"][name]["test"])
+        ]
+        for name in next(iter(known.values()))["rules"]
+    ]
+    head = ["rule: CRPS, 50 / 90 % intervals cover"]
     for key in known:
         head += [f"{titles[key]}, days held out", "test"]
-    lines = [
-        "\n## Rules for the spread\n",
-        "Members about the first guess, spread by factors from learning and validation windows. "
-        "Held out: each day of these is told by factors of the others, and this alone may choose "
-        "a rule; the test is what came of it.\n",
-        table(head, rows),
-        "",
-    ]
-    return [*lines, *(_days(titles[key], each) for key, each in known.items())]
+    days = [_days(titles[key], each, templates["days"]) for key, each in known.items()]
+    tables = {"rules": table(head, rows, "---"), "days": "\n\n".join(days)}
+    return fill(templates["spreads"], {}, tables)
 
 
-def _days(title: str, found: Mapping[str, Any]) -> str:
-    """What the shipped rule held on single days before the test, and how large errors were."""
-    told = sorted((int(day), share) for day, share in found["days"].items())
-    shares = [share for _, share in told]
-    pairs = [(a + b) / 2 for (i, a), (j, b) in itertools.pairwise(told) if j == i + 1]
+def _days(title: str, found: Mapping[str, Any], template: str) -> str:
+    """Coverage of the shipped rule on single days before the test, and how large errors were."""
+    by_day = sorted((int(day), share) for day, share in found["days"].items())
+    shares = [share for _, share in by_day]
+    pairs = [(a + b) / 2 for (i, a), (j, b) in itertools.pairwise(by_day) if j == i + 1]
     inside = sum(0.85 <= pair <= 0.95 for pair in pairs)
     above = sum(pair > 0.95 for pair in pairs)
-    mae = found["guess_mae"]
-    return (
-        f"{title}: held-out 90 % bands hold {min(shares):.0%} to {max(shares):.0%} of single days; "
-        f"of {len(pairs)} pairs of days in a row {inside} lie at 85–95 %, {above} above, "
-        f"{len(pairs) - inside - above} below. The first guess errs {mae['learn']:.1f} on learning "
-        f"windows ({mae['learn, own days known']:.1f} if its climatology knew their days), "
-        f"{mae['validate']:.1f} on validation, {mae['test']:.1f} on the test. Log likelihood "
-        f"gained if errors follow those of late hours: {_best(found['foreseen']['late'])}; if "
-        f"they follow the level: {_best(found['foreseen']['level'])}.\n"
-    )
+    record = {
+        "title": title,
+        "least": min(shares),
+        "most": max(shares),
+        "pairs": len(pairs),
+        "inside": inside,
+        "above": above,
+        "below": len(pairs) - inside - above,
+        "mae": found["guess_mae"],
+        "late": _best(found["foreseen"]["late"]),
+        "level": _best(found["foreseen"]["level"]),
+    }
+    return fill(template, record, {})
 
 
 def _best(gained: Mapping[str, float]) -> str:
@@ -123,67 +113,62 @@ def _best(gained: Mapping[str, float]) -> str:
     return f"{max(gained.values()):+.3f}".replace("-", "−")
 
 
-def trust(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
-    """What each share of the members' mean gains, asked of blocks of the training part."""
+def trust(found: Mapping[str, Any], titles: Mapping[str, str], template: str) -> str:
+    """What each weight of the members' mean gains, in blocks of the training part."""
     known = {key: found[key]["trust"] for key in titles if found.get(key, {}).get("trust")}
-    rows = []
+    if not known:
+        return ""
+    rows, words = [], []
     for key, budgets in known.items():
         for budget, each in budgets.items():
             for leads, m in each["leads"].items():
-                told = [
-                    f"{g:+.2f} ± {s:.2f}".replace("-", "−")
-                    for g, s in zip(m["gain"][1:], m["sure"][1:], strict=True)
-                ]
-                rows.append((titles[key], budget, leads, f"{m['mae']:.2f}", *told))
-    if not rows:
-        return []
+                pairs = list(zip(m["gain"][1:], m["sure"][1:], strict=True))
+                gains = [f"{g:+.2f} ± {s:.2f}".replace("-", "−") for g, s in pairs]
+                rows.append((titles[key], budget, leads, f"{m['mae']:.2f}", *gains))
+                # A gain is a change of the error downwards.
+                words += [verdict(-g - SURE * s, -g + SURE * s) for g, s in pairs]
     first = next(iter(next(iter(known.values())).values()))
-    days = [
-        f"{titles[key]} {each['days']}"
-        for key, budgets in known.items()
-        for each in [*budgets.values()][:1]
-    ]
     head = ("place", "network", "ahead", "first guess's MAE",
-            *(f"gain if {t:.0%} is believed" for t in first["trusts"][1:]))  # fmt: skip
-    return [
-        "\n## Is the network's mean of use?\n",
-        "The training part in blocks of days: networks that never saw a block tell its windows, "
-        f"all days together ({', '.join(days)}). Gain in mean absolute error, µg/m³, over the "
-        "first guess alone, ± its standard error among days.\n",
-        table(head, rows),
-    ]
+            *(f"gain with weight {t:.0%}" for t in first["trusts"][1:]))  # fmt: skip
+    days = [f"{titles[key]} {next(iter(each.values()))['days']}" for key, each in known.items()]
+    record = {
+        "days": ", ".join(days),
+        "count": len(words),
+        "better": words.count("better"),
+        "worse": words.count("worse"),
+        "not_shown": words.count("not shown"),
+    }
+    return fill(template, record, {"gains": table(head, rows, "---")})
 
 
-def parts(found: Mapping[str, Any]) -> list[str]:
+def parts(found: Mapping[str, Any], template: str) -> str:
     """Parts taken away or changed, and weights of the physics."""
     if not found.get("omega"):
-        return []
-    told = dict(found.get("variants", {}))
-    for name, omega in (("without physics", "0"), ("**all parts**", "1")):
-        if omega in found["omega"]:
-            told = {name: found["omega"][omega]} | told
-
-    def rows(group: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, ...]]:
-        return [
-            (
-                name,
-                f"{group[name]['mae']:.2f}",
-                f"{group[name]['crps']:.2f}",
-                bands(group[name]),
-                f"{group[name]['physics']:.2f}",
-            )
-            for name in names
-            if name in group
-        ]
-
-    head = ("MAE", "CRPS", "50 / 90 % bands hold", "physics residual")
+        return ""
     omegas = found["omega"]
+    variants = dict(found.get("variants", {}))
+    for name, omega in (("without physics", "0"), ("**all parts**", "1")):
+        if omega in omegas:
+            variants = {name: omegas[omega]} | variants
+    head = ("MAE", "CRPS", "50 / 90 % intervals cover", "physics residual")
+    tables = {
+        "variants": table(("part", *head), _scores(variants, list(variants)), "---"),
+        "omegas": table(
+            ("weight of the physics", *head), _scores(omegas, [f"{o:g}" for o in OMEGAS]), "---"
+        ),
+    }
+    return fill(template, {"steps": TINY.steps}, tables)
+
+
+def _scores(group: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, ...]]:
     return [
-        "\n## Parts, and the weight of the physics\n",
-        f"Changshu, trained anew for {TINY.steps} steps each: a tiny budget, one seed, four "
-        "windows, members as they are drawn, without calibration. It says which parts break the "
-        "network, not which of two near scores is better.\n",
-        table(("part", *head), rows(told, list(told))),
-        "",
-        table(("weight of the physics", *head), rows(omegas, [f"{o:g}" for o in OMEGAS])),
+        (
+            LABELS.get(name, name),
+            f"{group[name]['mae']:.2f}",
+            f"{group[name]['crps']:.2f}",
+            bands(group[name]),
+            f"{group[name]['physics']:.2f}",
+        )
+        for name in names
+        if name in group
     ]

@@ -28,6 +28,7 @@ from engine.comparison.weights import FILES, ship, use
 from engine.core.errors import NotFoundError, RequestError, StorageError
 from engine.core.paths import home, inside
 from engine.core.progress import Cancelled
+from engine.core.results_page import TEMPLATES
 from engine.inference import catalogue
 from engine.inference.run import Request, predict
 from engine.superresolution import examples, weights
@@ -112,10 +113,10 @@ def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(
         assert (tmp_path / f"{name}.svg").read_text().startswith("<svg")
     assert "edvr" in (tmp_path / "convergence.svg").read_text()
     (tmp_path / "speed.json").write_text(json.dumps(SPEED))
-    (tmp_path / "notes.md").write_text("What they say.")
-    collect([tmp_path], tmp_path.parent / "all.md", tmp_path / "notes.md")
+    collect([tmp_path], tmp_path.parent / "all.md", TEMPLATES / "comparison.md", "What is more.")
     whole = (tmp_path.parent / "all.md").read_text(encoding="utf-8")
-    assert "What they say." in whole
+    assert "What is more." in whole
+    assert "the budget is tiny" in whole
     assert f"]({tmp_path.name}/maps.png)" in whole
     assert whole.count("theirs, not ours") == 1
 

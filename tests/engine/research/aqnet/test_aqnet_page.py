@@ -1,9 +1,13 @@
 """The results page: scores by hand, intervals from others alone, words that follow the numbers."""
 
+import shutil
+
 import numpy as np
 import pytest
 
+from engine.core.results_page import verdict
 from engine.research.aqnet import page as aqnet_page
+from engine.research.aqnet import splits
 from engine.research.aqnet.folds import Hidden, Parts, covered
 from engine.research.aqnet.page import farthest, page, pooled, scores
 from engine.research.bench.stations import measure
@@ -67,7 +71,9 @@ def numbers(aqnet, kriging):
 
 def test_the_page_says_what_the_numbers_say():
     text = page(numbers(20.0, 22.0))
-    assert "20.0% below inverse squared distance and 9.1% below the best baseline" in text
+    assert "against inverse squared distance: -20.0% in RMSE" in text
+    assert "the best baseline, ordinary kriging: -9.1%" in text
+    assert "(95 %): not shown" in text  # one station cannot show anything
     assert "is not reached" in text
     assert "1 of 12 stations are done" in text
     assert "Huairou (21 km)" in text
@@ -77,10 +83,33 @@ def test_the_page_says_what_the_numbers_say():
 def test_the_page_says_how_much_the_neighbours_know():
     text = page(numbers(21.5, 22.0))
     assert "10 % below ordinary kriging would be 19.80" in text
-    assert "is 4.5% below ordinary kriging and does not reach it either" in text
+    assert "is 4.5% below ordinary kriging: the goal is not reached" in text
     # Half of the way from 22 to 21.
     assert "goes 50%" in text
     assert "40% of the network's squared error" in text
+
+
+def test_a_change_is_shown_by_many_stations_alone():
+    names = list("abcdef")
+
+    def marks(*errors):
+        each = {n: {"rmse": e, "n": 100} for n, e in zip(names, errors, strict=True)}
+        return each | {"all": {"rmse": pooled(each, names)}}
+
+    base = marks(10, 11, 12, 10, 11, 12)
+    low = splits.against(marks(8, 9, 10, 8, 9, 10), base, names)
+    assert verdict(low.low, low.high) == "better"
+    mixed = splits.against(marks(5, 16, 12, 5, 16, 12), base, names)
+    assert verdict(mixed.low, mixed.high) == "not shown"
+    assert low.value == pytest.approx((490 / 730) ** 0.5 - 1)
+
+
+def test_the_published_page_was_made_from_its_numbers(tmp_path):
+    for name in ("aqnet.json", "aqnet-forecast.json", "aqnet-probes.json"):
+        shutil.copy(aqnet_page.RESULTS / name, tmp_path)
+    aqnet_page.again(tmp_path)
+    shown = (aqnet_page.RESULTS / "aqnet.md").read_text(encoding="utf-8")
+    assert (tmp_path / "aqnet.md").read_text(encoding="utf-8") == shown, "make it anew: kept"
 
 
 def test_stations_are_pooled_by_their_hours():

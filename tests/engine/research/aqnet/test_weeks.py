@@ -5,6 +5,7 @@ import pytest
 import torch
 from station_worlds import world
 
+from engine.core.results_page import TEMPLATES, read
 from engine.research.aqnet import week_baselines as weekbaselines
 from engine.research.aqnet.folds import Parts
 from engine.research.aqnet.forecasts import all_scores, daily, held, tell
@@ -235,12 +236,13 @@ def test_the_page_says_where_it_loses():
             "AQ-Net": marks(3.0),
         },
     }
-    text = "\n".join(section(found))
-    assert "at every horizon, at visible and hidden stations" in text
+    parts = read(TEMPLATES / "aqnet.md")
+    text = section(found, parts)
+    assert "at every horizon, at visible and withheld stations" in text
     assert "| boosted trees | 5.0 / 5.0 / 0." in text
     assert "-25.0% to -25.0%" in text
     found["scores"]["boosted trees"] = marks(2.0)
-    assert "hidden 6 h (RMSE against boosted trees)" in "\n".join(section(found))
+    assert "withheld 6 h (RMSE against boosted trees)" in section(found, parts)
 
 
 def test_hours_of_some_stations(record):

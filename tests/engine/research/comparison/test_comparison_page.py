@@ -48,7 +48,7 @@ def test_every_system_is_there_with_the_whole_training_part(place):
 
 def test_parameters_of_the_papers_size_stand_beside_theirs():
     kept = json.loads((RESULTS / "comparison" / SIZES).read_text(encoding="utf-8"))
-    page = "\n".join(section(kept))
+    page = section(kept)
     for name in NETWORKS:
         assert kept[name]["parameters"] == parameters(name)
         assert f"| {parameters(name):,} | {kept[name]['processor_seconds']:.0f} |" in page

@@ -1,14 +1,17 @@
 """What stands behind the tables of tries: blocks, rules for the spread, samplers, physics."""
 
+import shutil
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 import torch
 
+from engine.core.errors import NotFoundError
+from engine.core.results_page import TEMPLATES, read
 from engine.forecast.networks.advection import Transport
 from engine.forecast.networks.diffusion import Schedule
-from engine.research.stepdiff import cross_validation, samplers, spread_calibration, tables
+from engine.research.stepdiff import cross_validation, page, samplers, spread_calibration, tables
 from engine.research.stepdiff.scores import Bench, held_against
 from engine.research.stepdiff.spread_calibration import Part
 
@@ -135,7 +138,34 @@ def test_samplers_are_told_against_fifty_steps():
             }
         }
     }
-    text = "\n".join(tables.samplers(found, {"kolkata": "Kolkata"}))
-    assert "+1.0 % (+1.0 % to +1.0 %)" in text
+    template = read(TEMPLATES / "stepdiff.md")["samplers"]
+    text = tables.samplers(found, {"kolkata": "Kolkata"}, template)
+    assert "+1.0 % (+1.0 % to +1.0 %) | worse |" in text
     assert tables.per_cent(0.76) == "−24 %"
-    assert tables.samplers({}, {"kolkata": "Kolkata"}) == []
+    assert tables.samplers({}, {"kolkata": "Kolkata"}, template) == ""
+
+
+def test_two_intervals_show_a_difference_where_they_do_not_overlap():
+    low, high = {"mae_low": 1.0, "mae_high": 2.0}, {"mae_low": 2.5, "mae_high": 3.0}
+    assert (page.shown(low, high), page.shown(high, low)) == ("better", "worse")
+    assert page.shown(low, {"mae_low": 1.5, "mae_high": 3.0}) == "not shown"
+
+
+def test_gains_are_counted_by_what_their_intervals_show():
+    leads = {"1-2 h": {"mae": 5.0, "gain": [0, 1.0, -1.0, 0.5], "sure": [0, 0.5, 0.5, 0.5]}}
+    each = {"trusts": [0, 0.25, 0.5, 1.0], "days": 8, "leads": leads}
+    template = read(TEMPLATES / "stepdiff.md")["trust"]
+    text = tables.trust({"a": {"trust": {"n": each}}}, {"a": "A"}, template)
+    assert "(A 8)" in text
+    assert "Of 3 gains 1 are better" in text
+    assert "1 worse, 1 not shown" in text
+
+
+def test_the_published_page_was_made_from_its_numbers(tmp_path):
+    results = TEMPLATES.parent
+    with pytest.raises(NotFoundError, match="no scores yet"):
+        page.again(tmp_path)
+    shutil.copy(results / "stepdiff.json", tmp_path)
+    page.again(tmp_path)
+    shown = (results / "stepdiff.md").read_text(encoding="utf-8")
+    assert (tmp_path / "stepdiff.md").read_text(encoding="utf-8") == shown, "make it anew: kept"
