@@ -17,6 +17,7 @@ from app.views.scene import Scene
 from engine.core.blocks import block_mean
 from engine.core.grid import Grid
 from engine.verify import spectra
+from engine.verify.metrics import score_valid
 
 Field = NDArray[np.floating]
 
@@ -102,8 +103,6 @@ def numbers(
     known = values[valid].astype(np.float64)
     mass = _mass(values, coarse)
     spectral, gradient = _gains(values, reference, grid, coarse)
-    error = values - target if target is not None else np.full(values.shape, nan)
-    seen = error[np.isfinite(error)].astype(np.float64)
     return Numbers(
         n=int(valid.sum()),
         mean=float(np.average(known, weights=weight)),
@@ -111,7 +110,7 @@ def numbers(
         sd=float(known.std()),
         mass=float(mass.mean()) if mass.size else nan,
         mass_worst=float(mass.max()) if mass.size else nan,
-        rmse=float(np.sqrt((seen**2).mean())) if seen.size else nan,
+        rmse=nan if target is None else float(score_valid(values, target)["rmse"]),
         spectral=spectral,
         gradient=gradient,
     )

@@ -15,8 +15,11 @@ from app.jobs.study_runs import Study, Withheld
 from app.views import errors_charts, scene
 from app.views.scene import Scene
 from engine.data import station_means
+from engine.verify.metrics import score_valid
 
 Values = NDArray[np.floating]
+
+FEWEST_FOR_CORRELATION = 3
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,17 @@ class Score:
 
 def score(name: str, observed: Values, predicted: Values) -> Score:
     """The score of one station from its series, NaN where either is missing."""
-    both = np.isfinite(observed) & np.isfinite(predicted)
     heard = int(np.isfinite(observed).sum())
-    if not both.any():
-        return Score(name, heard, len(observed), *(float("nan"),) * 4)
-    o, m = observed[both].astype(np.float64), predicted[both].astype(np.float64)
-    error = m - o
-    flat = len(o) < 3 or o.std() == 0 or m.std() == 0
+    found = score_valid(predicted, observed)
+    few = found["n"] < FEWEST_FOR_CORRELATION
     return Score(
         name,
         heard,
         len(observed),
-        float(error.mean()),
-        float(np.abs(error).mean()),
-        float(np.sqrt((error**2).mean())),
-        float("nan") if flat else float(np.corrcoef(m, o)[0, 1]),
+        float(found["bias"]),
+        float(found["mae"]),
+        float(found["rmse"]),
+        float("nan") if few else float(found["correlation"]),
     )
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.inference.evaluation import Scores
 
 # Columns of the table on screen; the JSON holds all metrics.
-COLUMNS = ("rmse", "mae", "mape", "bias", "r", "n")
+COLUMNS = ("rmse", "mae", "mape", "bias", "correlation", "n")
 
 
 def evaluate_command(

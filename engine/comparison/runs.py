@@ -37,6 +37,7 @@ from engine.superresolution.examples import Lessons
 from engine.superresolution.networks.layers import SCALE
 from engine.superresolution.networks.networks import NETWORKS
 from engine.superresolution.recipe import Learned
+from engine.verify.metrics import current_names
 
 RECORD = "runs.json"
 SCORED = 24  # dates at most, unless told
@@ -296,7 +297,7 @@ def _open(plan: Plan, folder: Path, about: library.DatasetInfo) -> dict[str, Any
             "runs": {},
         }
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record = current_names(json.loads(path.read_text(encoding="utf-8")))
         same = record["fixed"] == fixed and record["checksum"] == about.checksum
     except (ValueError, KeyError, OSError) as problem:
         raise StorageError(

@@ -17,7 +17,7 @@ from engine.superresolution.networks.masking import conserve
 from engine.verify.metrics import Sums, metrics, sums
 from engine.verify.spectra import cell_km, spectrum
 
-METRICS = ("rmse", "mae", "mape", "bias", "r", "paper_rmse", "paper_mae", "paper_mape")
+METRICS = ("rmse", "mae", "mape", "bias", "correlation", "paper_rmse", "paper_mae", "paper_mape")
 PICTURES = "pictures"
 Values = NDArray[np.float32]
 

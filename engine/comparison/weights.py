@@ -18,6 +18,7 @@ from engine.core.errors import EngineError, NotFoundError, StorageError
 from engine.core.paths import ASSETS, home, inside
 from engine.superresolution import weights
 from engine.superresolution.networks.networks import NETWORKS
+from engine.verify.metrics import current_names
 
 FILES = ("weights.safetensors", "card.md", "config.json")  # the configuration names the others
 OWN_WAY = ("airstfm",)  # used with weights of longer trainings, which know the past
@@ -62,8 +63,7 @@ def _record(folder: Path) -> dict[str, Any]:
         raise NotFoundError(
             "there is no comparison", where=str(folder), remedy="Make one: airlens compare"
         )
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
+    return current_names(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _networks(folder: Path, record: Mapping[str, Any]) -> dict[str, Path]:

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.grid import EARTH_RADIUS_KM, Grid
+from engine.verify.metrics import METRICS, statistics
 
 NEAR_KM = 60.0  # a peak farther from any city than this is told by its coordinates
 
@@ -107,7 +108,8 @@ def summarise(
     rows = _rows(prediction, grid, places, limit)
     people = np.array([r.place.population for r in rows], dtype=np.float64)
     values = np.array([r.value for r in rows])
-    errors = _values(prediction, "error")
+    error = _values(prediction, "error")
+    errors = statistics(error, np.zeros_like(error))  # only differences count here
     return Summary(
         mean=float(np.nansum(field * weight) / weight.sum()),
         weighted=float((people * values).sum() / people.sum()) if people.sum() else float("nan"),
@@ -117,8 +119,8 @@ def summarise(
         valid=float(np.isfinite(field).mean()),
         limit=limit,
         rows=tuple(sorted(rows, key=lambda r: -r.value)),
-        rmse=float(np.sqrt(np.mean(errors**2))) if errors.size else float("nan"),
-        bias=float(np.mean(errors)) if errors.size else float("nan"),
+        rmse=float(METRICS["rmse"](errors)),
+        bias=float(METRICS["bias"](errors)),
     )
 
 

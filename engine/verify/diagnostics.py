@@ -17,15 +17,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from engine.core.grid import EARTH_RADIUS_KM, Grid
-from engine.verify.evidence import (
-    BY_PLACE,
-    SCORES,
-    STEP,
-    centred_rmse,
-    classes,
-    correlation,
-    variance,
-)
+from engine.verify.evidence import BY_PLACE, SCORES, STEP, classes
+from engine.verify.metrics import centred_rmse, correlation, variance
 from engine.verify.spectra import cell_km
 
 CITY_REACH_KM = 10.0  # standard deviation over which the people of a city are spread

@@ -9,13 +9,14 @@ so that they cannot disagree.
 A *place* is a grid cell or a station. Only pairs with both values count.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.verify.metrics import METRICS, STATISTICS, Metric, statistics
 from engine.verify.spectra import spectrum
 
 # Classes of the joint histogram: (0, 0.5], (0.5, 1], …; closed above, so that "above a limit" is
@@ -24,20 +25,7 @@ STEP = 0.5
 TOP = 500.0
 CLASSES = round(TOP / STEP)
 
-BY_DAY = (
-    "n",
-    "error",
-    "absolute",
-    "squared",
-    "prediction",
-    "target",
-    "prediction2",
-    "target2",
-    "product",
-    "within2",
-    "fractional",
-    "fractional_absolute",
-)
+BY_DAY = STATISTICS
 BY_PLACE = ("n", "error", "absolute", "squared", "prediction", "target")
 
 
@@ -180,97 +168,22 @@ def classes(values: NDArray[np.floating]) -> NDArray[np.int64]:
     return kept
 
 
-def statistics(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums over pairs, in the order of `BY_DAY`. Scores are functions of sums of these."""
-    error, both = prediction - target, prediction + target
-    share = np.divide(2 * error, both, out=np.zeros_like(error), where=both > 0)
-    within = (prediction >= 0.5 * target) & (prediction <= 2 * target)
-    return np.array(
-        [
-            error.size,
-            error.sum(),
-            np.abs(error).sum(),
-            (error**2).sum(),
-            prediction.sum(),
-            target.sum(),
-            (prediction**2).sum(),
-            (target**2).sum(),
-            (prediction * target).sum(),
-            within.sum(),
-            share.sum(),
-            np.abs(share).sum(),
-        ],
-        dtype=np.float64,
+# Those that the pages show, in the order of their table. Those of PERCENT are shares.
+SCORES: dict[str, Metric] = {
+    name: METRICS[name]
+    for name in (
+        "bias",
+        "mae",
+        "rmse",
+        "centred_rmse",
+        "correlation",
+        "determination",
+        "nmb",
+        "nme",
+        "mfb",
+        "mfe",
+        "fac2",
     )
-
-
-def _take(total: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    taken: NDArray[np.float64] = np.asarray(total[..., BY_DAY.index(name)], dtype=np.float64)
-    return taken
-
-
-def _over(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A quotient, NaN where nothing is divided by."""
-    ratio = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
-    np.divide(above, below, out=ratio, where=below > 0)
-    return ratio
-
-
-def _mean(name: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    return lambda total: _over(_take(total, name), _take(total, "n"))
-
-
-def _normalised(name: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    return lambda total: _over(_take(total, name), _take(total, "target"))
-
-
-def variance(total: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """Variance over pairs of "prediction" or "target"."""
-    n = _take(total, "n")
-    mean = _over(_take(total, name), n)
-    return np.maximum(_over(_take(total, f"{name}2"), n) - mean**2, 0.0)
-
-
-def rmse(total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Root mean square error."""
-    return np.sqrt(_over(_take(total, "squared"), _take(total, "n")))
-
-
-def centred_rmse(total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Root mean square error after the bias is taken away."""
-    n = _take(total, "n")
-    bias = _over(_take(total, "error"), n)
-    return np.sqrt(np.maximum(_over(_take(total, "squared"), n) - bias**2, 0.0))
-
-
-def correlation(total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pearson's r."""
-    n = _take(total, "n")
-    mean_product = _over(_take(total, "prediction") * _take(total, "target"), n**2)
-    covariance = _over(_take(total, "product"), n) - mean_product
-    spread = np.sqrt(variance(total, "prediction") * variance(total, "target"))
-    return _over(covariance, spread)
-
-
-def determination(total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """R², the coefficient of determination: 1 − Σe² / Σ(o − ō)². Not the square of r."""
-    n = _take(total, "n")
-    return 1 - _over(_over(_take(total, "squared"), n), variance(total, "target"))
-
-
-# Score → its function of totals, in the order a table shows them. Those of PERCENT are shares.
-SCORES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "bias": _mean("error"),
-    "mae": _mean("absolute"),
-    "rmse": rmse,
-    "centred_rmse": centred_rmse,
-    "correlation": correlation,
-    "determination": determination,
-    "nmb": _normalised("error"),
-    "nme": _normalised("absolute"),
-    "mfb": _mean("fractional"),
-    "mfe": _mean("fractional_absolute"),
-    "fac2": _mean("within2"),
 }
 PERCENT = frozenset({"nmb", "nme", "mfb", "mfe", "fac2"})
 PURE = frozenset({"correlation", "determination"})

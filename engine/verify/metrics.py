@@ -1,65 +1,186 @@
-"""Scores of a prediction: statistics of each sample first, the metric of their sums last.
+"""Scores of a prediction: sums over pairs first, the metric of their total last.
 
-A root of a mean is not the mean of roots. So each map or time step gives sums (`Sums`), sums are
-added, and only the total becomes metrics. Gaps are an explicit mask; a NaN under the mask is an
-error in the program and says so.
+A root of a mean is not the mean of roots. So each map, time step or place gives sums
+(`STATISTICS`), sums are added, and only a total becomes metrics. There is one set of sums and one
+set of names: the command line, the pages, the comparison and the results take them from here.
 
 Definitions follow the usage of air-quality model evaluation (Boylan and Russell 2006,
 doi:10.1016/j.atmosenv.2005.09.087; Emery et al. 2017, doi:10.1080/10962247.2016.1265027; Willmott
 1981, doi:10.1080/02723646.1981.10642213). M is the prediction, O the target.
 """
 
-from dataclasses import dataclass, fields
-from math import nan, sqrt
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import nan
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# MAPE divides by the target, but never by less than this, in ug m-3.
-MAPE_FLOOR = 1.0
+Values = NDArray[np.float64]
+MAPE_FLOOR = 1.0  # ug m-3: MAPE divides by the target, but never by less
+
+# What is summed over the pairs that count, in this order:
+STATISTICS = (
+    "n",  # pairs
+    "error",  # M - O
+    "absolute",  # |M - O|
+    "squared",  # (M - O)²
+    "prediction",  # M
+    "target",  # O
+    "prediction_squared",  # M²
+    "target_squared",  # O²
+    "product",  # M O
+    "within_two",  # 1 where O / 2 <= M <= 2 O
+    "fractional",  # 2 (M - O) / (M + O), 0 where both are 0
+    "fractional_absolute",  # its size
+    "percentage",  # |M - O| / max(O, 1 ug m-3)
+    "potential",  # (|M - Ō| + |O - Ō|)², 0 where the mean Ō was not given
+    "cells",  # cells, valid or not
+)
+
+
+def statistics(
+    prediction: Values, target: Values, *, target_mean: float = nan, cells: int | None = None
+) -> Values:
+    """Sums over pairs, in the order of `STATISTICS`.
+
+    Args:
+        prediction: M of the pairs that count, ug m-3.
+        target: O, same shape.
+        target_mean: Mean of O over all samples, which the index of agreement needs beforehand.
+        cells: Cells, valid or not; by default the pairs.
+    """
+    error, both = prediction - target, prediction + target
+    # 0 where both are 0, since they agree.
+    fraction = np.divide(2 * error, both, out=np.zeros_like(error), where=both != 0)
+    within = (2 * prediction >= target) & (prediction <= 2 * target)
+    potential = (np.abs(prediction - target_mean) + np.abs(target - target_mean)) ** 2
+    return np.array(
+        [
+            error.size,
+            error.sum(),
+            np.abs(error).sum(),
+            (error**2).sum(),
+            prediction.sum(),
+            target.sum(),
+            (prediction**2).sum(),
+            (target**2).sum(),
+            (prediction * target).sum(),
+            within.sum(),
+            fraction.sum(),
+            np.abs(fraction).sum(),
+            (np.abs(error) / np.maximum(target, MAPE_FLOOR)).sum(),
+            0.0 if np.isnan(target_mean) else potential.sum(),
+            error.size if cells is None else cells,
+        ],
+        dtype=np.float64,
+    )
+
+
+def take(total: Values, name: str) -> Values:
+    """One statistic of totals, whose last axis is `STATISTICS`."""
+    taken: Values = np.asarray(total[..., STATISTICS.index(name)], dtype=np.float64)
+    return taken
+
+
+def _over(above: Values, below: Values) -> Values:
+    """A quotient, NaN where nothing is divided by."""
+    ratio = np.full(np.broadcast_shapes(above.shape, below.shape), nan)
+    np.divide(above, below, out=ratio, where=below > 0)
+    return ratio
+
+
+def _mean(name: str, count: str = "n") -> Callable[[Values], Values]:
+    return lambda total: _over(take(total, name), take(total, count))
+
+
+def _root_mean(name: str, count: str = "n") -> Callable[[Values], Values]:
+    return lambda total: np.sqrt(_over(take(total, name), take(total, count)))
+
+
+def variance(total: Values, name: str) -> Values:
+    """Variance over pairs of "prediction" or "target"."""
+    mean = _over(take(total, name), take(total, "n"))
+    square = _over(take(total, f"{name}_squared"), take(total, "n"))
+    # Rounding can make the variance of a constant negative, or anything but 0.
+    least = 1e-12 * square
+    spread = square - mean**2
+    return np.where(spread > least, spread, np.where(np.isnan(spread), nan, 0.0))
+
+
+def centred_rmse(total: Values) -> Values:
+    """Root mean square error after the bias is taken away."""
+    n = take(total, "n")
+    bias = _over(take(total, "error"), n)
+    return np.sqrt(np.maximum(_over(take(total, "squared"), n) - bias**2, 0.0))
+
+
+def correlation(total: Values) -> Values:
+    """Pearson's r; NaN where M or O does not vary by more than float64 can tell."""
+    n = take(total, "n")
+    product = _over(take(total, "prediction"), n) * _over(take(total, "target"), n)
+    covariance = _over(take(total, "product"), n) - product
+    spread = np.sqrt(variance(total, "prediction") * variance(total, "target"))
+    return _over(covariance, spread).clip(-1.0, 1.0)
+
+
+def determination(total: Values) -> Values:
+    """R², the coefficient of determination: 1 - Σ(M-O)² / Σ(O-Ō)². Not the square of r."""
+    mean_square = _over(take(total, "squared"), take(total, "n"))
+    return 1 - _over(mean_square, variance(total, "target"))
+
+
+Metric = Callable[[Values], Values]
+# Metric -> its function of totals.
+METRICS: Mapping[str, Metric] = {
+    "rmse": _root_mean("squared"),
+    "mae": _mean("absolute"),
+    "bias": _mean("error"),
+    "centred_rmse": centred_rmse,
+    "mape": _mean("percentage"),
+    "correlation": correlation,
+    "correlation_squared": lambda total: correlation(total) ** 2,
+    "determination": determination,
+    "nmb": _mean("error", "target"),
+    "nme": _mean("absolute", "target"),
+    "mfb": _mean("fractional"),
+    "mfe": _mean("fractional_absolute"),
+    "fac2": _mean("within_two"),
+    "ioa": lambda total: 1 - _over(take(total, "squared"), take(total, "potential")),
+    "mean_prediction": _mean("prediction"),
+    "mean_target": _mean("target"),
+    "paper_rmse": _root_mean("squared", "cells"),
+    "paper_mae": _mean("absolute", "cells"),
+    "paper_mape": _mean("percentage", "cells"),
+}
+# Names of earlier versions, in records and files that exist.
+OLD_NAMES: Mapping[str, str] = {
+    "crmse": "centred_rmse",
+    "r": "correlation",
+    "r_squared": "correlation_squared",
+    "r2_determination": "determination",
+    "r2": "determination",
+}
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the valid pairs of one sample or of many.
+    """Sums over the valid pairs of one sample or of many, which can be added.
 
     Attributes:
-        n: Pairs.
-        cells: Cells, valid or not, for the paper-like variants.
-        prediction: Sum of M.
-        target: Sum of O.
-        prediction_squared: Sum of M².
-        target_squared: Sum of O².
-        product: Sum of M·O.
-        absolute: Sum of |M − O|.
-        squared: Sum of (M − O)².
-        percentage: Sum of |M − O| / max(O, 1 ug m-3).
-        fractional: Sum of 2 (M − O) / (M + O), 0 where both are 0.
-        fractional_absolute: The same with |M − O|.
-        within_two: Pairs with O / 2 ≤ M ≤ 2 O.
-        potential: Sum of (|M − Ō| + |O − Ō|)², where the mean Ō was given; else NaN.
+        values: In the order of `STATISTICS`.
     """
 
-    n: int = 0
-    cells: int = 0
-    prediction: float = 0.0
-    target: float = 0.0
-    prediction_squared: float = 0.0
-    target_squared: float = 0.0
-    product: float = 0.0
-    absolute: float = 0.0
-    squared: float = 0.0
-    percentage: float = 0.0
-    fractional: float = 0.0
-    fractional_absolute: float = 0.0
-    within_two: int = 0
-    potential: float = 0.0
+    values: Values = field(default_factory=lambda: np.zeros(len(STATISTICS)))
 
     def __add__(self, other: Self) -> "Sums":
-        return Sums(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        )
+        return Sums(self.values + other.values)
+
+    @property
+    def n(self) -> int:
+        """Pairs."""
+        return int(self.values[0])
 
 
 def sums(
@@ -88,70 +209,27 @@ def sums(
     m, o = m_all[valid], o_all[valid]
     if not (np.isfinite(m).all() and np.isfinite(o).all()):
         raise ValueError("a pair that counts holds NaN or infinity; exclude it by the mask")
-    error = m - o
-    fraction = _fraction(error, m + o)
-    spread = np.abs(m - target_mean) + np.abs(o - target_mean)
-    return Sums(
-        n=int(m.size),
-        cells=int(o_all.size),
-        prediction=float(m.sum()),
-        target=float(o.sum()),
-        prediction_squared=float(m @ m),
-        target_squared=float(o @ o),
-        product=float(m @ o),
-        absolute=float(np.abs(error).sum()),
-        squared=float(error @ error),
-        percentage=float((np.abs(error) / np.maximum(o, MAPE_FLOOR)).sum()),
-        fractional=float(fraction.sum()),
-        fractional_absolute=float(np.abs(fraction).sum()),
-        within_two=int(((2 * m >= o) & (m <= 2 * o)).sum()),
-        potential=float(spread @ spread) if m.size else 0.0,
-    )
+    return Sums(statistics(m, o, target_mean=target_mean, cells=int(o_all.size)))
 
 
 def metrics(total: Sums) -> dict[str, float | int]:
     """All metrics of a total; NaN where a metric is not defined, all but n of no pairs.
 
     Returns:
-        `n`; in ug m-3 `rmse`, `mae`, `bias` (mean of M − O), `crmse` (without the bias),
+        `n`; in ug m-3 `rmse`, `mae`, `bias` (mean of M - O), `centred_rmse` (without the bias),
         `mean_prediction`, `mean_target`; as fractions `mape` (floor 1 ug m-3, `mape_floor`),
-        `nmb`, `nme`, `mfb`, `mfe`, `fac2`; `r` (Pearson), `r_squared` (its square),
-        `r2_determination` (1 − Σ(M−O)² / Σ(O−Ō)², negative where the mean of O would do better),
+        `nmb`, `nme`, `mfb`, `mfe`, `fac2`; `correlation` (Pearson), `correlation_squared`,
+        `determination` (1 - Σ(M-O)² / Σ(O-Ō)², negative where the mean of O would do better),
         `ioa` (Willmott 1981); and as the AirSTFM paper probably computed them, over all cells with
         no data counted as 0, `paper_rmse`, `paper_mae`, `paper_mape`, `paper_n`.
     """
-    n, t = total.n, total
-    bias = _ratio(t.prediction - t.target, n)
-    rmse = _root(_ratio(t.squared, n))
-    # Sums of squares about the means. Rounding can make the variance of a constant negative.
-    var_m = max(t.prediction_squared - _ratio(t.prediction**2, n), 0.0) if n else nan
-    var_o = max(t.target_squared - _ratio(t.target**2, n), 0.0) if n else nan
-    covariance = t.product - _ratio(t.prediction * t.target, n)
-    r = _correlation(covariance, var_m, var_o, t)
-    return {
-        "n": n,
-        "rmse": rmse,
-        "mae": _ratio(t.absolute, n),
-        "mape": _ratio(t.percentage, n),
-        "mape_floor": MAPE_FLOOR,
-        "bias": bias,
-        "crmse": _root(max(rmse**2 - bias**2, 0.0)) if n else nan,
-        "r": r,
-        "r_squared": r**2,
-        "r2_determination": 1 - _ratio(t.squared, var_o),
-        "nmb": _ratio(t.prediction - t.target, t.target),
-        "nme": _ratio(t.absolute, t.target),
-        "mfb": _ratio(t.fractional, n),
-        "mfe": _ratio(t.fractional_absolute, n),
-        "fac2": _ratio(t.within_two, n),
-        "ioa": 1 - _ratio(t.squared, t.potential),
-        "mean_prediction": _ratio(t.prediction, n),
-        "mean_target": _ratio(t.target, n),
-        "paper_rmse": _root(_ratio(t.squared, t.cells)),
-        "paper_mae": _ratio(t.absolute, t.cells),
-        "paper_mape": _ratio(t.percentage, t.cells),
-        "paper_n": t.cells,
-    }
+    found: dict[str, float | int] = {"n": total.n}
+    for name, metric in METRICS.items():
+        found[name] = float(metric(total.values))
+        if name == "mape":
+            found["mape_floor"] = MAPE_FLOOR
+    found["paper_n"] = int(take(total.values, "cells"))
+    return found
 
 
 def score(
@@ -163,8 +241,22 @@ def score(
         ValueError: As `sums`.
     """
     first = sums(prediction, target, mask)
-    mean = first.target / first.n if first.n else nan
+    mean = float(METRICS["mean_target"](first.values))
     return metrics(sums(prediction, target, mask, target_mean=mean))
+
+
+def score_valid(prediction: ArrayLike, target: ArrayLike) -> dict[str, float | int]:
+    """All metrics over the pairs that have both values."""
+    both = np.isfinite(np.asarray(prediction, float)) & np.isfinite(np.asarray(target, float))
+    return score(prediction, target, both)
+
+
+def current_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that an earlier version wrote, with today's names of metrics."""
+    return {
+        OLD_NAMES.get(name, name): current_names(part) if isinstance(part, Mapping) else part
+        for name, part in record.items()
+    }
 
 
 def block_mean_difference(fine: NDArray[np.floating], coarse: NDArray[np.floating]) -> float:
@@ -183,24 +275,3 @@ def block_mean_difference(fine: NDArray[np.floating], coarse: NDArray[np.floatin
     means = np.nansum(blocks, axis=(-3, -1)) / np.maximum(count, 1)
     difference = np.abs(means - coarse)[(count > 0) & np.isfinite(coarse)]
     return float(difference.max()) if difference.size else nan
-
-
-def _fraction(error: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """2 (M − O) / (M + O); 0 where both are 0, since they agree."""
-    return np.divide(2 * error, total, out=np.zeros_like(error), where=total != 0)
-
-
-def _correlation(covariance: float, var_m: float, var_o: float, total: Sums) -> float:
-    """Pearson's r; NaN where M or O does not vary by more than float64 can tell."""
-    least = 1e-12
-    if not (var_m > least * total.prediction_squared and var_o > least * total.target_squared):
-        return nan
-    return max(-1.0, min(1.0, covariance / sqrt(var_m * var_o)))
-
-
-def _ratio(above: float, below: float) -> float:
-    return above / below if below else nan
-
-
-def _root(square: float) -> float:
-    return sqrt(square) if square >= 0 else nan

@@ -53,7 +53,7 @@ DAYS_LATER = replace(
     models=("bicubic", "ha", "ha-monthly", "bicubic-ratio", BASE, "airstfm"),
     start=dt.date(2015, 1, 1),
 )
-METRICS = ("rmse", "mae", "mape", "bias", "r")
+METRICS = ("rmse", "mae", "mape", "bias", "correlation")
 TEMPLATE = TEMPLATES / "airstfm.md"
 GOAL = 1.8  # of the RMSE on monthly maps, ug m-3
 PAPER_LIKE = ("paper_rmse", "paper_mae", "paper_mape")

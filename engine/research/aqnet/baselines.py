@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from engine.stations.covariance import NUGGET_FLOOR, Covariance, Network, Values
+from engine.verify.metrics import score_valid
 
 AT_ONCE = 4000  # hours whose systems are in memory together
 NEIGHBOURS = 6
@@ -175,11 +176,5 @@ def boosted_trees(
 
 def scores(target: NDArray[np.floating], told: NDArray[np.floating]) -> dict[str, float]:
     """RMSE and MAE in ug m-3, R², and the number of pairs, over what both have."""
-    both = np.isfinite(target) & np.isfinite(told)
-    error, known = (told - target)[both], target[both]
-    return {
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "mae": float(np.abs(error).mean()),
-        "r2": float(1 - (error**2).sum() / ((known - known.mean()) ** 2).sum()),
-        "n": int(both.sum()),
-    }
+    found = score_valid(told, target)
+    return {name: found[name] for name in ("rmse", "mae", "determination", "n")}

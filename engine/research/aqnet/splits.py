@@ -247,9 +247,9 @@ def by_station(marks: Mapping[str, Any], each: Sequence[tuple[str, str]]) -> lis
 
 def numbers(score: Mapping[str, float]) -> tuple[str, str, str]:
     """Root mean square error, mean absolute error and R², each by itself."""
-    return f"{score['rmse']:.2f}", f"{score['mae']:.2f}", f"{score['r2']:.3f}"
+    return f"{score['rmse']:.2f}", f"{score['mae']:.2f}", f"{score['determination']:.3f}"
 
 
 def cell(score: Mapping[str, float]) -> str:
     """Root mean square error, mean absolute error and R², for a table."""
-    return f"{score['rmse']:.1f} / {score['mae']:.1f} / {score['r2']:.2f}"
+    return f"{score['rmse']:.1f} / {score['mae']:.1f} / {score['determination']:.2f}"

@@ -46,7 +46,7 @@ def section(found: Mapping[str, Any], parts: Mapping[str, str]) -> str:
 
 
 def _cell(score: Mapping[str, float]) -> str:
-    return f"{score['rmse']:.1f} / {score['mae']:.1f} / {score['r2']:.2f}"
+    return f"{score['rmse']:.1f} / {score['mae']:.1f} / {score['determination']:.2f}"
 
 
 def _aim(marks: Mapping[str, Any], parts: Mapping[str, str]) -> str:

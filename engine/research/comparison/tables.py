@@ -177,7 +177,7 @@ def markdown(comparison: Comparison, record: Mapping[str, Any]) -> str:
 
 
 def _cells(found: Scores) -> list[str]:
-    keys = ("rmse", "mae", "mape", "bias", "r", "block_mean_difference")
+    keys = ("rmse", "mae", "mape", "bias", "correlation", "block_mean_difference")
     return [*(_number(found, key) for key in keys), str(found["n"])]
 
 

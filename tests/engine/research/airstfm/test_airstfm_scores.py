@@ -28,7 +28,7 @@ def test_a_year_is_what_evaluate_says_and_the_sum_of_its_seasons(answers, own):
     told = evaluate(Request("monthly", START), ("bicubic", "airstfm"), START, END)
     for model in told:
         year = answers[model]["year"]
-        for key in ("rmse", "mae", "mape", "r", "paper_rmse", "n"):
+        for key in ("rmse", "mae", "mape", "correlation", "paper_rmse", "n"):
             assert year[key] == pytest.approx(told[model][key], rel=1e-9)
         parts = [answers[model][season] for season in airstfm_scores.SEASONS]
         assert sum(p["n"] for p in parts) == year["n"]

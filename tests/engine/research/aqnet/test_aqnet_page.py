@@ -16,7 +16,9 @@ from engine.research.bench.stations import measure
 def test_scores_by_hand():
     found = scores(np.array([1.0, 2.0, 3.0, np.nan]), np.array([2.0, 2.0, 1.0, 5.0]))
     # Errors 1, 0, -2; the squares of the deviations add up to 2.
-    assert found == pytest.approx({"rmse": np.sqrt(5 / 3), "mae": 1.0, "r2": 1 - 5 / 2, "n": 3})
+    assert found == pytest.approx(
+        {"rmse": np.sqrt(5 / 3), "mae": 1.0, "determination": 1 - 5 / 2, "n": 3}
+    )
 
 
 def test_intervals_of_a_station_come_from_the_others():
@@ -34,7 +36,7 @@ def test_intervals_of_a_station_come_from_the_others():
 
 
 def numbers(aqnet, kriging):
-    row = {"rmse": 0.0, "mae": 1.0, "r2": 0.9, "n": 1234}
+    row = {"rmse": 0.0, "mae": 1.0, "determination": 0.9, "n": 1234}
     models = {
         "inverse distance, exponent 2": 25.0,
         "ordinary kriging": kriging,
