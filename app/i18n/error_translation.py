@@ -1,22 +1,22 @@
-"""An error of the engine, said in the language of the screen.
+"""An error of the engine, said in the language of the screen and with the page's way out.
 
-The engine speaks English and knows of no other language. `app/i18n/engine.zh.json` holds what it
-can say as pairs of templates, `{"en": "no data on {}", "zh": "{0} 无数据"}`: a `{}` stands for what
-the engine puts in, `{0}`, `{1}`, … in the Chinese for the same texts in any order. `{0:list}`
-says that the text is a list of names, which keep their letters, `{0:word}` that it is one of
-`WORDS`, `{0:words}` that it is a list of them. A sentence that no template fits stays in English:
-it is still true.
+An error keeps its template and its values. `app/i18n/engine.json` holds for each template its
+Chinese, `{"no data on {date}": {"zh": "{date} 无数据"}}`, with the same names. Where a remedy names
+an option of the command line, `page_en` and `page_zh` name the control of the page instead.
+`{name:word}` is one of `WORDS`, `{name:words}` a list of them, `{name:list}` a list of names, which
+keep their letters, `{name:clause}` a text that has an entry of its own. A template without an entry
+stays in English: it is still true.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from engine.core.errors import EngineError
+from engine.core.errors import EngineError, Value, filled
 
-FILE = Path(__file__).resolve().parent / "engine.zh.json"
+FILE = Path(__file__).resolve().parent / "engine.json"
 
 WORDS: Mapping[str, str] = {
     "grid": "网格",
@@ -42,77 +42,94 @@ WORDS: Mapping[str, str] = {
 }
 """The words of closed sets that the engine puts into its sentences."""
 
-_QUOTED = re.compile(r"'([^']*)'")
-_SLOT = re.compile(r"\{(\d+)(?::(\w+))?\}")
+_PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
 def told(error: EngineError, language: str) -> str:
-    """The whole error in a language of the screen: place, what is wrong and the way out."""
-    return _chinese(error) if language == "zh" else str(error)
-
-
-def _chinese(error: EngineError) -> str:
-    what = said(error.what)
+    """The whole error as a page says it: place, what is wrong and the way out."""
+    if language != "zh":
+        return _english(error)
+    what = _chinese(error.template, error.values)
     if what is None:
-        return str(error)
-    remedy = said(error.remedy) if error.remedy else ""
-    if remedy is None:
-        remedy = f"{error.remedy}."
+        return _english(error)
+    remedy = _remedy(error, "zh")
+    within = _chinese(error.within_template, error.values) or ""
     place = f"{error.where}：" if error.where else ""
+    place += f"{within}：" if within else ""
     return place + _closed(what) + (_closed(remedy) if remedy else "")
 
 
-def said(text: str) -> str | None:
-    """The Chinese of one clause of the engine; None where the catalogue has no template for it."""
-    bare = text.rstrip(".")
-    for pattern, zh in _templates():
-        if match := pattern.fullmatch(bare):
-            return _filled(zh, match.groups())
-    return None
-
-
-def pairs() -> list[tuple[str, str]]:
-    """The templates of the catalogue, English and Chinese."""
-    entries = json.loads(FILE.read_text(encoding="utf-8"))
-    return [(entry["en"], entry["zh"]) for entry in entries]
+def entries() -> Mapping[str, Mapping[str, str]]:
+    """Template → its texts: `zh`, and where the page words it otherwise `page_en`, `page_zh`."""
+    return _entries()
 
 
 @lru_cache(maxsize=1)
-def _templates() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The catalogue compiled; the template with most letters of its own first."""
-    ordered = sorted(pairs(), key=lambda pair: -len(pair[0].replace("{}", "")))
-    return tuple((_pattern(en), zh) for en, zh in ordered)
+def _entries() -> dict[str, dict[str, str]]:
+    texts: dict[str, dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
+    return texts
 
 
-def _pattern(en: str) -> re.Pattern[str]:
-    literals = en.rstrip(".").split("{}")
-    return re.compile("(.*?)".join(map(re.escape, literals)), re.DOTALL)
+def _english(error: EngineError) -> str:
+    """The English sentence with the page's way out."""
+    if "page_en" not in _entries().get(error.remedy_template, {}):
+        return str(error)
+    page = EngineError(
+        error.template,
+        where=error.where,
+        within=error.within_template,
+        remedy=_entries()[error.remedy_template]["page_en"],
+        **error.values,
+    )
+    return str(page)
 
 
-def _filled(zh: str, texts: Sequence[str]) -> str:
-    return _SLOT.sub(lambda slot: _HOW[slot[2] or ""](texts[int(slot[1])]), zh)
+def _remedy(error: EngineError, language: str) -> str:
+    texts = _entries().get(error.remedy_template, {})
+    page = texts.get(f"page_{language}")
+    if page is not None:
+        return _filled(page, error.values)
+    return _chinese(error.remedy_template, error.values) or (
+        f"{error.remedy}." if error.remedy else ""
+    )
 
 
-def _quoted(text: str) -> str:
-    """The text with the quotation marks of the screen's language."""
-    return _QUOTED.sub(r"“\1”", text)
+def _chinese(template: str, values: Mapping[str, Value]) -> str | None:
+    """The Chinese of a template, filled; None where there is none."""
+    texts = _entries().get(template) or _entries().get(template.rstrip("."))
+    return None if texts is None else _filled(texts["zh"], values)
+
+
+def _filled(template: str, values: Mapping[str, Value]) -> str:
+    def text(place: re.Match[str]) -> str:
+        if place[1] not in values:
+            return place[0]
+        given = values[place[1]]
+        parts = given if isinstance(given, tuple) else re.split(r", | and | or ", str(given))
+        return _HOW[place[2] or ""](str(given) if not isinstance(given, tuple) else "", parts)
+
+    return _PLACE.sub(text, template)
 
 
 def _word(text: str) -> str:
-    return WORDS.get(text.strip("'"), _quoted(text))
+    return WORDS.get(text, text)
 
 
-def _joined(text: str, how: Callable[[str], str]) -> str:
-    return "、".join(how(part) for part in re.split(r", | and | or ", text))
+def _plain(text: str, parts: tuple[str, ...] | list[str]) -> str:
+    return text or "、".join(parts)
 
 
-_HOW: Mapping[str, Callable[[str], str]] = {
-    "": _quoted,
-    "word": _word,
-    "words": lambda text: _joined(text, _word),
-    "list": lambda text: _joined(text, _word if text == "none" else _quoted),
+_HOW: Mapping[str, Callable[[str, tuple[str, ...] | list[str]], str]] = {
+    "": _plain,
+    "word": lambda text, parts: _word(text),
+    "words": lambda text, parts: "、".join(_word(part) for part in parts),
+    "list": lambda text, parts: "、".join(_word(p) if p == "none" else p for p in parts),
+    "clause": lambda text, parts: _chinese(text, {}) or f"“{text}”",
 }
 
 
 def _closed(sentence: str) -> str:
     return sentence if sentence.endswith(("。", "？", ".")) else f"{sentence}。"
+
+
+__all__ = ["FILE", "WORDS", "entries", "filled", "told"]

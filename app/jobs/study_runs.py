@@ -217,8 +217,9 @@ class _Answers:
 def _grid(run: "Run") -> Grid:
     if run.window is None:
         raise RequestError(
-            f"{run.entry.title} makes no map that can be compared with a known one",
+            "{title} makes no map that can be compared with a known one",
             remedy="Choose a super-resolution or a reanalysis model",
+            title=run.entry.title,
         )
     return grid_of(run.dataset).crop(run.window.rows, run.window.columns)
 

@@ -133,7 +133,7 @@ def parse_budget(text: str) -> tuple[int | None, float | None]:
     if ending in MINUTES and 0 < value < float("inf"):
         return None, value
     raise RequestError(
-        f"{text!r} is no budget", where="--budget", remedy="Write 300steps or 5minutes"
+        "{text!r} is no budget", where="--budget", remedy="Write 300steps or 5minutes", text=text
     )
 
 
@@ -142,5 +142,8 @@ def _numbers(text: str, option: str) -> list[float]:
         return [float(piece) for piece in text.split(",") if piece.strip()]
     except ValueError:
         raise RequestError(
-            f"{text!r} is no list of numbers", where=option, remedy="Separate them by commas"
+            "{text!r} is no list of numbers",
+            where=option,
+            remedy="Separate them by commas",
+            text=text,
         ) from None

@@ -38,9 +38,11 @@ def build_command(
     from engine.twin.datasets import Window, World
 
     if not 1 <= days <= MOST_DAYS:
-        raise RequestError(f"--days {days} is not between 1 and {MOST_DAYS}")
+        raise RequestError(
+            "--days {days} is not between 1 and {most_days}", days=days, most_days=MOST_DAYS
+        )
     if seed < 0:
-        raise RequestError(f"--seed {seed} is negative", remedy="Choose 0 or more")
+        raise RequestError("--seed {seed} is negative", remedy="Choose 0 or more", seed=seed)
     called = name or f"world-{seed}"
     names = [called, f"{called}-stations", f"{called}-mobile"]
     for each in names:

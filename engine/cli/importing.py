@@ -144,4 +144,6 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise RequestError(f"{text!r} is no date", remedy="Write it as 2015-01-10") from None
+        raise RequestError(
+            "{text!r} is no date", remedy="Write it as 2015-01-10", text=text
+        ) from None

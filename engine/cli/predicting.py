@@ -123,9 +123,10 @@ def of_samples(data: str, utc_offset: float | None) -> str:
         if digest in (file.sha256 for file in about.files):
             return name
         raise RequestError(
-            f"the library holds another dataset called {name!r}",
+            "the library holds another dataset called {name!r}",
             where=str(path),
             remedy="Import it under a name of its own: airlens import mobile FILE --name NAME",
+            name=name,
         )
     options = ReadOptions(utc_offset_hours=utc_offset)
     about = library.import_files("mobile", [path], name, options=options)

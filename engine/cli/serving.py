@@ -66,7 +66,7 @@ def serve_command(
         stop(server)
     if code:
         raise EngineError(
-            f"the dashboard ended with code {code}", remedy="See what it printed above"
+            "the dashboard ended with code {code}", remedy="See what it printed above", code=code
         )
 
 
@@ -87,17 +87,23 @@ def free_port(port: int | None, address: str) -> int:
                 probe.bind(place)
         except socket.gaierror:
             raise RequestError(
-                f"{address!r} is no address of this machine", remedy="Give localhost or 0.0.0.0"
+                "{address!r} is no address of this machine",
+                remedy="Give localhost or 0.0.0.0",
+                address=address,
             ) from None
         except PermissionError:
             raise RequestError(
-                f"port {candidate} is not open to you", remedy="Choose a --port above 1023"
+                "port {candidate} is not open to you",
+                remedy="Choose a --port above 1023",
+                candidate=candidate,
             ) from None
         except OSError:
             continue
         return candidate
     taken = f"port {port} is" if port else f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TO_TRY} are"
-    raise RequestError(f"{taken} in use at {address}", remedy="Choose another --port")
+    raise RequestError(
+        "{taken} in use at {address}", remedy="Choose another --port", taken=taken, address=address
+    )
 
 
 def allowed(hosts: Sequence[str], frames: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -109,16 +115,18 @@ def allowed(hosts: Sequence[str], frames: Sequence[str]) -> tuple[list[str], lis
     for name in hosts:
         if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", name):
             raise RequestError(
-                f"{name!r} is no name of a host",
+                "{name!r} is no name of a host",
                 where="--allow-host",
                 remedy="Give the name alone, without http:// and port: air.example.org",
+                name=name,
             )
     for origin in frames:
         if not re.fullmatch(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?", origin):
             raise RequestError(
-                f"{origin!r} is no origin",
+                "{origin!r} is no origin",
                 where="--allow-frame",
                 remedy="Write it as https://portal.example.org",
+                origin=origin,
             )
     return list(hosts), list(frames)
 
@@ -155,8 +163,9 @@ def wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:
     while time.monotonic() < until:
         if server.poll() is not None:
             raise EngineError(
-                f"the dashboard did not start (code {server.returncode})",
+                "the dashboard did not start (code {returncode})",
                 remedy="See what it printed above; is the installation complete?",
+                returncode=server.returncode,
             )
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
@@ -164,7 +173,9 @@ def wait_until_up(server: subprocess.Popen[bytes], url: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise EngineError(
-        f"the dashboard did not answer within {SECONDS_TO_START:.0f} s", remedy="Start it again"
+        "the dashboard did not answer within {seconds_to_start} s",
+        remedy="Start it again",
+        seconds_to_start=f"{SECONDS_TO_START:.0f}",
     )
 
 

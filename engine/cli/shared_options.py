@@ -66,7 +66,7 @@ def day(text: str, option: str) -> dt.date:
         return dt.date.fromisoformat(f"{text}-01" if len(text) == len("2015-01") else text)
     except ValueError:
         raise RequestError(
-            f"{text!r} is no date", where=option, remedy="Write it as 2015-01-10"
+            "{text!r} is no date", where=option, remedy="Write it as 2015-01-10", text=text
         ) from None
 
 
@@ -79,8 +79,10 @@ def writable(path: Path, endings: tuple[str, ...]) -> Path:
     """
     if path.suffix.lower() not in endings:
         raise RequestError(
-            f"{path.name!r} does not end in a form we write here",
-            remedy=f"End it in {' or '.join(endings)}",
+            "{name!r} does not end in a form we write here",
+            remedy="End it in {endings}",
+            name=path.name,
+            endings=" or ".join(endings),
         )
     if path.is_dir():
         raise StorageError("it is a folder", where=str(path), remedy="Name a file in it")

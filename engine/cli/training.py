@@ -74,14 +74,24 @@ def train_command(
     known = (*TRAINABLE, *FROM_STATIONS, *FROM_VEHICLES)
     if model not in known:
         raise RequestError(
-            f"{model!r} is not trained by this command", remedy=f"Choose {', '.join(known)}"
+            "{model!r} is not trained by this command",
+            remedy="Choose {known}",
+            model=model,
+            known=tuple(known),
         )
     if preset not in SIZES:
-        raise RequestError(f"there is no preset {preset!r}", remedy=f"Choose {', '.join(SIZES)}")
+        raise RequestError(
+            "there is no preset {preset!r}",
+            remedy="Choose {sizes}",
+            preset=preset,
+            sizes=tuple(SIZES),
+        )
     if (stations or wind) and model not in FROM_VEHICLES:
         raise RequestError(
-            f"{model} hears neither --stations nor --wind",
-            remedy=f"Leave them out, or choose {', '.join(FROM_VEHICLES)}",
+            "{model} hears neither --stations nor --wind",
+            remedy="Leave them out, or choose {from_vehicles}",
+            model=model,
+            from_vehicles=tuple(FROM_VEHICLES),
         )
     stop = _stop_at_interrupt()
     last, until = (
@@ -135,8 +145,10 @@ def _planes(told: str) -> "tuple[Plane, ...]":
     unknown = named - set(PLANES)
     if unknown:
         raise RequestError(
-            f"there is no plane {min(unknown)!r} of the ground",
-            remedy=f"Choose from {', '.join(PLANES)}, or none",
+            "there is no plane {unknown!r} of the ground",
+            remedy="Choose from {planes}, or none",
+            unknown=min(unknown),
+            planes=tuple(PLANES),
         )
     return tuple(name for name in PLANES if name in named)
 

@@ -61,8 +61,10 @@ class Plan:
         unknown = [name for name in self.models if name not in ALL]
         if unknown or not self.models:
             raise RequestError(
-                f"{', '.join(unknown) or 'no model'} cannot be compared here",
-                remedy=f"Choose all, or some of {', '.join(ALL)}",
+                "{unknown} cannot be compared here",
+                remedy="Choose all, or some of {all}",
+                unknown=tuple(unknown) or ("no model",),
+                all=tuple(ALL),
             )
         if (self.steps is None) == (self.minutes is None):
             raise RequestError("the budget is in steps or in minutes", remedy="Give one of them")

@@ -261,9 +261,10 @@ def _test_dates(plan: Plan, known: Lessons) -> list[dt.date]:
     later = [date for date in found if date > known.validate_end]
     if not later:
         raise RequestError(
-            f"no date is left to score: training is stopped by those up to {known.validate_end}",
+            "no date is left to score: training is stopped by those up to {validate_end}",
             where=plan.data,
             remedy="Set --train-end and --validate-end earlier",
+            validate_end=known.validate_end,
         )
     return later[:: plan.every or -(-len(later) // SCORED)]
 

@@ -86,9 +86,10 @@ def _copied(source: Path, goal: Path) -> Path:
                 (Path(scratch) / file).replace(goal / file)
     except OSError as problem:
         raise StorageError(
-            f"weights cannot be written ({problem.strerror or problem})",
+            "weights cannot be written ({strerror})",
             where=str(goal),
             remedy="Make room there",
+            strerror=problem.strerror or problem,
         ) from problem
     return goal
 

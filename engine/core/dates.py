@@ -51,10 +51,13 @@ def positions(dataset: xr.Dataset, date: dt.date, *, name: str) -> NDArray[np.in
     found = np.flatnonzero(dates.astype(unit) == wanted)
     if found.size == 0:
         raise NotFoundError(
-            f"no data on {date.isoformat()}",
+            "no data on {date}",
             where=name,
-            remedy=f"The nearest dates with data are {_nearest(dates, date)}; "
-            f"all lie between {np.min(dates)} and {np.max(dates)}",
+            remedy="The nearest dates with data are {dates}; all lie between {low} and {high}",
+            date=date.isoformat(),
+            dates=_nearest(dates, date),
+            low=np.min(dates),
+            high=np.max(dates),
         )
     return found
 
@@ -68,7 +71,10 @@ def between(dataset: xr.Dataset, start: dt.date, end: dt.date, *, name: str) -> 
     """
     if end < start:
         raise RequestError(
-            f"the end {end} lies before the start {start}", remedy="Exchange --start and --end"
+            "the end {end} lies before the start {start}",
+            remedy="Exchange --start and --end",
+            end=end,
+            start=start,
         )
     dates = np.unique(local_dates(dataset))
     first = np.datetime64(start, "D")
@@ -77,9 +83,13 @@ def between(dataset: xr.Dataset, start: dt.date, end: dt.date, *, name: str) -> 
     chosen = dates[(dates >= first) & (dates <= np.datetime64(end, "D"))]
     if chosen.size == 0:
         raise NotFoundError(
-            f"no data from {start} to {end}",
+            "no data from {start} to {end}",
             where=name,
-            remedy=f"Data lie between {dates[0]} and {dates[-1]}",
+            remedy="Data lie between {dates} and {dates_2}",
+            start=start,
+            end=end,
+            dates=dates[0],
+            dates_2=dates[-1],
         )
     return [day.item() for day in chosen]
 
@@ -91,7 +101,9 @@ def at_hour(dataset: xr.Dataset, date: dt.date, hour: int, *, name: str) -> int:
         NotFoundError: If there is none.
     """
     if not 0 <= hour <= 23:
-        raise RequestError(f"a day has no hour {hour}", remedy="Give --hour between 0 and 23")
+        raise RequestError(
+            "a day has no hour {hour}", remedy="Give --hour between 0 and 23", hour=hour
+        )
     steps = positions(dataset, date, name=name)
     local = dataset["valid_time"].values[steps].astype("datetime64[ns]") + offset(dataset)
     hours = (local - local.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
@@ -99,9 +111,12 @@ def at_hour(dataset: xr.Dataset, date: dt.date, hour: int, *, name: str) -> int:
     if match.size == 0:
         known = ", ".join(str(h) for h in np.unique(hours))
         raise NotFoundError(
-            f"no data at {hour}:00 on {date.isoformat()}",
+            "no data at {hour}:00 on {date}",
             where=name,
-            remedy=f"That day has the hours {known}",
+            remedy="That day has the hours {known}",
+            hour=hour,
+            date=date.isoformat(),
+            known=known,
         )
     return int(match[0])
 
@@ -153,10 +168,12 @@ def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
     enough = count >= HOURS_OF_A_DAY
     if not bool(enough.any()):
         raise NotFoundError(
-            f"no place has {HOURS_OF_A_DAY} hours on {date.isoformat()}, the most is "
-            f"{int(count.max())}",
+            "no place has {hours_of_a_day} hours on {date}, the most is {high}",
             where=name,
             remedy="A daily mean needs them; choose one hour with --hour, or another date",
+            hours_of_a_day=HOURS_OF_A_DAY,
+            date=date.isoformat(),
+            high=int(count.max()),
         )
     mean = hours["pm2p5"].mean("valid_time", skipna=True, keep_attrs=True).where(enough)
     start = np.datetime64(date, "ns") - offset(hours)

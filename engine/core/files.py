@@ -43,7 +43,9 @@ def whole_file(
         part.replace(path)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StorageError(f"{problem} ({reason})", where=str(path), remedy=remedy) from error
+        raise StorageError(
+            "{problem} ({reason})", where=str(path), remedy=remedy, problem=problem, reason=reason
+        ) from error
     finally:
         with suppress(OSError):
             part.unlink()

@@ -36,9 +36,13 @@ class Region:
     def __post_init__(self) -> None:
         box = (self.west, self.south, self.east, self.north)
         if not all(isfinite(v) for v in box):
-            raise RequestError(f"region {self} holds a value that is no number", remedy=_BOX)
+            raise RequestError(
+                "region {value} holds a value that is no number", remedy=_BOX, value=self
+            )
         if not (-180 <= self.west < self.east <= 180 and -90 <= self.south < self.north <= 90):
-            raise RequestError(f"region {self} is empty or leaves the globe", remedy=_BOX)
+            raise RequestError(
+                "region {value} is empty or leaves the globe", remedy=_BOX, value=self
+            )
 
     def __str__(self) -> str:
         return f"{self.west:g},{self.south:g},{self.east:g},{self.north:g}"
@@ -53,7 +57,9 @@ class Region:
         try:
             west, south, east, north = (float(part) for part in text.split(","))
         except ValueError:
-            raise RequestError(f"region {text!r} is not four numbers", remedy=_BOX) from None
+            raise RequestError(
+                "region {text!r} is not four numbers", remedy=_BOX, text=text
+            ) from None
         return cls(west, south, east, north)
 
     def contains(self, latitude: float, longitude: float) -> bool:
@@ -151,8 +157,11 @@ class Grid:
         """
         if factor < 1 or self.rows < factor or self.columns < factor:
             raise RequestError(
-                f"{self.rows} × {self.columns} cells hold no block of {factor} × {factor}",
+                "{rows} × {columns} cells hold no block of {factor} × {factor}",
                 remedy="Choose a larger region, or a dataset with more cells",
+                rows=self.rows,
+                columns=self.columns,
+                factor=factor,
             )
         return Grid(
             self.north - self.step_lat * (factor - 1) / 2,
@@ -184,8 +193,10 @@ class Grid:
         left, right = max(left, 0), min(right, self.columns // factor * factor - 1)
         if top > bottom or left > right:
             raise RequestError(
-                f"region {region} holds no cell of the grid, which covers {self.bounds}",
+                "region {region} holds no cell of the grid, which covers {bounds}",
                 remedy="Choose a region inside the grid",
+                region=region,
+                bounds=self.bounds,
             )
         rows = slice(top // factor * factor, (bottom // factor + 1) * factor)
         columns = slice(left // factor * factor, (right // factor + 1) * factor)
@@ -217,9 +228,10 @@ def _even_step(axis: NDArray[np.floating], name: str, where: str) -> float:
     values = np.asarray(axis, dtype=np.float64)
     if values.ndim != 1 or values.size < 2:
         raise DataError(
-            f"{name} needs one dimension and at least two cells",
+            "{name} needs one dimension and at least two cells",
             where=where,
             remedy="A grid of scattered points is a station table; import it as stations",
+            name=name,
         )
     steps = np.diff(values)
     mean = float(values[-1] - values[0]) / (values.size - 1)
@@ -227,8 +239,9 @@ def _even_step(axis: NDArray[np.floating], name: str, where: str) -> float:
     even = np.abs(steps - mean) <= SPACING_TOLERANCE * abs(mean)
     if mean == 0 or not even.all():
         raise DataError(
-            f"{name} is not evenly spaced",
+            "{name} is not evenly spaced",
             where=where,
             remedy="Regrid it to even steps, for example with cdo remapbil",
+            name=name,
         )
     return mean

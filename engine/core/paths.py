@@ -29,7 +29,8 @@ def inside(parent: Path, name: str) -> Path:
     plain = name.replace("-", "").replace("_", "").replace(".", "")
     if not plain.isalnum() or not plain.isascii() or name.startswith("."):
         raise RequestError(
-            f"{name!r} is not a plain name",
+            "{name!r} is not a plain name",
             remedy="Use only a to z, A to Z, 0 to 9, '-', '_' and '.', and do not start with a dot",
+            name=name,
         )
     return parent / name

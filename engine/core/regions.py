@@ -72,10 +72,14 @@ def resolve(text: str) -> Region | None:
     if "," in wish:
         return Region.parse(wish)
     close = get_close_matches(wish.lower(), REGIONS, n=1)
-    meant = f"Did you mean {close[0]!r}? " if close else ""
     raise NotFoundError(
-        f"no region is named {wish!r}",
-        remedy=f"{meant}Known are {WHOLE}, {', '.join(REGIONS)}; or give west,south,east,north",
+        "no region is named {wish!r}",
+        remedy="Did you mean {close!r}? Known are {regions}; or give west,south,east,north"
+        if close
+        else "Known are {regions}; or give west,south,east,north",
+        wish=wish,
+        close="".join(close),
+        regions=(WHOLE, *REGIONS),
     )
 
 

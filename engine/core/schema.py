@@ -45,10 +45,15 @@ def check(dataset: xr.Dataset, *, where: str) -> xr.Dataset:
     """
     for attribute in ATTRIBUTES:
         if attribute not in dataset.attrs:
-            raise DataError(f"attribute {attribute!r} is missing", where=where)
+            raise DataError("attribute {attribute!r} is missing", where=where, attribute=attribute)
     kind, period = dataset.attrs["kind"], dataset.attrs["period"]
     if kind not in get_args(Kind) or period not in get_args(Period):
-        raise DataError(f"kind {kind!r} with period {period!r} is none we know", where=where)
+        raise DataError(
+            "kind {kind!r} with period {period!r} is none we know",
+            where=where,
+            kind=kind,
+            period=period,
+        )
     _check_variables(dataset, _DIMENSIONS[kind], where)
     _check_time(dataset, strict=kind != "mobile", where=where)
     if kind == "grid":
@@ -72,12 +77,21 @@ def _check_variables(dataset: xr.Dataset, dims: tuple[str, ...], where: str) -> 
     if "pm2p5" not in dataset:
         raise DataError("variable pm2p5 is missing", where=where)
     if dataset["pm2p5"].dims != dims:
-        raise DataError(f"pm2p5 has dimensions {dataset['pm2p5'].dims}, not {dims}", where=where)
+        raise DataError(
+            "pm2p5 has dimensions {dims}, not {dims_2}",
+            where=where,
+            dims=dataset["pm2p5"].dims,
+            dims_2=dims,
+        )
     for name, array in dataset.data_vars.items():
         known = VARIABLES.get(str(name))
         if known is not None and array.attrs.get("units") != known.units:
             raise DataError(
-                f"{name} is in {array.attrs.get('units')!r}, not {known.units!r}", where=where
+                "{name} is in {value!r}, not {units!r}",
+                where=where,
+                name=name,
+                value=array.attrs.get("units"),
+                units=known.units,
             )
 
 
@@ -87,9 +101,12 @@ def _check_altitude(dataset: xr.Dataset, where: str) -> None:
     array = dataset[ALTITUDE]
     if array.dims != ("latitude", "longitude") or array.attrs.get("units") != HEIGHT.units:
         raise DataError(
-            f"{ALTITUDE} has dimensions {array.dims} in {array.attrs.get('units')!r}, not "
-            f"('latitude', 'longitude') in {HEIGHT.units!r}",
+            "{name} has dimensions {dims} in {units!r}, not (latitude, longitude) in {wanted!r}",
             where=where,
+            name=ALTITUDE,
+            dims=array.dims,
+            units=array.attrs.get("units"),
+            wanted=HEIGHT.units,
         )
 
 

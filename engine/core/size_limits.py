@@ -36,7 +36,10 @@ class Limit:
             return self.default
         if not text.isdecimal() or int(text) < 1:
             raise RequestError(
-                f"{self.setting} is {text[:40]!r}", remedy="Set it to a whole number above 0"
+                "{setting} is {text!r}",
+                remedy="Set it to a whole number above 0",
+                setting=self.setting,
+                text=text[:40],
             )
         return int(text)
 
@@ -49,9 +52,14 @@ class Limit:
         most = self.value()
         if count > most:
             raise DataError(
-                f"{what} has {count:,} {self.noun}, and at most {most:,} are read",
+                "{thing} has {count} {noun}, and at most {most} are read",
                 where=where,
-                remedy=f"Cut it into smaller files, or set {self.setting} higher",
+                remedy="Cut it into smaller files, or set {setting} higher",
+                thing=what,
+                count=f"{count:,}",
+                noun=self.noun,
+                most=f"{most:,}",
+                setting=self.setting,
             )
 
 

@@ -326,7 +326,10 @@ def resolve(key: str, day: dt.date) -> Standard:
         return STANDARDS["cn-2026" if day <= dt.date(2030, 12, 31) else "cn-2031"]
     if key not in STANDARDS:
         raise RequestError(
-            f"standard {key!r} is none we know", remedy=f"Choose one of {', '.join(KEYS)}"
+            "standard {key!r} is none we know",
+            remedy="Choose one of {keys}",
+            key=key,
+            keys=tuple(KEYS),
         )
     return STANDARDS[key]
 

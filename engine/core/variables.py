@@ -125,7 +125,8 @@ def mass_factor(units: str, *, where: str) -> float:
     if factor is not None:
         return factor
     raise DataError(
-        f"unit {units!r} is not a mass concentration we know",
+        "unit {units!r} is not a mass concentration we know",
         where=where,
         remedy="Name it with --units, for example --units 'ug m-3' or --units 'kg m-3'",
+        units=units,
     )

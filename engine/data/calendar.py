@@ -52,9 +52,10 @@ def date_in_name(path: Path) -> NamedDate | None:
             continue
         if period == "year" or (period == "span" and match[1] != match[2]):
             raise DataError(
-                f"a mean over {match[0].strip('_')} is longer than a month",
+                "a mean over {value} is longer than a month",
                 where=path.name,
                 remedy="Import daily or monthly files",
+                value=match[0].strip("_"),
             )
         start = _parse(match[1])
         if start is not None:
@@ -89,9 +90,10 @@ def period_of(times: Times, *, where: str) -> Period | None:
     if shortest <= 24 * 93:
         return "month"
     raise DataError(
-        f"its times are {shortest / 24:.0f} days apart",
+        "its times are {shortest} days apart",
         where=where,
         remedy="Import hourly, daily or monthly data",
+        shortest=f"{shortest / 24:.0f}",
     )
 
 
@@ -128,7 +130,10 @@ def order(times: Times, *, names: list[str], where: str) -> tuple[NDArray[np.int
     if np.isnat(times).any():
         bad = int(np.argmax(np.isnat(times)))
         raise DataError(
-            f"time step {bad + 1} has no time", where=names[bad], remedy="Repair its time axis"
+            "time step {bad} has no time",
+            where=names[bad],
+            remedy="Repair its time axis",
+            bad=bad + 1,
         )
     positions = np.argsort(times, kind="stable")
     same = np.flatnonzero(np.diff(times[positions]) == np.timedelta64(0, "ns"))
@@ -136,9 +141,11 @@ def order(times: Times, *, names: list[str], where: str) -> tuple[NDArray[np.int
         first, second = positions[same[0]], positions[same[0] + 1]
         files = sorted({names[first], names[second]})
         raise DataError(
-            f"time {str(times[first])[:16]} is there twice ({' and '.join(files)})",
+            "time {times} is there twice ({files})",
             where=where,
             remedy="Keep one of the two",
+            times=str(times[first])[:16],
+            files=" and ".join(files),
         )
     unsorted = bool((np.diff(positions) < 0).any()) and len(set(names)) < len(names)
     return positions, ["Times were not in order; sorted."] if unsorted else []

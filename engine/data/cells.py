@@ -33,9 +33,11 @@ def cells_of(dataset: xr.Dataset, region: Region | None, *, name: str) -> Grid:
     columns = max(int(column.max() - column.min()) + 1, 2)
     if rows * columns > MOST_CELLS:
         raise RequestError(
-            f"samples are spread over {rows} × {columns} cells",
+            "samples are spread over {rows} × {columns} cells",
             where=name,
             remedy="Choose a smaller region; a single wrong coordinate may be the reason",
+            rows=rows,
+            columns=columns,
         )
     return Grid(
         float(row.max()) * RESOLUTION,

@@ -122,23 +122,34 @@ class Cleaning:
         low, high = PLAUSIBLE_MEDIAN if self.units else PLAUSIBLE_WITHOUT_UNIT
         if low <= median <= high:
             return
-        typical = f"median of {median:.3g} ug m-3"
-        if self.units:
-            what = f"the unit {self.units!r} looks wrong: PM2.5 would have a {typical}"
+        better = self._better_unit(median)
+        if median <= 0:
+            remedy = "Concentrations are not negative: check the column or variable, and its sign"
+        elif better:
+            remedy = "Name the right one; --units {better!r} would fit"
         else:
-            what = f"no unit is given, and a {typical} is not plausible"
-        raise DataError(what, where=self.where, remedy=self._better_unit(median))
+            remedy = "Name the right one with --units, or check the variable"
+        raise DataError(
+            "the unit {units!r} looks wrong: PM2.5 would have a median of {median} ug m-3"
+            if self.units
+            else "no unit is given, and a median of {median} ug m-3 is not plausible",
+            where=self.where,
+            remedy=remedy,
+            units=self.units or "",
+            median=f"{median:.3g}",
+            better=better,
+        )
 
     def _better_unit(self, median: float) -> str:
-        """What to do about a median that cannot be: name the unit that would make it likely."""
-        if median <= 0:
-            return "Concentrations are not negative: check the column or variable, and its sign"
+        """The unit that would make a median likely, or nothing."""
         raw = median / (self.factor or 1.0)
         low, high = PLAUSIBLE_WITHOUT_UNIT
-        for units in SUGGESTED:
-            if low <= raw * mass_factor(units, where=self.where) <= high:
-                return f"Name the right one; --units {units!r} would fit"
-        return "Name the right one with --units, or check the variable"
+        fitting = (
+            units
+            for units in SUGGESTED
+            if low <= raw * mass_factor(units, where=self.where) <= high
+        )
+        return next(fitting, "")
 
     def finish(self) -> list[str]:
         """What to tell the user, after the last value.

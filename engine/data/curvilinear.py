@@ -33,9 +33,11 @@ def curvilinear(
     check_degrees(latitude, longitude, where=where)
     if latitude.shape != longitude.shape or min(latitude.shape) < 2:
         raise DataError(
-            f"latitudes {latitude.shape} and longitudes {longitude.shape} make no grid",
+            "latitudes {shape} and longitudes {shape_2} make no grid",
             where=where,
             remedy="Both need the same rows and columns",
+            shape=latitude.shape,
+            shape_2=longitude.shape,
         )
     longitude = wrap(longitude)
     if np.ptp(longitude) > 180:
@@ -48,10 +50,13 @@ def curvilinear(
     cells = grid.rows * grid.columns
     if cells > STRETCH * latitude.size:
         raise DataError(
-            f"its cells differ so much in size that a regular grid of {grid.step_lat:g}° would "
-            f"need {cells:,} cells for the {latitude.size:,} it has",
+            "its cells differ so much in size that a regular grid of {step_lat}° would need "
+            "{cells} cells for the {size} it has",
             where=where,
             remedy="Regrid it first, for example with cdo remapbil",
+            step_lat=f"{grid.step_lat:g}",
+            cells=f"{cells:,}",
+            size=f"{latitude.size:,}",
         )
     CELLS.check(cells, what="the regular grid for it", where=where)
     corners, weights, inside = corner_weights(latitude, longitude, grid)

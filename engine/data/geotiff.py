@@ -179,16 +179,19 @@ def _times(path: Path, descriptions: tuple[str | None, ...]) -> tuple[Times, Per
             remedy="Rename it so that it ends in _YYYYMMDD (a day) or _YYYYMM (a month)",
         )
     raise DataError(
-        f"its {len(descriptions)} bands have no dates",
+        "its {count} bands have no dates",
         where=path.name,
         remedy="Describe each band by its date (YYYY-MM-DD), or write one file a date",
+        count=len(descriptions),
     )
 
 
 def _damaged(path: Path, problem: Exception) -> DataError:
-    kind = "cannot be read" if isinstance(problem, RasterioIOError) else "is damaged"
     return DataError(
-        f"the GeoTIFF {kind} ({str(problem).splitlines()[0][:120]})",
+        "the GeoTIFF cannot be read ({problem})"
+        if isinstance(problem, RasterioIOError)
+        else "the GeoTIFF is damaged ({problem})",
         where=path.name,
         remedy="Download or copy it again; its size should match the source's",
+        problem=str(problem).splitlines()[0][:120],
     )

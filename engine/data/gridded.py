@@ -92,7 +92,10 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
     options = options or ReadOptions()
     if options.format is not None and options.format not in FORMATS:
         raise RequestError(
-            f"{options.format!r} is no form of a grid", remedy=f"Choose from {', '.join(FORMATS)}"
+            "{format!r} is no form of a grid",
+            remedy="Choose from {formats}",
+            format=options.format,
+            formats=tuple(FORMATS),
         )
     places: dict[bytes, Placement] = {}
     files = [_look(path, options, places) for path in files_of(paths, "grid")]
@@ -211,10 +214,17 @@ def _check_same_grid(files: list[_File]) -> None:
         )
         if not same:
             raise DataError(
-                f"its grid ({grid.rows} × {grid.columns}, {grid.bounds}) is not that of "
-                f"{files[0].path.name} ({first.rows} × {first.columns}, {first.bounds})",
+                "its grid ({rows} × {columns}, {bounds}) is not that of {name} ({rows_2} × "
+                "{columns_2}, {bounds_2})",
                 where=file.path.name,
                 remedy="Import files of different grids under different names",
+                rows=grid.rows,
+                columns=grid.columns,
+                bounds=grid.bounds,
+                name=files[0].path.name,
+                rows_2=first.rows,
+                columns_2=first.columns,
+                bounds_2=first.bounds,
             )
 
 

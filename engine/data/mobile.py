@@ -59,8 +59,10 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
     options = options or ReadOptions()
     if options.format is not None and options.format not in FORMATS:
         raise RequestError(
-            f"{options.format!r} is no form of mobile samples",
-            remedy=f"Choose from {', '.join(FORMATS)}",
+            "{format!r} is no form of mobile samples",
+            remedy="Choose from {formats}",
+            format=options.format,
+            formats=tuple(FORMATS),
         )
     files = files_of(paths, "mobile")
     kinds = {"array" if container(f) == "npy" else "table" for f in files}
@@ -160,15 +162,18 @@ def _array(path: Path) -> NDArray[np.generic]:
         raise DataError(
             "the array holds Python objects, which are not opened"
             if objects
-            else f"the array is damaged or cut short ({str(problem)[:100]})",
+            else "the array is damaged or cut short ({problem})",
             where=path.name,
             remedy="Save it from NumPy as plain numbers, with allow_pickle=False",
+            problem=str(problem)[:100],
         ) from None
     if values.ndim != 3 or values.dtype.kind not in "fiu" or min(values.shape) < 1:
         raise DataError(
-            f"an array of {values.dtype} with shape {values.shape} is no (time, row, column)",
+            "an array of {dtype} with shape {shape} is no (time, row, column)",
             where=path.name,
             remedy="Save one map of numbers for each hour",
+            dtype=values.dtype,
+            shape=values.shape,
         )
     size_limits.ROWS.check(values.size, what="the array", where=path.name)
     return np.asarray(values)
@@ -184,13 +189,17 @@ def _place(path: Path, sidecar: Path | None) -> ArrayPlace:
     try:
         return ArrayPlace.model_validate_json(sidecar.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise DataError(f"cannot be read ({problem.strerror})", where=str(sidecar)) from None
+        raise DataError(
+            "cannot be read ({strerror})", where=str(sidecar), strerror=problem.strerror
+        ) from None
     except ValidationError as problem:
         first = problem.errors()[0]
         field = ".".join(map(str, first["loc"]))
         said = first["msg"]
         raise DataError(
-            f"field {field}: {said}" if field else f"the file: {said}",
+            "field {field}: {said}" if field else "the file: {said}",
             where=sidecar.name,
             remedy='Give "start", "west", "south", "east" and "north"; see docs/formats.md',
+            field=field,
+            said=said,
         ) from None

@@ -91,9 +91,10 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             yield dataset
     except _BROKEN as problem:
         raise DataError(
-            f"the NetCDF file is damaged or cut short ({_first_line(problem)})",
+            "the NetCDF file is damaged or cut short ({problem})",
             where=path.name,
             remedy=_DAMAGED,
+            problem=_first_line(problem),
         ) from problem
 
 
@@ -120,9 +121,12 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     extra = [str(d) for d in array.dims if d not in (time, rows, columns) and array.sizes[d] > 1]
     if extra:
         raise DataError(
-            f"variable {name!r} has the further dimension {extra[0]!r} of {array.sizes[extra[0]]}",
+            "variable {name!r} has the further dimension {extra!r} of {sizes}",
             where=path.name,
             remedy="Take one of them out first, for example with ncks or cdo sellevel",
+            name=name,
+            extra=extra[0],
+            sizes=array.sizes[extra[0]],
         )
     times, period = _times(path, dataset, time)
     units = array.attrs.get("units")
@@ -221,17 +225,20 @@ def _pm2p5_name(
     if variable is not None:
         if variable not in numeric:
             raise DataError(
-                f"no variable {variable!r} is in it; it has {', '.join(numeric) or 'none'}",
+                "no variable {variable!r} is in it; it has {numeric}",
                 where=path.name,
                 remedy="Name one of these with --variable",
+                variable=variable,
+                numeric=tuple(numeric) or ("none",),
             )
         return variable, ()
     ranked = sorted((rank, n) for n in numeric if (rank := _likeness(dataset, n)) is not None)
     if not ranked:
         raise DataError(
-            f"no variable looks like PM2.5; it has {', '.join(numeric) or 'none'}",
+            "no variable looks like PM2.5; it has {numeric}",
             where=path.name,
             remedy="Name the right one with --variable",
+            numeric=tuple(numeric) or ("none",),
         )
     return ranked[0][1], tuple(n for _, n in ranked[1:])
 
@@ -264,9 +271,10 @@ def _axis(
         if attrs.get("standard_name") == standard_name or attrs.get("units") in units:
             return dataset[found]
     raise DataError(
-        f"no {standard_name} is in it",
+        "no {standard_name} is in it",
         where=path.name,
-        remedy=f"Add a coordinate named {standard_name!r} in degrees",
+        remedy="Add a coordinate named {standard_name!r} in degrees",
+        standard_name=standard_name,
     )
 
 
@@ -286,9 +294,10 @@ def _horizontal(
         rows, columns = (str(d) for d in latitude.dims[-2:])
     if rows == columns or rows not in array.dims or columns not in array.dims:
         raise DataError(
-            f"variable {array.name!r} does not lie on its latitudes and longitudes",
+            "variable {name!r} does not lie on its latitudes and longitudes",
             where=path.name,
             remedy="A grid has rows and columns; import scattered points as stations",
+            name=array.name,
         )
     return rows, columns
 
@@ -315,9 +324,10 @@ def _times(path: Path, dataset: xr.Dataset, time: str | None) -> tuple[Times, Pe
         return times, named.period if named and times.size == 1 else None
     if time is not None and dataset.sizes[time] > 1:
         raise DataError(
-            f"dimension {time!r} has no times",
+            "dimension {time!r} has no times",
             where=path.name,
             remedy="Add a time coordinate with units such as 'days since 2015-01-01'",
+            time=time,
         )
     for attribute in ("date", "time_coverage_start", "RANGEBEGINNINGDATE"):
         text = str(dataset.attrs.get(attribute, ""))
@@ -343,17 +353,20 @@ def _decoded(path: Path, dataset: xr.Dataset) -> Times:
         decoded = xr.decode_cf(dataset, decode_timedelta=False)[name].values
     except (ValueError, OverflowError, OSError) as problem:
         raise DataError(
-            f"its times cannot be read ({_first_line(problem)})",
+            "its times cannot be read ({problem})",
             where=path.name,
             remedy="Give the time axis units such as 'days since 2015-01-01'",
+            problem=_first_line(problem),
         ) from None
     times = np.atleast_1d(decoded)
     if times.dtype.kind != "M":
         units = dataset[name].attrs.get("units", "none")
         calendar = dataset[name].attrs.get("calendar", "standard")
         raise DataError(
-            f"its times (units {units!r}, calendar {calendar!r}) are no dates of our calendar",
+            "its times (units {units!r}, calendar {calendar!r}) are no dates of our calendar",
             where=path.name,
             remedy="Give the time axis units such as 'days since 2015-01-01'",
+            units=units,
+            calendar=calendar,
         )
     return times.astype("datetime64[ns]")

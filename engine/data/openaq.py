@@ -94,9 +94,10 @@ def _values(
     if "pm2p5" not in values:
         others = ", ".join(map(str, np.unique(parameter)[:8]))
         raise DataError(
-            f"column 'parameter' holds no pm25, only {others}",
+            "column 'parameter' holds no pm25, only {others}",
             where=table.where,
             remedy="Download PM2.5",
+            others=others,
         )
     return values, notes
 

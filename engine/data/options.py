@@ -33,8 +33,9 @@ class ReadOptions:
         offset = self.utc_offset_hours
         if offset is not None and not (isfinite(offset) and -12 <= offset <= 14):
             raise RequestError(
-                f"no clock is {offset:g} hours from UTC",
+                "no clock is {offset} hours from UTC",
                 remedy="Give --utc-offset between -12 and 14, for example 8 for China",
+                offset=f"{offset:g}",
             )
 
 

@@ -82,17 +82,21 @@ def check_degrees(
     farthest = float(latitude.ravel()[np.abs(latitude).argmax()])
     if abs(farthest) > 90.0001:
         exchanged = np.abs(longitude).max() <= 90
-        guess = "; latitude and longitude look exchanged" if exchanged else ""
         raise DataError(
-            f"latitude reaches {farthest:g}°{guess}",
+            "latitude reaches {farthest}°; latitude and longitude look exchanged"
+            if exchanged
+            else "latitude reaches {farthest}°",
             where=where,
             remedy="Exchange the two" if exchanged else "Give coordinates in degrees",
+            farthest=f"{farthest:g}",
         )
     if longitude.min() < -180.0001 or longitude.max() > 360.0001:
         raise DataError(
-            f"longitudes from {longitude.min():g} to {longitude.max():g} are no degrees",
+            "longitudes from {low} to {high} are no degrees",
             where=where,
             remedy="Give coordinates in degrees",
+            low=f"{longitude.min():g}",
+            high=f"{longitude.max():g}",
         )
 
 

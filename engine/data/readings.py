@@ -74,17 +74,22 @@ def degrees(
     if wrong.any():
         position = int(np.argmax(wrong))
         exchanged = bool((np.abs(lon) <= NORTHERNMOST).all())
-        guess = f"; it looks exchanged with {longitude!r}" if exchanged else ""
         raise table.bad(
             position,
             latitude,
-            f"{lat[position]:g} is no latitude of a measurement{guess}",
+            "{value} is no latitude of a measurement; it looks exchanged with {other!r}"
+            if exchanged
+            else "{value} is no latitude of a measurement",
             "Exchange the two columns' names" if exchanged else "Correct it",
+            value=f"{lat[position]:g}",
+            other=longitude,
         )
     beyond = (lon < -180) | (lon > 360)
     if beyond.any():
         position = int(np.argmax(beyond))
-        raise table.bad(position, longitude, f"{lon[position]:g} is no longitude", "Correct it")
+        raise table.bad(
+            position, longitude, "{value} is no longitude", "Correct it", value=f"{lon[position]:g}"
+        )
     return lat, np.where(lon >= 180, lon - 360, lon)
 
 
@@ -282,14 +287,23 @@ def _clash(
         index = int(np.searchsorted(sizes, position, side="right")) - 1
         part = parts[index]
         row = int(part.rows[position - sizes[index]]) + 2
-        said.append(f"row {row} of {part.table.where} says {pm2p5[position]:g}")
+        said.append((row, part.table.where, f"{pm2p5[position]:g}"))
     index = int(np.searchsorted(sizes, pair[0], side="right")) - 1
     station = parts[index].station[pair[0] - sizes[index]]
     time = str(local[pair[0]])[:16]
     return DataError(
-        f"time {time} of station {str(station)!r} is there twice: {' and '.join(said)}",
+        "time {time} of station {station!r} is there twice: row {row} of {file} says {value} and "
+        "row {other_row} of {other_file} says {other_value}",
         where=parts[index].table.where,
         remedy="Keep one of the two",
+        time=time,
+        station=str(station),
+        row=said[0][0],
+        file=said[0][1],
+        value=said[0][2],
+        other_row=said[1][0],
+        other_file=said[1][1],
+        other_value=said[1][2],
     )
 
 
@@ -344,9 +358,10 @@ def _station_coordinates(
     missing = np.isnan(latitude) | np.isnan(longitude)
     if missing.any():
         raise DataError(
-            f"station {str(stations[np.argmax(missing)])!r} has no coordinates",
+            "station {stations!r} has no coordinates",
             where=parts[0].table.where,
             remedy="Give --coordinates FILE, a CSV with columns station, latitude, longitude",
+            stations=str(stations[np.argmax(missing)]),
         )
     named = np.where(name == "", stations.astype(object), name)
     return {

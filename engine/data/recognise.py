@@ -48,7 +48,10 @@ def container(path: Path) -> Container:
         raise NotFoundError("no such file", where=str(path), remedy="Check the path") from None
     except OSError as problem:
         raise DataError(
-            f"cannot be read ({problem.strerror})", where=str(path), remedy="Check its permissions"
+            "cannot be read ({strerror})",
+            where=str(path),
+            remedy="Check its permissions",
+            strerror=problem.strerror,
         ) from None
     if not head:
         raise DataError("the file is empty", where=path.name, remedy="Download or copy it again")
@@ -61,7 +64,7 @@ def container(path: Path) -> Container:
         )
     for magic, what, remedy in _STRANGERS:
         if head[: len(magic)].lower() == magic.lower():
-            raise DataError(f"this is {what}", where=path.name, remedy=remedy)
+            raise DataError("this is {thing}", where=path.name, remedy=remedy, thing=what)
     if b"\x00" in head and not head.startswith(_UTF16):
         raise DataError(
             "this is no NetCDF, GeoTIFF, Parquet, NumPy or text file",
@@ -99,9 +102,10 @@ def files_of(paths: Sequence[Path], kind: str) -> list[Path]:
         ]
         if not inside:
             raise NotFoundError(
-                f"the folder holds no {', '.join(endings)} file",
+                "the folder holds no {endings} file",
                 where=str(path),
                 remedy="Name the files themselves, or another folder",
+                endings=tuple(endings),
             )
         found += inside
     return list(dict.fromkeys(found))

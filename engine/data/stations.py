@@ -150,7 +150,10 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
     form = options.format or form_of(tables[0])
     if form not in LAYOUTS:
         raise RequestError(
-            f"{form!r} is no form of a station table", remedy=f"Choose from {', '.join(LAYOUTS)}"
+            "{form!r} is no form of a station table",
+            remedy="Choose from {layouts}",
+            form=form,
+            layouts=tuple(LAYOUTS),
         )
     layout = LAYOUTS[form]
     cleanings: dict[str, Cleaning] = {}
@@ -325,7 +328,12 @@ def _calendar_clock(table: Table, columns: list[str]) -> Clock:
         if wrong.any():
             position = int(np.argmax(wrong))
             raise table.bad(
-                position, column, f"{values[position]:g} is no {column.lower()}", "Correct it"
+                position,
+                column,
+                "{value} is no {part}",
+                "Correct it",
+                value=f"{values[position]:g}",
+                part=column.lower(),
             )
     year, month, day, hour = (f.astype(np.int64) for f in fields)
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
@@ -333,7 +341,9 @@ def _calendar_clock(table: Table, columns: list[str]) -> Clock:
     slipped = dates.astype("datetime64[M]") != months
     if slipped.any():
         position = int(np.argmax(slipped))
-        raise table.bad(position, columns[2], f"the month has no day {day[position]}", "Correct it")
+        raise table.bad(
+            position, columns[2], "the month has no day {day}", "Correct it", day=day[position]
+        )
     return Clock(dates.astype("datetime64[ns]") + hour.astype("timedelta64[h]"), zoned=False)
 
 

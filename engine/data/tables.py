@@ -69,19 +69,25 @@ class Table:
         found = self.find(names)
         if found is None:
             raise DataError(
-                f"row 1: column {names[0]!r} is missing; "
-                f"it has {', '.join(map(str, self.frame.columns))}",
+                "row 1: column {column!r} is missing; it has {columns}",
                 where=self.where,
-                remedy=f"Add it or rename one to it (also read: {', '.join(names[1:]) or 'none'})",
+                remedy="Add it or rename one to it (also read: {also})",
+                column=names[0],
+                columns=tuple(map(str, self.frame.columns)),
+                also=tuple(names[1:]) or ("none",),
             )
         return found
 
-    def bad(self, position: int, column: str, what: str, remedy: str) -> DataError:
+    def bad(
+        self, position: int, column: str, what: str, remedy: str, **values: object
+    ) -> DataError:
         """The error about one cell; `position` counts the rows of data from 0."""
         return DataError(
-            f"row {position + 2 + self.skipped}, column {column!r}: {what}",
+            what,
             where=self.where,
+            within="row {row}, column {column!r}",
             remedy=remedy,
+            **{**values, "row": position + 2 + self.skipped, "column": column},
         )
 
 
@@ -115,9 +121,10 @@ def _read_parquet(path: Path) -> Table:
         arrow = pyarrow.parquet.read_table(path, read_dictionary=texts)
     except (pyarrow.ArrowException, OSError, ValueError) as problem:
         raise DataError(
-            f"the Parquet file is damaged or cut short ({str(problem).splitlines()[0][:120]})",
+            "the Parquet file is damaged or cut short ({value})",
             where=path.name,
             remedy="Download or copy it again",
+            value=str(problem).splitlines()[0][:120],
         ) from problem
     for name in texts:
         index = arrow.schema.get_field_index(name)
@@ -223,7 +230,10 @@ def _check_header(header: str, separator: str, path: Path) -> None:
     twice = next((n for i, n in enumerate(names) if n and n in names[:i]), None)
     if twice is not None:
         raise DataError(
-            f"row 1: column {twice!r} is there twice", where=path.name, remedy="Rename one of them"
+            "row 1: column {twice!r} is there twice",
+            where=path.name,
+            remedy="Rename one of them",
+            twice=twice,
         )
 
 
@@ -234,12 +244,18 @@ def _ragged(path: Path, text: str, separator: str, problem: Exception) -> DataEr
     for row in rows:
         if len(row) > width:
             return DataError(
-                f"row {rows.line_num} has {len(row)} cells, the header has {width}",
+                "row {line_num} has {count} cells, the header has {width}",
                 where=path.name,
                 remedy="Quote cells that hold the separator",
+                line_num=rows.line_num,
+                count=len(row),
+                width=width,
             )
     return DataError(
-        f"the table cannot be read ({str(problem)[:120]})", where=path.name, remedy="Check its rows"
+        "the table cannot be read ({problem})",
+        where=path.name,
+        remedy="Check its rows",
+        problem=str(problem)[:120],
     )
 
 
@@ -270,7 +286,11 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
         text = str(cells.iloc[position]).strip()
         if text.lower() not in MISSING:
             raise table.bad(
-                int(position), column, f"{text[:40]!r} is no number", "Correct it or leave it empty"
+                int(position),
+                column,
+                "{text!r} is no number",
+                "Correct it or leave it empty",
+                text=text[:40],
             )
     return values
 
@@ -310,9 +330,16 @@ def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
     ).to_numpy(dtype=bool)
     if has_zone.any() and not has_zone.all():
         odd = int(np.argmax(has_zone[back] != has_zone[back][0]))
-        has = "has" if has_zone[back][odd] else "lacks"
-        what = f"{str(text[odd])!r} {has} a time zone, unlike row 2"
-        raise table.bad(odd, column, what, "Write all times alike")
+        has = bool(has_zone[back][odd])
+        raise table.bad(
+            odd,
+            column,
+            "{text!r} has a time zone, unlike row 2"
+            if has
+            else "{text!r} lacks a time zone, unlike row 2",
+            "Write all times alike",
+            text=text[odd],
+        )
     zoned = bool(has_zone.all())
     parsed = _parsed(words, formats, zoned=zoned)
     stamps = _checked(table, column, parsed[back], text)
@@ -336,13 +363,12 @@ def _checked(table: Table, column: str, stamps: Times, text: NDArray[np.str_]) -
         raise table.bad(
             position,
             column,
-            f"{str(text[position])[:40]!r} is no time",
-            (
-                "If it is a day number of a spreadsheet, format the column as dates: write"
-                if serial
-                else "Write"
-            )
-            + " times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
+            "{text!r} is no time",
+            "If it is a day number of a spreadsheet, format the column as dates: write times as "
+            "2015-01-10 08:00, or 2015-01-10T00:00Z in UTC"
+            if serial
+            else "Write times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
+            text=str(text[position])[:40],
         )
     return stamps.astype("datetime64[ns]")
 

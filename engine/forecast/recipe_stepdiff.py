@@ -154,9 +154,11 @@ def own_guess(
     measured = int(values.isfinite().any(1).sum()) if count else 0
     if measured < FEWEST_HOURS:
         raise RequestError(
-            f"{measured} hours with readings are too few for a first guess; {FEWEST_HOURS} are not",
+            "{measured} hours with readings are too few for a first guess; {fewest_hours} are not",
             where=name,
             remedy="Give a later --train-end, or choose persistence",
+            measured=measured,
+            fewest_hours=FEWEST_HOURS,
         )
     return replace(
         gp_first_guess.climatology(values, local_hours(times[:count], offset)),

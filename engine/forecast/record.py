@@ -50,9 +50,11 @@ def gridded(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.Data
     rows, columns = series.sizes["latitude"], series.sizes["longitude"]
     if rows * columns > MOST_LEARN_CELLS:
         raise RequestError(
-            f"{rows} × {columns} cells are more than a city",
+            "{rows} × {columns} cells are more than a city",
             where=name,
             remedy="Choose a smaller region with --region",
+            rows=rows,
+            columns=columns,
         )
     times = series["valid_time"].values
     midnight = (times[0] + days.offset(series)).astype("datetime64[D]") - days.offset(series)
@@ -105,10 +107,15 @@ def parts_of(
     )
     if learn < FEWEST_DAYS * 24 or later - learn < 2 * GAP_HOURS or count < FEWEST_DAYS + 1:
         raise RequestError(
-            f"{learn / 24:.0f} days to learn from and {max(later - learn, 0) / 24:.0f} to validate "
-            f"on are too few; data go from {about.start} to {about.end}",
+            "{learn} days to learn from and {later} to validate on are too few; data go from "
+            "{start} to {end}",
             where=about.name,
-            remedy=f"Give {FEWEST_DAYS} days or more to learn from, and a later --validate-end",
+            remedy="Give {fewest_days} days or more to learn from, and a later --validate-end",
+            learn=f"{learn / 24:.0f}",
+            later=f"{max(later - learn, 0) / 24:.0f}",
+            start=about.start,
+            end=about.end,
+            fewest_days=FEWEST_DAYS,
         )
     return Parts(
         learn,

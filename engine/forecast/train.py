@@ -99,8 +99,10 @@ def train_stepdiff(
     about = library.info(name)
     if about.kind != "mobile":
         raise RequestError(
-            f"STeP-Diff learns from mobile samples, and {name!r} holds {about.kind}",
+            "STeP-Diff learns from mobile samples, and {name!r} holds {kind}",
             remedy="Import some: airlens import mobile FILE --name NAME",
+            name=name,
+            kind=about.kind,
         )
     preset, usual = SIZES[size]
     config = replace(config or usual, seed=seed)

@@ -103,5 +103,7 @@ def weights_for(name: str, *, synthetic: bool) -> Path:
     raise NotFoundError(
         "there are no STeP-Diff weights",
         where=name,
-        remedy=f"Train some: airlens train stepdiff --data {name} --out {own}",
+        remedy="Train some: airlens train stepdiff --data {name} --out {own}",
+        name=name,
+        own=own,
     )

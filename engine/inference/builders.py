@@ -189,8 +189,10 @@ def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
 
     if setting.factor != FACTOR:
         raise RequestError(
-            f"this model knows factor {FACTOR} and not {setting.factor}",
-            remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
+            "this model knows factor {factor} and not {factor_2}",
+            remedy="Take --factor {factor}, or a model such as bicubic",
+            factor=FACTOR,
+            factor_2=setting.factor,
         )
     known = regression_fit.learned(
         setting.dataset,
@@ -211,8 +213,10 @@ def airstfm(setting: Setting) -> Model:
 
     if setting.factor != FACTOR:
         raise RequestError(
-            f"AirSTFM knows factor {FACTOR} and not {setting.factor}",
-            remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
+            "AirSTFM knows factor {factor} and not {factor_2}",
+            remedy="Take --factor {factor}, or a model such as bicubic",
+            factor=FACTOR,
+            factor_2=setting.factor,
         )
     folder = weights_for(setting.about)
     about, network = checkpoint.load(folder)
@@ -246,8 +250,11 @@ def network(name: str, title: str) -> Callable[[Setting], Model]:
 
         if setting.factor != FACTOR:
             raise RequestError(
-                f"{title} knows factor {FACTOR} and not {setting.factor}",
-                remedy=f"Take --factor {FACTOR}, or a model such as bicubic",
+                "{title} knows factor {factor} and not {factor_2}",
+                remedy="Take --factor {factor}, or a model such as bicubic",
+                title=title,
+                factor=FACTOR,
+                factor_2=setting.factor,
             )
         about, network = checkpoint.load_network(weights_for(setting.about, name))
         half = int(about.network["frames"]) // 2  # type: ignore[arg-type]  # a whole number
@@ -274,9 +281,13 @@ def weights_for(about: DatasetInfo, model: str = "airstfm") -> Path:
         if (folder / "config.json").is_file():
             return folder
     raise NotFoundError(
-        f"there are no weights of {model} for maps of one {about.period}",
+        "there are no weights of {model} for maps of one {period}",
         where=about.name,
-        remedy=f"Train some: airlens train {model} --data {about.name} --out {own}",
+        remedy="Train some: airlens train {model} --data {name} --out {own}",
+        model=model,
+        period=about.period,
+        name=about.name,
+        own=own,
     )
 
 
@@ -381,9 +392,11 @@ def _beside(what: str, name: str, *, heard: bool) -> xr.Dataset | None:
         raise RequestError("these weights want wind", remedy="Name it: --wind DATASET")
     if name and not heard:
         raise RequestError(
-            f"these weights do not hear {what}",
+            "these weights do not hear {value}",
             where=name,
-            remedy=f"Train some that do: airlens train stepdiff --{what} {name} --data …",
+            remedy="Train some that do: airlens train stepdiff --{value} {name} --data …",
+            value=what,
+            name=name,
         )
     return stations_named(name, f"--{what}")
 

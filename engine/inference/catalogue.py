@@ -213,9 +213,12 @@ def find(name: str) -> Entry:
     if wish in MODELS:
         return MODELS[wish]
     close = get_close_matches(wish, MODELS, n=1)
-    meant = f"Did you mean {close[0]!r}? " if close else ""
     raise NotFoundError(
-        f"no model is named {name.strip()!r}", remedy=f"{meant}Known are {', '.join(MODELS)}"
+        "no model is named {name!r}",
+        remedy="Did you mean {close!r}? Known are {models}" if close else "Known are {models}",
+        name=name.strip(),
+        close="".join(close),
+        models=tuple(MODELS),
     )
 
 
@@ -231,7 +234,11 @@ def check_kind(entry: Entry, about: DatasetInfo) -> None:
     able = [other for other in MODELS.values() if about.kind in other.kinds]
     able = [other for other in able if other.task == entry.task] or able
     raise RequestError(
-        f"model {entry.name!r} starts from a dataset of kind {' or '.join(entry.kinds)}; "
-        f"{about.name!r} is of kind {about.kind}",
-        remedy=f"For that kind choose {', '.join(other.name for other in able)}",
+        "model {model!r} starts from a dataset of kind {kinds}; {dataset!r} is of kind {kind}",
+        remedy="For that kind choose {models}",
+        model=entry.name,
+        kinds=" or ".join(entry.kinds),
+        dataset=about.name,
+        kind=about.kind,
+        models=tuple(other.name for other in able),
     )

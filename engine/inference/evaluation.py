@@ -104,8 +104,9 @@ def _open(
     tasks = {run.entry.task for run in runs}
     if len(tasks) > 1:
         raise RequestError(
-            f"models of different tasks cannot be compared: {', '.join(sorted(tasks))}",
+            "models of different tasks cannot be compared: {tasks}",
             remedy="Evaluate one task at a time",
+            tasks=tuple(sorted(tasks)),
         )
     return runs
 

@@ -66,7 +66,9 @@ def write(result: xr.Dataset, path: Path, *, overwrite: bool = True) -> Path:
     writer = writers.get(path.suffix.lower())
     if writer is None:
         raise RequestError(
-            f"{path.name} does not end in a form we write", remedy="End it in .nc, .tif or .csv"
+            "{name} does not end in a form we write",
+            remedy="End it in .nc, .tif or .csv",
+            name=path.name,
         )
     if path.exists() and not overwrite:
         raise StorageError("the file is there already", where=str(path), remedy="Choose another")

@@ -87,9 +87,10 @@ def pair(
     target = fine["pm2p5"].isel(valid_time=0, latitude=inner[0], longitude=inner[1])
     if not bool(target.notnull().any()):
         raise RequestError(
-            f"the region holds no value on {date.isoformat()}",
+            "the region holds no value on {date}",
             where=name,
             remedy="Choose a region with land in it, or another date",
+            date=date.isoformat(),
         )
     stack = fine if len(frames) == 1 else xr.concat(frames, "valid_time")
     return pairs.degrade(stack, factor), target
@@ -117,10 +118,15 @@ def stations_in(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.
     inside &= (longitude >= region.west) & (longitude <= region.east)
     if not inside.any():
         raise RequestError(
-            f"region {region} holds no station; they lie between {latitude.min():.2f} and "
-            f"{latitude.max():.2f}° N, {longitude.min():.2f} and {longitude.max():.2f}° E",
+            "region {region} holds no station; they lie between {low} and {high}° N, {low_2} "
+            "and {high_2}° E",
             where=name,
             remedy="Choose a region with stations",
+            region=region,
+            low=f"{latitude.min():.2f}",
+            high=f"{latitude.max():.2f}",
+            low_2=f"{longitude.min():.2f}",
+            high_2=f"{longitude.max():.2f}",
         )
     return dataset.isel(station=np.flatnonzero(inside))
 
@@ -170,8 +176,11 @@ def map_grid(stations: xr.Dataset, region: Region | None, resolution: float | No
     )
     if not 0 < step <= min(width, height) / 2 or width * height / step**2 > 100 * MOST_CELLS:
         raise RequestError(
-            f"a resolution of {step:g}° does not suit a box of {width:g}° × {height:g}°",
+            "a resolution of {step}° does not suit a box of {width}° × {height}°",
             remedy="Choose another --resolution, for example 0.05",
+            step=f"{step:g}",
+            width=f"{width:g}",
+            height=f"{height:g}",
         )
     rows, columns = round(height / step), round(width / step)
     return Grid(box.north - step / 2, box.west + step / 2, step, step, rows, columns)

@@ -74,20 +74,30 @@ class Request:
         """
         if self.device not in ("auto", "cpu", "cuda"):
             raise RequestError(
-                f"no device is called {self.device!r}", remedy="Choose auto, cpu or cuda"
+                "no device is called {device!r}",
+                remedy="Choose auto, cpu or cuda",
+                device=self.device,
             )
         if self.hour is not None and not 0 <= self.hour <= 23:
-            raise RequestError(f"a day has no hour {self.hour}", remedy="Choose 0 to 23")
+            raise RequestError("a day has no hour {hour}", remedy="Choose 0 to 23", hour=self.hour)
         if not 2 <= self.factor <= 64:
-            raise RequestError(f"factor {self.factor} is not between 2 and 64", remedy="Take 8")
+            raise RequestError(
+                "factor {factor} is not between 2 and 64", remedy="Take 8", factor=self.factor
+            )
         if self.lead_times is not None and not 1 <= self.lead_times <= 168:
-            raise RequestError(f"{self.lead_times} lead times are not between 1 and 168")
+            raise RequestError(
+                "{lead_times} lead times are not between 1 and 168", lead_times=self.lead_times
+            )
         if not 1 <= self.members <= 100:
             raise RequestError(
-                f"{self.members} members are not between 1 and 100", remedy="Take 20"
+                "{members} members are not between 1 and 100",
+                remedy="Take 20",
+                members=self.members,
             )
         if not 0 <= self.seed < 2**63:
-            raise RequestError(f"seed {self.seed} is negative or too large", remedy="Take 0")
+            raise RequestError(
+                "seed {seed} is negative or too large", remedy="Take 0", seed=self.seed
+            )
 
 
 @dataclass(frozen=True)
@@ -279,8 +289,9 @@ def open_run(
     catalogue.check_kind(entry, about)
     if (request.stations or request.wind) and entry.kinds != ("mobile",):
         raise RequestError(
-            f"{entry.name} hears neither fixed stations nor wind beside its dataset",
+            "{name} hears neither fixed stations nor wind beside its dataset",
             remedy="Leave them out, or choose stepdiff",
+            name=entry.name,
         )
     region = regions.resolve(request.region)
     device = device_of(request.device)

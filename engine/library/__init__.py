@@ -43,8 +43,10 @@ def info(name: str) -> DatasetInfo:
     path = dataset_folder(name) / FILE
     if not path.is_file():
         raise NotFoundError(
-            f"there is no dataset {name!r}",
-            remedy=f"Choose from {', '.join(names()) or 'none yet'}, or import one",
+            "there is no dataset {name!r}",
+            remedy="Choose from {names}, or import one" if names() else "Import one",
+            name=name,
+            names=tuple(names()),
         )
     return load(path)
 
@@ -67,9 +69,11 @@ def open_dataset(name: str) -> xr.Dataset:
     found = count_files(folder)
     if not about.data or found < about.stored_files:
         raise StorageError(
-            f"{about.stored_files - found} of {about.stored_files} files of it are missing",
+            "{stored_files} of {stored_files_2} files of it are missing",
             where=name,
             remedy="Import the dataset again with --replace",
+            stored_files=about.stored_files - found,
+            stored_files_2=about.stored_files,
         )
     dataset = grids.read(folder) if about.kind == "grid" else tables.read(folder, about.kind)
     dataset.attrs = attributes(about)

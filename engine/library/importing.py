@@ -128,7 +128,9 @@ def check_name(name: str, *, replace: bool) -> None:
         StorageError: If it is in use.
     """
     if name == RESERVED or name.startswith(f"{RESERVED}-"):
-        raise RequestError(f"{name!r} is a name of the demo world", remedy="Choose another --name")
+        raise RequestError(
+            "{name!r} is a name of the demo world", remedy="Choose another --name", name=name
+        )
     if (dataset_folder(name) / FILE).exists() and not replace:
         raise in_use(name)
 
@@ -233,9 +235,12 @@ def _with_train_end(info: DatasetInfo, times: Times, told: date | None) -> Datas
         return info.model_copy(update={"train_end": days[half - 1].item() if half else None})
     if not info.start <= told < info.end:
         raise RequestError(
-            f"--train-end {told} leaves nothing to train on or nothing to test on: "
-            f"the data run from {info.start} to {info.end}",
+            "--train-end {date} leaves nothing to train on or nothing to test on: the data run "
+            "from {start} to {end}",
             remedy="Choose a date in between",
+            date=told,
+            start=info.start,
+            end=info.end,
         )
     return info.model_copy(update={"train_end": told})
 
@@ -281,9 +286,10 @@ def _origins(files: Sequence[Path]) -> tuple[OriginFile, ...]:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as problem:
             raise DataError(
-                f"cannot be read any more ({problem.strerror})",
+                "cannot be read any more ({strerror})",
                 where=str(path),
                 remedy="Leave the files in place until the import ends",
+                strerror=problem.strerror,
             ) from problem
         origins.append(OriginFile(name=path.name, size=path.stat().st_size, sha256=digest))
     return tuple(origins)

@@ -86,9 +86,11 @@ def load(path: Path) -> DatasetInfo:
     try:
         return DatasetInfo.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as problem:
-        reason = "is damaged" if isinstance(problem, ValidationError) else "cannot be read"
         raise StorageError(
-            f"the record of dataset {path.parent.name!r} {reason}",
+            "the record of dataset {name!r} is damaged"
+            if isinstance(problem, ValidationError)
+            else "the record of dataset {name!r} cannot be read",
             where=str(path),
             remedy="Import the dataset again with --replace",
+            name=path.parent.name,
         ) from problem

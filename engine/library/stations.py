@@ -17,8 +17,10 @@ def stations_named(name: str, option: str) -> xr.Dataset | None:
     kind = library.info(name).kind
     if kind != "stations":
         raise RequestError(
-            f"{name!r} holds {kind}, and stations are wanted",
+            "{name!r} holds {kind}, and stations are wanted",
             where=option,
             remedy="Name a dataset of stations: airlens datasets",
+            name=name,
+            kind=kind,
         )
     return library.open_dataset(name).load()

@@ -38,9 +38,10 @@ def folder() -> Path:
     root, path = home(), home() / "datasets"
     if path.exists() and not path.resolve().is_relative_to(root.resolve()):
         raise StorageError(
-            f"the folder of datasets is a link to {path.resolve()}, outside the data directory",
+            "the folder of datasets is a link to {value}, outside the data directory",
             where=str(path),
             remedy="Set AIRLENS_HOME to the place where the data shall be",
+            value=path.resolve(),
         )
     return path
 
@@ -117,8 +118,9 @@ def building(name: str, *, replace: bool) -> Iterator[tuple[Path, Finish]]:
 def in_use(name: str) -> StorageError:
     """The error about a name that has a dataset already."""
     return StorageError(
-        f"a dataset {name!r} exists already",
+        "a dataset {name!r} exists already",
         remedy="Choose another --name, or --replace it; the old one stays until the new is whole",
+        name=name,
     )
 
 
@@ -204,8 +206,9 @@ def _locked(place: Path, name: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StorageError(
-                f"another import is writing dataset {name!r}",
+                "another import is writing dataset {name!r}",
                 remedy="Wait for it to end, or choose another --name",
+                name=name,
             ) from None
         yield
 
@@ -217,14 +220,16 @@ def translated(place: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            what, remedy = "the disk is full", "Free some space and import again"
+            what = "the disk is full; nothing imported before is touched"
+            remedy = "Free some space and import again"
         elif problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            what, remedy = "it may not be written", "Set AIRLENS_HOME to a folder of your own"
+            what = "it may not be written; nothing imported before is touched"
+            remedy = "Set AIRLENS_HOME to a folder of your own"
         else:
-            what = f"writing failed ({problem.strerror or problem})"
+            what = "writing failed ({reason}); nothing imported before is touched"
             remedy = "Check the disk and import again"
         raise StorageError(
-            f"{what}; nothing imported before is touched", where=str(place), remedy=remedy
+            what, where=str(place), remedy=remedy, reason=problem.strerror or problem
         ) from problem
 
 

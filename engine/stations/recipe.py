@@ -164,9 +164,11 @@ def readings_of(stations: xr.Dataset, grid: Grid, *, fewest: int) -> Mapping[str
     heard = np.isfinite(reading)
     if int(heard.sum()) < fewest:
         raise RequestError(
-            f"a reading is there at {int(heard.sum())} of {heard.size} stations, "
-            f"and {fewest} are needed",
+            "a reading is there at {heard} of {size} stations, and {fewest} are needed",
             remedy="Choose another date or a larger region",
+            heard=int(heard.sum()),
+            size=heard.size,
+            fewest=fewest,
         )
     places = np.stack([stations["latitude"].values, stations["longitude"].values], axis=1)
     centres = np.stack(np.meshgrid(grid.latitude, grid.longitude, indexing="ij"), axis=-1)

@@ -85,7 +85,7 @@ def _kept(part: xr.Dataset, without: str | None, name: str) -> torch.Tensor:
     if without is not None:
         own = part["station"].values.astype(str) == without
         if not own.any():
-            raise NotFoundError(f"there is no station {without!r}", where=name)
+            raise NotFoundError("there is no station {without!r}", where=name, without=without)
         heard &= ~own
     if not heard.any():
         raise RequestError("no station around has a reading", where=name, remedy="Choose another")

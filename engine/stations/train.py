@@ -170,9 +170,12 @@ def train_aqnet(
     config = config or training_for(about.period)
     if about.kind != "stations" or about.period not in LAGS or about.shape.get("station", 0) < 3:
         raise RequestError(
-            f"AQ-Net learns from three or more stations with hourly or daily readings, and "
-            f"{name!r} holds {about.kind} of one {about.period}",
+            "AQ-Net learns from three or more stations with hourly or daily readings, and "
+            "{name!r} holds {kind} of one {period}",
             remedy="Choose a dataset of stations; airlens datasets lists them",
+            name=name,
+            kind=about.kind,
+            period=about.period,
         )
     dataset = whole_axis(library.open_dataset(name).load())
     learn, later, ends = _parts(dataset, about, train_end, validate_end)
@@ -292,10 +295,14 @@ def _parts(
         last = int(np.searchsorted(dates, np.datetime64(validate_end, "D"), "right"))
     if learn < 2 * GAP_STEPS[about.period] or not first < last <= len(dates):
         raise RequestError(
-            f"{learn} time steps to learn from and {max(last - first, 0)} to calibrate on are "
-            f"too few; data go from {about.start} to {about.end}",
+            "{learn} time steps to learn from and {last} to calibrate on are too few; data go "
+            "from {start} to {end}",
             where=about.name,
             remedy="Set another --train-end",
+            learn=learn,
+            last=max(last - first, 0),
+            start=about.start,
+            end=about.end,
         )
     return learn, (first, last), (dates[learn - 1].item(), dates[last - 1].item())
 

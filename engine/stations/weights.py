@@ -101,7 +101,10 @@ def weights_for(name: str, period: str) -> Path:
         if (folder / CONFIG).is_file():
             return folder
     raise NotFoundError(
-        f"there are no AQ-Net weights for readings of one {period}",
+        "there are no AQ-Net weights for readings of one {period}",
         where=name,
-        remedy=f"Train some: airlens train aqnet --data {name} --out {own}; or choose idw",
+        remedy="Train some: airlens train aqnet --data {name} --out {own}; or choose idw",
+        period=period,
+        name=name,
+        own=own,
     )

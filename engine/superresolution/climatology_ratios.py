@@ -101,11 +101,14 @@ def fitted(
     steps = np.flatnonzero(dates <= np.datetime64(end, "D")) if end else np.array([], dtype=int)
     if end is None or steps.size == 0:
         raise RequestError(
-            f"no time step to {end or 'the end of a training part'} to learn from; "
-            f"data begin on {about.start}",
+            "no time step to {end} to learn from; data begin on {start}"
+            if end
+            else "the dataset has no training part to learn from; data begin on {start}",
             where=about.name,
             remedy="Set a later --train-end, or take a model that needs no past: copy, bilinear, "
             "bicubic",
+            end=end,
+            start=about.start,
         )
     rows, columns = _whole(dataset, factor)
     if (rows.stop - rows.start) * (columns.stop - columns.start) > MOST_CELLS:

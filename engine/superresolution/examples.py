@@ -160,9 +160,10 @@ def prepare(
     values = dataset.sizes["latitude"] * dataset.sizes["longitude"] * (first.size + second.size)
     if values > 2 * MOST_VALUES:
         raise RequestError(
-            f"{values / 1e6:.0f} million values are too many to hold while training",
+            "{values} million values are too many to hold while training",
             where=about.name,
             remedy="Import a smaller region or fewer dates",
+            values=f"{values / 1000000.0:.0f}",
         )
     base: Base = (
         "regression"
@@ -270,8 +271,11 @@ def from_library(
     about = library.info(name)
     if about.kind != "grid":
         raise RequestError(
-            f"{title} learns from grids and {name!r} holds {about.kind}",
+            "{title} learns from grids and {name!r} holds {kind}",
             remedy="Choose a gridded dataset; airlens datasets lists them",
+            title=title,
+            name=name,
+            kind=about.kind,
         )
     return prepare(
         library.open_dataset(name),
@@ -310,9 +314,11 @@ def _parts(
     )
     if first.size == 0 or second.size == 0:
         raise RequestError(
-            f"{first.size} time steps to learn from and {second.size} to validate on",
+            "{size} time steps to learn from and {size_2} to validate on",
             where=about.name,
             remedy="Set --train-end and --validate-end inside the record, in this order",
+            size=first.size,
+            size_2=second.size,
         )
     return first, second
 

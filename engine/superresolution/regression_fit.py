@@ -139,18 +139,21 @@ def steps_to_learn(
     years = np.unique(dates[steps].astype("datetime64[Y]")).size
     if years < LEAST_YEARS:
         raise RequestError(
-            f"the training part has {years} of the {LEAST_YEARS} calendar years that learning by "
-            "regression takes",
+            "the training part has {years} of the {least_years} calendar years that learning "
+            "by regression takes",
             where=about.name,
             remedy="Set a later --train-end, or take bicubic-ratio",
+            years=years,
+            least_years=LEAST_YEARS,
         )
     cells = dataset.sizes["latitude"] * dataset.sizes["longitude"]
     most = MOST_VALUES // cells
     if most < LEAST_FRAMES:
         raise RequestError(
-            f"a grid of {cells} cells is too large to learn from by regression",
+            "a grid of {cells} cells is too large to learn from by regression",
             where=about.name,
             remedy="Import a smaller part of it, or take bicubic-ratio",
+            cells=cells,
         )
     return steps[:: -(-steps.size // most)]
 

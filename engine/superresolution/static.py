@@ -60,8 +60,10 @@ def planes(names: Sequence[str], grid: Grid, dataset: xr.Dataset | None = None) 
     for name in names:
         if name not in PLANES:
             raise RequestError(
-                f"there is no plane {name!r} of the ground",
-                remedy=f"Choose from {', '.join(PLANES)}",
+                "there is no plane {name!r} of the ground",
+                remedy="Choose from {planes}",
+                name=name,
+                planes=tuple(PLANES),
             )
     made = {"coast": _coast, "cities": _cities}
     stacked = [elevation(grid, dataset) if n == "elevation" else made[n](grid) for n in names]

@@ -119,9 +119,10 @@ def load(folder: Path) -> tuple[Checkpoint, AirSTFM]:
     about, network = load_network(folder)
     if not isinstance(network, AirSTFM):
         raise DataError(
-            f"these are weights of {about.model}, not of AirSTFM",
+            "these are weights of {model}, not of AirSTFM",
             where=str(folder),
             remedy="Put them in a folder named for that model",
+            model=about.model,
         )
     return about, network
 
@@ -155,7 +156,7 @@ def past_of(folder: Path, about: Checkpoint, grid: Grid) -> Past | None:
     """
     if not about.past_sha256:
         return None
-    missing = "what was learned of the past is missing or not what"
+    missing = "the climatology of the weights is missing or not what the configuration names"
     path = checked(folder / PAST, about.past_sha256, missing)
     with safe_open(path, "pt") as file:
         whole = Grid(**json.loads(file.metadata()["grid"]))

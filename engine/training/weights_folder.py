@@ -98,9 +98,10 @@ def publish(
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise StorageError(
-            f"the weights cannot be written ({reason})",
+            "the weights cannot be written ({reason})",
             where=str(folder),
             remedy="Make room there, or give another --out",
+            reason=reason,
         ) from problem
 
 
@@ -119,7 +120,9 @@ def republish(folder: Path, about: Described, card: str) -> None:
                 os.replace(part / name, folder / name)  # noqa: PTH105 - as everywhere: atomic
     except OSError as problem:
         raise StorageError(
-            f"the weights cannot be described ({problem.strerror or problem})", where=str(folder)
+            "the weights cannot be described ({strerror})",
+            where=str(folder),
+            strerror=problem.strerror or problem,
         ) from problem
 
 
@@ -138,7 +141,10 @@ def described(kind: type[D], folder: Path, model: str) -> D:
     path = folder / CONFIG
     if not path.is_file():
         raise NotFoundError(
-            "there are no weights", where=str(folder), remedy=f"Train some: airlens train {model}"
+            "there are no weights",
+            where=str(folder),
+            remedy="Train some: airlens train {model}",
+            model=model,
         )
     try:
         about = kind.model_validate_json(path.read_text(encoding="utf-8"))
@@ -149,10 +155,11 @@ def described(kind: type[D], folder: Path, model: str) -> D:
     for name, value in about.model_dump().items():
         if not _sane(about, name, value):
             raise DataError(
-                f"the configuration of the weights has {name} {str(value)[:80]}, "
-                "which no training gives",
+                "the configuration of the weights has {name} {value}, which no training gives",
                 where=str(path),
                 remedy=AGAIN,
+                name=name,
+                value=str(value)[:80],
             )
     return about
 
@@ -190,7 +197,11 @@ def filled(folder: Path, about: Described, build: Callable[[], N]) -> N:
     Raises:
         DataError: If the weights are missing, damaged, or do not fit the network.
     """
-    weights = checked(folder / WEIGHTS, about.sha256, "the weights are missing or not those")
+    weights = checked(
+        folder / WEIGHTS,
+        about.sha256,
+        "the weights are missing or not those the configuration names",
+    )
     try:
         network = build()
         tensors = load_file(weights)
@@ -216,9 +227,12 @@ def check_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
             low, high = (float(end) for end in tensor.aminmax())  # NaN shows in both
             if not -LARGEST < low <= high < LARGEST:
                 raise DataError(
-                    f"the weights {name!r} hold {low:g} to {high:g}, which no training gives",
+                    "the weights {name!r} hold {low} to {high}, which no training gives",
                     where=str(path),
                     remedy=AGAIN,
+                    name=name,
+                    low=f"{low:g}",
+                    high=f"{high:g}",
                 )
 
 
@@ -228,13 +242,13 @@ def checked(path: Path, sha256: str, what: str) -> Path:
     Args:
         path: Of the file.
         sha256: In the configuration.
-        what: Beginning of the sentence if it is not: "… missing or not those".
+        what: The sentence if it is not.
 
     Raises:
         DataError: If it is not.
     """
     if not path.is_file() or digest(path) != sha256:
-        raise DataError(f"{what} the configuration names", where=str(path), remedy=AGAIN)
+        raise DataError(what, where=str(path), remedy=AGAIN)
     return path
 
 

@@ -50,7 +50,12 @@ def open_demo(name: str) -> xr.Dataset:
         StorageError: If its file is missing or damaged.
     """
     if name not in FILES:
-        raise NotFoundError(f"the demo has no dataset {name!r}", remedy=f"There are {list(FILES)}")
+        raise NotFoundError(
+            "the demo has no dataset {name!r}",
+            remedy="There are {files}",
+            name=name,
+            files=list(FILES),
+        )
     return _open(FILES[name])
 
 

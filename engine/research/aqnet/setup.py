@@ -68,7 +68,9 @@ def setup(name: str, needed: Sequence[str] = ()) -> Setup:
     dataset = whole_axis(library.open_dataset(name).load())
     names = tuple(str(station) for station in dataset["name"].values)
     if missing := set(needed) - set(names):
-        raise RequestError(f"stations {', '.join(sorted(missing))} are missing", where=name)
+        raise RequestError(
+            "stations {missing} are missing", where=name, missing=tuple(sorted(missing))
+        )
     measured = [n for n in OTHERS if n in dataset and bool(dataset[n].notnull().any())]
     record = record_of(dataset, measured)
     parts = Parts.of(len(record.readings), GAPS[about.period], SHARES[about.period])

@@ -132,7 +132,8 @@ def again(comparison: Comparison, results: Path = RESULTS) -> None:
         raise NotFoundError(
             "there are no scores yet",
             where=str(kept),
-            remedy=f"Run make results-{comparison.name}",
+            remedy="Run make results-{name}",
+            name=comparison.name,
         )
     record = json.loads(kept.read_text(encoding="utf-8"))
     write_whole(results / f"{comparison.name}.md", markdown(comparison, record))

@@ -1,9 +1,12 @@
+"""Errors of the engine on a page: in its language, with its own way out."""
+
+import ast
+import copy
 import datetime as dt
 import re
-import string
+from pathlib import Path
 from types import SimpleNamespace
 
-import engine_sentences
 import pytest
 import world
 from streamlit.testing.v1 import AppTest
@@ -12,7 +15,7 @@ from app.i18n import error_translation
 from app.maps import routes, store
 from engine import library
 from engine.core import dates
-from engine.core.errors import DataError, EngineError, RequestError
+from engine.core.errors import DataError, EngineError, RequestError, filled
 from engine.core.grid import Region
 from engine.core.paths import home, inside
 from engine.core.variables import mass_factor
@@ -20,50 +23,106 @@ from engine.data import recognise
 from engine.inference import catalogue
 from engine.inference.run import Request
 
-SENTENCES = engine_sentences.sentences()
-MARK = "⟦⟧"  # stands for what the run puts in
+ROOT = Path(__file__).resolve().parents[3]
+KINDS = {"EngineError", "DataError", "NotFoundError", "RequestError", "StorageError", "bad"}
+# What no page runs: the command line and the results.
+ELSEWHERE = ("engine/cli/", "engine/research/")
+ENTRIES = error_translation.entries()
+# The one sentence each that is put together from constants elsewhere in its module.
+PUT_TOGETHER = {
+    ("engine/core/files.py", "remedy"),
+    ("engine/data/recognise.py", "remedy"),
+    ("engine/data/tables.py", "what"),
+    ("engine/data/tables.py", "remedy"),
+    ("engine/training/weights_folder.py", "what"),
+}
 
 
-def fitting(text):
-    """The template that an English text takes, and what it takes for its holes."""
-    for pattern, zh in error_translation._templates():
-        if match := pattern.fullmatch(text.rstrip(".")):
-            return zh, match.groups()
-    return None
+def constants(node, names):
+    """The texts that an argument can be; None where it is something else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.IfExp):
+        both = [constants(n, names) for n in (node.body, node.orelse)]
+        return None if None in both else [t for texts in both for t in texts]
+    return names.get(node.id) if isinstance(node, ast.Name) else None
 
 
-def test_the_engine_says_much():
-    assert len(SENTENCES) > 300  # else the reader of the source reads nothing
-    assert "no data on {}" in SENTENCES
-    assert "this is a zip archive" in SENTENCES  # out of a table
-    assert "Give west,south,east,north in degrees, for example 117,29,123,33" in SENTENCES
+def assigned(tree):
+    """Names that a module binds to constant texts."""
+    names = {}
+    for node in ast.walk(tree):
+        pairs = []
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            pairs = [(node.targets[0], node.value)]
+        for target, value in pairs:
+            if (texts := constants(value, {})) is not None:
+                names.setdefault(target.id, []).extend(texts)
+    return names
 
 
-@pytest.mark.parametrize("sentence", sorted(SENTENCES))
-def test_every_sentence_of_the_engine_has_chinese(sentence):
-    """Add the pair to app/i18n/engine.zh.json if this fails for a sentence that you wrote."""
-    found = fitting(sentence.replace("{}", MARK))
-    assert found is not None, f"{SENTENCES[sentence]} says {sentence!r}: no template fits"
-    # A hole that took words in has swallowed part of a sentence that wants its own template.
-    assert not any(" " in text for text in found[1]), f"{sentence!r} is taken for {found[0]!r}"
+def templates():
+    """Place and text of every template that an error is raised with."""
+    for path in sorted([*ROOT.glob("engine/**/*.py"), *ROOT.glob("app/**/*.py")]):
+        name = str(path.relative_to(ROOT))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = assigned(tree)
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            kind = ast.unparse(node.func).rpartition(".")[2]
+            if kind not in KINDS:
+                continue
+            first = 2 if kind == "bad" else 0
+            given = {"what": node.args[first]} if len(node.args) > first else {}
+            if kind == "bad" and len(node.args) > 3:
+                given["remedy"] = node.args[3]
+            given |= {k.arg: k.value for k in node.keywords if k.arg in ("remedy", "within")}
+            for role, value in given.items():
+                yield name, node.lineno, role, constants(value, names)
 
 
-@pytest.mark.parametrize("en, zh", error_translation.pairs())
-def test_both_templates_have_the_same_holes(en, zh):
-    slots = [(name, how) for _, name, how, _ in string.Formatter().parse(zh) if name is not None]
-    assert sorted(int(name) for name, _ in slots) == list(range(en.count("{}")))
-    assert {how for _, how in slots} <= set(error_translation._HOW)
-    assert re.search(r"[\u4e00-\u9fff]", zh)
-    assert not zh.endswith("。")
+TEMPLATES = list(templates())
 
 
-def test_no_template_is_there_twice_or_for_nothing():
-    english = [en for en, _ in error_translation.pairs()]
-    assert len(set(english)) == len(english)
-    used = {fitting(sentence.replace("{}", MARK))[0] for sentence in SENTENCES}
-    idle = [en for en, zh in error_translation.pairs() if zh not in used]
-    # The engine joins this one in a loop, where its source shows one hole for all readings.
-    assert [en for en in idle if " and row {} of {} says {}" not in en] == []
+def test_an_error_is_raised_with_constant_templates():
+    odd = [(n, line, r) for n, line, r, texts in TEMPLATES if texts is None]
+    odd = [o for o in odd if (o[0], o[2]) not in PUT_TOGETHER and "core/errors" not in o[0]]
+    odd = [o for o in odd if o[0] != "app/i18n/error_translation.py"]
+    assert not odd, "give the sentence as a template and its values by name"
+    assert len(TEMPLATES) > 400
+
+
+def test_every_template_of_a_page_has_its_chinese():
+    """Add the pair to app/i18n/engine.json if this fails for a sentence that you wrote."""
+    missing = {
+        text
+        for name, _, _, texts in TEMPLATES
+        if not name.startswith(ELSEWHERE)
+        for text in texts or ()
+        if text and text not in ENTRIES
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize("template", sorted(ENTRIES))
+def test_the_texts_of_a_template_have_its_values(template):
+    names = set(re.findall(r"\{(\w+)(?:!r)?\}", template))
+    for key, text in ENTRIES[template].items():
+        assert set(re.findall(r"\{(\w+)(?:!r|:\w+)?\}", text)) <= names, key
+        assert set(re.findall(r"\{\w+:(\w+)\}", text)) <= set(error_translation._HOW)
+        assert not text.endswith(("。", "."))
+        if key != "page_en" and not template.startswith("{"):
+            assert re.search(r"[\u4e00-\u9fff]", text)
+    if "page_zh" not in ENTRIES[template]:
+        assert names == set(re.findall(r"\{(\w+)(?::\w+)?\}", ENTRIES[template]["zh"]))
+
+
+def test_no_way_out_of_a_page_names_an_option_of_the_command_line():
+    for template, texts in ENTRIES.items():
+        if "--" in template or "airlens " in template:
+            for key in ("page_en", "page_zh"):
+                assert "--" not in texts[key] and "airlens " not in texts[key], template
 
 
 REAL = {
@@ -93,7 +152,23 @@ def test_a_real_error_is_wholly_chinese(name):
     said = error_translation.told(error, "zh").removeprefix(error.where)
     assert said.endswith("。")
     assert not re.search(r"[a-z]+ (?:[a-z]+ )+[a-z]+", said), said  # three words in a row
-    assert error_translation.told(error, "en") == str(error)
+
+
+@pytest.mark.parametrize("name", sorted(REAL))
+def test_an_error_survives_copies_and_processes(name):
+    error = raised(REAL[name])
+    rebuild, parts = error.__reduce__()  # what a process boundary does
+    for again in (copy.copy(error), copy.deepcopy(error), rebuild(*parts)):
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert error_translation.told(again, "zh") == error_translation.told(error, "zh")
+
+
+def test_values_are_text_and_never_templates():
+    error = RequestError("no model is named {name!r}", name="{other} {0} {name}", other="x")
+    assert str(error) == "no model is named '{other} {0} {name}'."
+    assert filled("{missing} stays", {"name": "x"}) == "{missing} stays"
+    assert str(RequestError("braces {as} they are")) == "braces {as} they are."
 
 
 def test_the_texts_put_in_may_change_places():
@@ -101,31 +176,43 @@ def test_the_texts_put_in_may_change_places():
     assert error_translation.told(error, "zh").startswith(
         "模型“idw”需要监测站点类数据集，而“small”属于网格类。该类数据集请选用 "
     )
-    clash = DataError(
-        "time 2020-01-01T00:00 of station 'a' is there twice: "
-        "row 2 of a.csv says 3 and row 4 of b.csv says 5",
-        where="a.csv",
-        remedy="Keep one of the two",
-    )
-    assert error_translation.told(clash, "zh") == (
-        "a.csv：站点“a”的时次 2020-01-01T00:00 重复出现："
-        "a.csv 第 2 行为 3，b.csv 第 4 行为 5。请只保留其中之一。"
-    )
 
 
 def test_a_word_of_the_system_is_put_in_chinese():
-    error = DataError("cannot be read (Permission denied)", where="x.csv")
+    error = DataError("cannot be read ({strerror})", where="x.csv", strerror="Permission denied")
     assert error_translation.told(error, "zh") == "x.csv：无法读取（没有权限）。"
 
 
+def test_a_place_in_a_table_is_put_in_chinese():
+    error = DataError(
+        "{text!r} is no number", where="a.csv", within="row {row}, column {column!r}",
+        remedy="Correct it or leave it empty", text="x", row=3, column="pm2p5",
+    )  # fmt: skip
+    assert str(error) == (
+        "a.csv: row 3, column 'pm2p5': 'x' is no number. Correct it or leave it empty."
+    )
+    assert error_translation.told(error, "zh").startswith("a.csv：第 3 行“pm2p5”列：“x”不是数字。")
+
+
 def test_names_in_a_list_keep_their_letters():
-    error = DataError("row 1: column 'pm2p5' is missing; it has station, latitude, day")
+    error = DataError(
+        "row 1: column {column!r} is missing; it has {columns}",
+        column="pm2p5",
+        columns=("station", "latitude", "day"),
+    )
+    assert str(error) == "row 1: column 'pm2p5' is missing; it has station, latitude, day."
     assert (
         error_translation.told(error, "zh")
         == "第 1 行：缺少列“pm2p5”；现有列：station、latitude、day。"
     )
-    bare = DataError("no variable looks like PM2.5; it has none")
-    assert error_translation.told(bare, "zh") == "没有变量像是 PM2.5；现有变量：无。"
+
+
+def test_a_page_names_its_own_control():
+    error = DataError("x", remedy="Name the right one with --variable")
+    assert str(error) == "x. Name the right one with --variable."
+    assert error_translation.told(error, "en") == (
+        "x. Name the right one under More options, Variable."
+    )
 
 
 def test_what_has_no_template_stays_as_it_is():
@@ -151,7 +238,7 @@ def test_the_page_says_it_in_chinese():
         from app.frame import trouble
         from engine.core.errors import NotFoundError
 
-        trouble.say(NotFoundError("no data on 1999-01-01"), i18n.words("zh"))
+        trouble.say(NotFoundError("no data on {date}", date="1999-01-01"), i18n.words("zh"))
 
     at = AppTest.from_function(page).run()
     assert "1999-01-01 无数据" in at.error[0].value
