@@ -249,9 +249,9 @@ def _station_coords(stations: xr.Dataset) -> dict[str, NDArray[np.generic]]:
 def at_points(answer: xr.Dataset) -> NDArray[np.float32]:
     """The map's value in the cell of each of its stations; NaN outside."""
     grid = grid_of(answer)
-    row = np.rint((grid.north - answer["station_latitude"].values) / grid.step_lat).astype(int)
-    column = np.rint((answer["station_longitude"].values - grid.west) / grid.step_lon).astype(int)
-    inside = (row >= 0) & (row < grid.rows) & (column >= 0) & (column < grid.columns)
+    row, column, inside = grid.cell_of(
+        answer["station_latitude"].values, answer["station_longitude"].values
+    )
     values = np.full(row.size, np.nan, dtype=np.float32)
     values[inside] = answer["pm2p5"].values[0][row[inside], column[inside]]
     return values

@@ -9,7 +9,7 @@ No widgets, no standards: the breaks of an air-quality standard come in as plain
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -89,10 +89,6 @@ class Scale:
             raise ValueError(f"{classes} classes need as many colours, not {self.step_colours}")
         if self.step_names and len(self.step_names) != classes:
             raise ValueError(f"{classes} classes need as many names, not {self.step_names}")
-
-    def over_range(self, low: float, high: float) -> "Scale":
-        """The same colours over another range."""
-        return replace(self, low=low, high=high)
 
 
 def concentration(
@@ -228,14 +224,6 @@ def ticks(low: float, high: float, *, at_most: int = 6) -> list[float]:
     first = np.ceil(low / step - 1e-9)
     count = int(np.floor(high / step + 1e-9) - first) + 1
     return [round(float((first + i) * step), 10) + 0.0 for i in range(count)]
-
-
-def text_on(colour: str) -> str:
-    """Black or white, whichever reads better on a colour (WCAG 2.2 relative luminance)."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#000000" if luminance > DARK_TEXT_ABOVE else "#ffffff"
 
 
 @lru_cache(maxsize=64)

@@ -174,11 +174,8 @@ def _rows(mobile: xr.Dataset, inside: NDArray[np.intp], key: str) -> pd.DataFram
 
 def cell(found: Forecast, latitude: float, longitude: float) -> tuple[int, int] | None:
     """Row and column of a place, None outside."""
-    grid = grid_of(found.result)
-    row = round((grid.north - latitude) / grid.step_lat)
-    column = round((longitude - grid.west) / grid.step_lon)
-    inside = 0 <= row < grid.rows and 0 <= column < grid.columns
-    return (row, column) if inside else None
+    row, column, inside = grid_of(found.result).cell_of(latitude, longitude)
+    return (int(row), int(column)) if inside else None
 
 
 def dates(found: Forecast) -> list[dt.datetime]:

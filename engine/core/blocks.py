@@ -32,8 +32,3 @@ def block_mean(
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=enough & (count > 0))
     result: NDArray[np.float32] = mean.astype(np.float32)
     return result
-
-
-def block_repeat(coarse: NDArray[np.floating], factor: int) -> NDArray[np.floating]:
-    """Every coarse value copied to its `factor` × `factor` fine cells."""
-    return np.repeat(np.repeat(coarse, factor, axis=-2), factor, axis=-1)

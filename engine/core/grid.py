@@ -9,11 +9,12 @@ from math import isfinite
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.core.errors import DataError, RequestError
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius R1, IUGG
+EDGE = 1e-9  # of a step: what rounding may move a point on an edge
 
 # Largest departure of one step from the mean step, as a share of it. Float32 coordinates of a
 # 0.01° grid at 135° E are off by up to 0.1 % of a step; a missing row is off by 100 %.
@@ -215,12 +216,53 @@ class Grid:
             column1 - column0,
         )
 
+    def cell_of(
+        self, latitude: ArrayLike, longitude: ArrayLike
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+        """The cell that each point lies in: rows, columns, and whether it lies in one at all.
+
+        The one rule of the project. A cell holds its northern and its western edge; of a point on
+        an edge between two cells it is the southern or eastern one's. Longitudes wrap, so 179.9°
+        and -180.1° are the same place. Rows and columns of points outside are 0.
+
+        Args:
+            latitude: Degrees north, any shape; NaN is outside.
+            longitude: Degrees east, the same shape.
+        """
+        south = (self.north - np.asarray(latitude, np.float64)) / self.step_lat + 0.5
+        edge = self.west - self.step_lon / 2
+        # A rounding error below the western edge must not wrap round the globe.
+        least = EDGE * self.step_lon
+        east = (np.asarray(longitude, np.float64) - edge + least) % 360 / self.step_lon
+        with np.errstate(invalid="ignore"):
+            row, column = np.floor(south + EDGE), np.floor(east)
+            inside = (row >= 0) & (row < self.rows) & (column >= 0) & (column < self.columns)
+        return (
+            np.where(inside, row, 0).astype(np.intp),
+            np.where(inside, column, 0).astype(np.intp),
+            inside,
+        )
+
     def cell_area(self) -> NDArray[np.float64]:
         """Area of the cells of each row in km², shape (rows,)."""
         edge = np.deg2rad(self.north + self.step_lat * (0.5 - np.arange(self.rows + 1)))
         band = np.sin(edge[:-1]) - np.sin(edge[1:])
         area: NDArray[np.float64] = EARTH_RADIUS_KM**2 * np.deg2rad(self.step_lon) * band
         return area
+
+
+def distance_km(
+    latitude: ArrayLike, longitude: ArrayLike, to_latitude: ArrayLike, to_longitude: ArrayLike
+) -> NDArray[np.float64]:
+    """Great-circle distance between points in degrees, km; shapes are broadcast (haversine)."""
+    lat, lon, lat_2, lon_2 = (
+        np.deg2rad(np.asarray(a, np.float64))
+        for a in (latitude, longitude, to_latitude, to_longitude)
+    )
+    half = np.sin((lat_2 - lat) / 2) ** 2
+    half = half + np.cos(lat) * np.cos(lat_2) * np.sin((lon_2 - lon) / 2) ** 2
+    km: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    return km
 
 
 def _even_step(axis: NDArray[np.floating], name: str, where: str) -> float:

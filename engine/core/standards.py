@@ -355,15 +355,6 @@ def index(
     return _epa(value, breaks, np.array(anchors, dtype=np.float64), _EPA_STEP[pollutant])
 
 
-def index_field(
-    concentration: ArrayLike, table: IndexTable, pollutant: Pollutant = "pm2p5"
-) -> NDArray[np.float64]:
-    """The index without any rounding, for colouring a map. Never print it: see `index`."""
-    value = np.asarray(concentration, dtype=np.float64)
-    field = np.interp(value, table.breaks[pollutant], np.array(table.anchors, dtype=np.float64))
-    return np.where(np.isnan(value), np.nan, field)
-
-
 def beyond(concentration: float, table: IndexTable, pollutant: Pollutant = "pm2p5") -> bool:
     """Whether the index stops below this concentration, so that "≥" must stand before it."""
     return table.rule == "china" and concentration > table.breaks[pollutant][-1]

@@ -64,8 +64,9 @@ def hourly(dataset: xr.Dataset, region: Region | None = None, *, name: str) -> x
     hours = (dataset["valid_time"].values[inside] + ahead).astype("datetime64[h]")
     first = hours.min()
     step = (hours - first).astype(np.int64)
-    row = np.round((grid.north - dataset["latitude"].values[inside]) / RESOLUTION).astype(int)
-    column = np.round((dataset["longitude"].values[inside] - grid.west) / RESOLUTION).astype(int)
+    row, column, _ = grid.cell_of(
+        dataset["latitude"].values[inside], dataset["longitude"].values[inside]
+    )
     shape = (int(step.max()) + 1, *grid.shape)
     size_limits.BYTES.check(24 * math.prod(shape), what="its hourly grid", where=name)
     flat = np.ravel_multi_index((step, row, column), shape)

@@ -173,7 +173,7 @@ def _array(path: Path) -> NDArray[np.generic]:
             where=path.name,
             remedy="Save one map of numbers for each hour",
             dtype=values.dtype,
-            shape=values.shape,
+            shape=str(values.shape),
         )
     size_limits.ROWS.check(values.size, what="the array", where=path.name)
     return np.asarray(values)

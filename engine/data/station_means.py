@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from engine.core.grid import EARTH_RADIUS_KM
+from engine.core.grid import distance_km
 from engine.core.schema import grid_of
 
 HOURS_FOR_A_DAY = 20
@@ -56,15 +56,13 @@ def at_cell(
 
     None if the place is outside the grid.
     """
-    spec = grid_of(grid)
-    row = round((spec.north - latitude) / spec.step_lat)
-    column = round((longitude - spec.west) / spec.step_lon)
-    if not (0 <= row < spec.rows and 0 <= column < spec.columns):
+    row, column, inside = grid_of(grid).cell_of(latitude, longitude)
+    if not inside:
         return None
     days = local_days(grid)
     here = int(np.searchsorted(days, np.datetime64(day)))
     window = slice(max(0, here - reach), here + reach + 1)
-    cell = grid["pm2p5"].isel(latitude=row, longitude=column, valid_time=window)
+    cell = grid["pm2p5"].isel(latitude=int(row), longitude=int(column), valid_time=window)
     return Series(tuple(days[window].tolist()), tuple(float(v) for v in cell.values))
 
 
@@ -77,11 +75,7 @@ def nearest(
     """Index of the point nearest to a place, and its distance in km; None if there is none."""
     if latitudes.size == 0:
         return None
-    lat, lon = np.deg2rad(latitudes), np.deg2rad(longitudes)
-    here_lat, here_lon = np.deg2rad(latitude), np.deg2rad(longitude)
-    h = np.sin((lat - here_lat) / 2) ** 2
-    h = h + np.cos(lat) * np.cos(here_lat) * np.sin((lon - here_lon) / 2) ** 2
-    km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(h))
+    km = distance_km(latitude, longitude, latitudes, longitudes)
     best = int(km.argmin())
     return best, float(km[best])
 

@@ -7,6 +7,7 @@ import torch
 import xarray as xr
 
 from engine.core.errors import DataError, RequestError
+from engine.core.schema import grid_of
 
 WIND = ("u10", "v10")  # m/s towards east and north
 KM_OF_DEGREE = 111.2
@@ -25,21 +26,15 @@ def at_stations(series: xr.Dataset, stations: xr.Dataset) -> torch.Tensor:
     Raises:
         RequestError: If no station lies in a cell.
     """
-    latitude, longitude = series["latitude"].values, series["longitude"].values
-    step = abs(latitude[0] - latitude[1]), abs(longitude[1] - longitude[0])
+    rows, columns, inside = grid_of(series).cell_of(
+        stations["latitude"].values, stations["longitude"].values
+    )
     total, count = np.zeros(series["pm2p5"].shape), np.zeros(series["pm2p5"].shape)
     readings = stations["pm2p5"].reindex(valid_time=series["valid_time"].values).values
-    found = 0
-    for n, (lat, lon) in enumerate(
-        zip(stations["latitude"].values, stations["longitude"].values, strict=True)
-    ):
-        row, column = np.abs(latitude - lat).argmin(), np.abs(longitude - lon).argmin()
-        inside = abs(latitude[row] - lat) <= 0.51 * step[0]
-        if inside and abs(longitude[column] - lon) <= 0.51 * step[1]:
-            total[:, row, column] += np.nan_to_num(readings[:, n])
-            count[:, row, column] += np.isfinite(readings[:, n])
-            found += 1
-    if not found:
+    for n in np.flatnonzero(inside):
+        total[:, rows[n], columns[n]] += np.nan_to_num(readings[:, n])
+        count[:, rows[n], columns[n]] += np.isfinite(readings[:, n])
+    if not inside.any():
         raise RequestError(
             "no fixed station lies in the cells of the vehicles",
             where=str(stations.attrs.get("dataset", "")),

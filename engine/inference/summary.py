@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from engine.core.grid import EARTH_RADIUS_KM, Grid
+from engine.core.grid import Grid, distance_km
 from engine.verify.metrics import METRICS, statistics
 
 NEAR_KM = 60.0  # a peak farther from any city than this is told by its coordinates
@@ -165,9 +165,8 @@ def _rows(
 
 def _at(prediction: xr.Dataset, name: str, grid: Grid, place: Place) -> float:
     """The value of the cell that a city's centre lies in; NaN outside and where unknown."""
-    row = round((grid.north - place.latitude) / grid.step_lat)
-    column = round((place.longitude - grid.west) / grid.step_lon)
-    if name not in prediction or not (0 <= row < grid.rows and 0 <= column < grid.columns):
+    row, column, inside = grid.cell_of(place.latitude, place.longitude)
+    if name not in prediction or not inside:
         return float("nan")
     return float(prediction[name].values[row, column])
 
@@ -176,11 +175,6 @@ def _nearest(point: tuple[float, float], places: Sequence[Place]) -> Place | Non
     """The city nearest to a point, if one is within `NEAR_KM`."""
     if not places:
         return None
-    lat = np.deg2rad([p.latitude for p in places])
-    lon = np.deg2rad([p.longitude for p in places])
-    here_lat, here_lon = np.deg2rad(point)
-    h = np.sin((lat - here_lat) / 2) ** 2
-    h = h + np.cos(lat) * np.cos(here_lat) * np.sin((lon - here_lon) / 2) ** 2
-    km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(h))
+    km = distance_km(*point, [p.latitude for p in places], [p.longitude for p in places])
     best = int(km.argmin())
     return places[best] if km[best] <= NEAR_KM else None

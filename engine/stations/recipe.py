@@ -15,7 +15,7 @@ from pykrige.ok import OrdinaryKriging
 from torch import Tensor, nn
 
 from engine.core.errors import RequestError
-from engine.core.grid import Grid
+from engine.core.grid import EARTH_RADIUS_KM, Grid
 from engine.core.schema import Kind
 from engine.core.task import Need, Task
 from engine.stations.networks.knn import InverseDistance, along_arc, chord, great_circle_km
@@ -142,7 +142,7 @@ def leave_one_out(
     Source: Dubrule (1983), Mathematical Geology 15, 687-699, doi:10.1007/BF01033232.
     """
     points = torch.from_numpy(places)
-    degrees = great_circle_km(points, points).numpy() / (np.pi / 180 * 6371.0088)
+    degrees = great_circle_km(points, points).numpy() / (np.pi / 180 * EARTH_RADIUS_KM)
     gamma = kriging.variogram_function(kriging.variogram_model_parameters, degrees)
     np.fill_diagonal(gamma, 0)
     n = len(values)

@@ -34,7 +34,7 @@ NEIGHBOURS = {"hour": 12, "day": 24}
 MOST_HIDDEN = {"hour": 0.4, "day": 0.8}
 # Between parts, more steps than any lag: no reading is seen from both sides.
 GAP_STEPS = {"hour": 72, "day": 7}
-OUTER, INNER = 1.6449, 0.6745  # half-widths of a normal's central 90 and 50 %
+OUTER = 1.6449  # half-width of a normal's central 90 %
 MOST_ERRORS = 40_000  # that calibration looks at
 FEWEST_ERRORS = 20
 STATE = "state"

@@ -228,9 +228,7 @@ def city_density(
     A proxy for how urban a cell is: it knows cities by their centre and population alone, not
     where anyone lives. Cities outside the grid are left out, so its rim is too low.
     """
-    row = np.rint((grid.north - latitude) / grid.step_lat).astype(int)
-    column = np.rint((longitude - grid.west) / grid.step_lon).astype(int)
-    inside = (row >= 0) & (row < grid.rows) & (column >= 0) & (column < grid.columns)
+    row, column, inside = grid.cell_of(latitude, longitude)
     people = np.zeros(grid.shape)
     np.add.at(people, (row[inside], column[inside]), population[inside])
     height, width = cell_km(grid)

@@ -89,12 +89,6 @@ CALIBRATION = tuple(
     World(seed, dt.date(2006, month, 12), 3)
     for seed, month in zip(range(7301, 7305), (1, 4, 7, 10), strict=True)
 )
-TEST = (
-    World(7201, dt.date(2007, 1, 15), 15),
-    World(7202, dt.date(2007, 4, 15), 15),
-    World(7203, dt.date(2007, 7, 15), 15),
-    World(7204, dt.date(2007, 10, 15), 15),
-)
 
 # Worlds have no order in time, and days of one world are alike: equal weights. The ridge was chosen
 # on the validation worlds, from 0.01 to 3.

@@ -84,13 +84,6 @@ def test_a_scale_that_makes_no_sense_is_refused(changes, message):
         palette.Scale(**given)
 
 
-@pytest.mark.parametrize(
-    ("colour", "text"), [("#ffff00", "#000000"), ("#99004c", "#ffffff"), ("#ff7e00", "#000000")]
-)
-def test_text_reads_on_its_swatch(colour, text):
-    assert palette.text_on(colour) == text
-
-
 def test_ranges_are_locked_for_each_averaging_time():
     tops = [palette.concentration(p).high for p in ("hour", "day", "month", "year")]
     assert tops == sorted(tops, reverse=True)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import DataError, RequestError
-from engine.core.grid import Grid, Region
+from engine.core.grid import Grid, Region, distance_km
 
 
 def grid_10x12() -> Grid:
@@ -130,3 +130,51 @@ def test_cell_areas_of_a_globe_make_a_globe():
     globe = Grid(north=89.5, west=-179.5, step_lat=1, step_lon=1, rows=180, columns=360)
     total = globe.cell_area().sum() * globe.columns
     assert total == pytest.approx(4 * np.pi * 6371.0088**2, rel=1e-9)
+
+
+CELLS = Grid(north=33.0, west=118.0, step_lat=0.5, step_lon=0.25, rows=4, columns=6)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "cell"),
+    [
+        (33.0, 118.0, (0, 0)),  # a centre
+        (33.25, 117.875, (0, 0)),  # the north-western corner belongs to the cell
+        (32.75, 118.0, (1, 0)),  # an edge between two rows is the southern one's
+        (33.0, 118.125, (0, 1)),  # an edge between two columns is the eastern one's
+        (31.25, 118.0, None),  # the southern edge of the grid is outside
+        (33.0, 119.375, None),  # and so is the eastern
+        (33.0, 118.0 - 360, (0, 0)),  # longitudes wrap
+        (33.0, 118.0 + 360, (0, 0)),
+        (float("nan"), 118.0, None),
+        (33.0, float("nan"), None),
+        (33.3, 118.0, None),
+    ],
+)
+def test_the_cell_of_a_point(latitude, longitude, cell):
+    row, column, inside = CELLS.cell_of(latitude, longitude)
+    assert bool(inside) == (cell is not None)
+    assert (int(row), int(column)) == (cell or (0, 0))
+
+
+@given(st.integers(0, 3), st.integers(0, 5), st.floats(-0.499, 0.499), st.floats(-0.499, 0.499))
+def test_every_point_of_a_cell_is_its_own(row, column, down, right):
+    latitude = CELLS.latitude[row] - down * CELLS.step_lat
+    longitude = CELLS.longitude[column] + right * CELLS.step_lon
+    assert [int(z) for z in CELLS.cell_of(latitude, longitude)] == [row, column, 1]
+
+
+def test_a_grid_round_the_globe_has_no_seam():
+    globe = Grid(north=89.5, west=-179.5, step_lat=1.0, step_lon=1.0, rows=180, columns=360)
+    longitude = np.array([-180.0, 179.999, 180.0, 359.9, 0.0])
+    _, column, inside = globe.cell_of(np.zeros(5), longitude)
+    assert inside.all()
+    assert column.tolist() == [0, 359, 0, 179, 180]
+
+
+def test_great_circles():
+    # A quarter of a meridian; a degree of the equator; across the date line.
+    assert distance_km(0, 0, 90, 0) == pytest.approx(np.pi / 2 * 6371.0088)
+    assert distance_km(0, 0, 0, 1) == pytest.approx(111.195, abs=0.001)
+    assert distance_km(0, 179.5, 0, -179.5) == pytest.approx(111.195, abs=0.001)
+    assert distance_km([0, 0], [0, 0], 0, 0).tolist() == [0, 0]

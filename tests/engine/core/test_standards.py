@@ -17,7 +17,6 @@ from engine.core.standards import (
     STANDARDS,
     beyond,
     index,
-    index_field,
     level,
     resolve,
 )
@@ -102,14 +101,9 @@ def test_pm10_of_the_united_states():
 def test_missing_stays_missing_and_shapes_are_kept():
     values = np.array([[np.nan, 35.0], [60.0, np.nan]])
     for table in (HJ_633_2026, EPA_2024):
-        for result in (index(values, table), index_field(values, table)):
-            assert result.shape == (2, 2)
-            np.testing.assert_array_equal(np.isnan(result), np.isnan(values))
-
-
-def test_field_is_not_rounded():
-    # Half way between 35 (50) and 60 (100).
-    assert index_field(47.5, HJ_633_2026) == pytest.approx(75)
+        result = index(values, table)
+        assert result.shape == (2, 2)
+        np.testing.assert_array_equal(np.isnan(result), np.isnan(values))
 
 
 def test_beyond_only_where_an_index_stops():

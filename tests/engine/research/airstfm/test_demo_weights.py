@@ -10,7 +10,6 @@ from engine.core.paths import ASSETS
 from engine.research.airstfm import demo_weights
 from engine.research.airstfm.demo_weights import (
     CALIBRATION,
-    TEST,
     TRAINING,
     VALIDATION,
     World,
@@ -52,7 +51,7 @@ def small_worlds(monkeypatch):
 
 
 def test_nobody_learns_from_the_world_that_is_shipped_or_that_judges():
-    parts = [{w.seed for w in part} for part in (TRAINING, VALIDATION, TEST, CALIBRATION)]
+    parts = [{w.seed for w in part} for part in (TRAINING, VALIDATION, CALIBRATION)]
     assert sum(map(len, parts)) == len(set.union(*parts))
     assert build_demo.SEED not in set.union(*parts)
     last = max(w.start + dt.timedelta(w.days) for part in (TRAINING, VALIDATION) for w in part)
