@@ -13,9 +13,9 @@ import xarray as xr
 
 from app.i18n import Words
 from app.jobs import cache
-from app.request.selection import Ask
 from app.style.safe_text import markdown
 from engine.core.plaintext import write_csv
+from engine.inference.request import Request
 from engine.inference.summary import Row, Summary
 from engine.library import DatasetInfo
 
@@ -56,7 +56,7 @@ def forms(result: xr.Dataset) -> list[Form]:
 
 
 def panel(
-    result: xr.Dataset, request: Ask, info: DatasetInfo, numbers: Summary, words: Words
+    result: xr.Dataset, request: Request, info: DatasetInfo, numbers: Summary, words: Words
 ) -> None:
     """A button that opens the files a result can be taken away in; listed once it opens."""
     opened = st.popover(
@@ -114,14 +114,14 @@ def written(result: xr.Dataset, ending: str) -> bytes:
         return export.write(result, Path(folder) / f"result{ending}").read_bytes()
 
 
-def file_name(request: Ask, *, synthetic: bool) -> str:
+def file_name(request: Request, *, synthetic: bool) -> str:
     """Name without ending; synthetic data say so in it."""
     region = re.sub(r"[^A-Za-z0-9.-]+", "_", request.region)
     parts = [request.dataset, request.date.isoformat(), region, request.model]
     return "_".join(["DEMO", *parts] if synthetic else parts)
 
 
-def cities_csv(numbers: Summary, request: Ask, info: DatasetInfo) -> bytes:
+def cities_csv(numbers: Summary, request: Request, info: DatasetInfo) -> bytes:
     """The table of the cities, with where it comes from above it; UTF-8 that Excel recognises."""
     notes = [
         f"{info.source}; {info.licence}; cities: GeoNames, CC BY 4.0",

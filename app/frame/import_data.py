@@ -169,8 +169,6 @@ def take(form: Form, words: Words) -> library.DatasetInfo | None:
         return _import(form, words)
     except EngineError as error:
         trouble.sentence(error, words)
-        if "--" in str(error):  # the engine names the options of the command line
-            st.caption(words("adding.options", more=words("adding.more")))
         return None
 
 

@@ -6,7 +6,7 @@ small part of the page that refreshes itself shows device, progress and time lef
 
 import uuid
 from collections.abc import Callable, Hashable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -16,9 +16,9 @@ from app import i18n
 from app.i18n import Words
 from app.jobs import cache
 from app.jobs.job_queue import Run, Runs
-from app.request.selection import Ask
 from engine.core.errors import NotFoundError
 from engine.core.progress import Progress, Stop
+from engine.inference.request import Request
 
 # How long a page waits for a result before it shows progress. Shorter, and every quick model
 # flickers; longer, and a slow one seems to hang.
@@ -41,7 +41,7 @@ class Shown:
     """
 
     result: xr.Dataset
-    request: Ask
+    request: Request
     stale: bool
 
 
@@ -60,7 +60,7 @@ class Made:
     stale: bool
 
 
-def prediction(request: Ask, *, slot: str = "main") -> Shown | None:
+def prediction(request: Request, *, slot: str = "main") -> Shown | None:
     """The result of a request; or, while it is made, the last one of this slot, or None.
 
     Draws, where it is called, the progress of a run that is not over, and what to do about one
@@ -75,7 +75,7 @@ def prediction(request: Ask, *, slot: str = "main") -> Shown | None:
     """
     runs = cache.runs()
     made = awaited(request, lambda owner: _submit(runs, request, owner=owner), slot=slot)
-    if made is None or not isinstance(made.asked, Ask):
+    if made is None or not isinstance(made.asked, Request):
         return None
     return Shown(made.result, made.asked, made.stale)
 
@@ -113,13 +113,13 @@ def awaited(asked: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: s
     return _last(slot)
 
 
-def quick(request: Ask) -> bool:
+def quick(request: Request) -> bool:
     """Whether a request like this one was last answered quickly enough to be run in passing."""
     usual = cache.runs().usual(cache.run_kind(request))
     return usual is not None and usual <= QUICK_SECONDS
 
 
-def answer(runs: Runs[xr.Dataset], request: Ask) -> xr.Dataset:
+def answer(runs: Runs[xr.Dataset], request: Request) -> xr.Dataset:
     """The result of a request, waited for. For threads of the server, not for pages.
 
     Raises:
@@ -132,19 +132,17 @@ def answer(runs: Runs[xr.Dataset], request: Ask) -> xr.Dataset:
     return run.result
 
 
-def _submit(runs: Runs[xr.Dataset], request: Ask, *, owner: str) -> Run[xr.Dataset]:
+def _submit(runs: Runs[xr.Dataset], request: Request, *, owner: str) -> Run[xr.Dataset]:
     work = partial(_work, request)
     key = cache.run_key(request)
     return runs.submit(key, work, owner=owner, device=request.device, kind=cache.run_kind(request))
 
 
-def _work(request: Ask, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
+def _work(request: Request, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
     """Runs the model. The engine is imported by the first run: torch takes seconds and memory."""
     from engine.inference import run as inference
 
-    return inference.predict(
-        inference.Request(**asdict(request)), progress=progress, cancelled=cancelled
-    )
+    return inference.predict(request, progress=progress, cancelled=cancelled)
 
 
 def _last(slot: str) -> Made | None:

@@ -26,12 +26,12 @@ from app.jobs import first_map
 from app.jobs.districts import whole
 from app.jobs.job_queue import Runs
 from app.request.ranking import ranked
-from app.request.selection import Ask
 from engine import library
 from engine.core.errors import EngineError
 from engine.core.paths import ASSETS, home
 from engine.core.task import TaskName
 from engine.data import station_means
+from engine.inference.request import Request
 from engine.inference.summary import Place
 
 # Places with fewer people are towns: they would fill the table and decide no count.
@@ -263,12 +263,12 @@ def runs() -> Runs[xr.Dataset]:
     return fresh
 
 
-def run_key(asked: Ask) -> tuple[Ask, str]:
+def run_key(asked: Request) -> tuple[Request, str]:
     """What makes a run the same as another: a dataset imported again is another one."""
     return asked, library.info(asked.dataset).checksum
 
 
-def run_kind(asked: Ask) -> tuple[str, str, str]:
+def run_kind(asked: Request) -> tuple[str, str, str]:
     """Requests of one kind take about as long as each other."""
     return asked.model, asked.dataset, asked.region
 

@@ -14,7 +14,6 @@ import numpy as np
 import xarray as xr
 
 from app.request.ranking import ranked
-from app.request.selection import Ask
 from engine import library
 from engine.core import dates
 from engine.core.errors import EngineError
@@ -27,17 +26,17 @@ DATASET = "demo"
 FINE = ("valid_time", "latitude", "longitude")
 
 
-def request() -> Ask:
+def request() -> Request:
     """What a visitor sees first: the last date of the demo, whole, by the default model.
 
     Raises:
         NotFoundError: If there is no demo.
     """
     about = library.info(DATASET)
-    return Ask(DATASET, about.end, WHOLE, ranked(["super-resolution"], about)[0])
+    return Request(DATASET, about.end, WHOLE, ranked(["super-resolution"], about)[0])
 
 
-def load(path: Path = FILE) -> tuple[Ask, xr.Dataset] | None:
+def load(path: Path = FILE) -> tuple[Request, xr.Dataset] | None:
     """The request and its kept result, or None where it does not fit what is here."""
     if not path.is_file() or DATASET not in library.names():
         return None
@@ -64,7 +63,7 @@ def save(result: xr.Dataset, path: Path = FILE) -> None:
     export.write(result.drop_vars(["target", "error"]), path)
 
 
-def fits(kept: xr.Dataset, asked: Ask) -> bool:
+def fits(kept: xr.Dataset, asked: Request) -> bool:
     """Whether a kept result is what the model of today would say to the request."""
     entry = catalogue.find(asked.model)
     wanted = {
@@ -79,7 +78,7 @@ def fits(kept: xr.Dataset, asked: Ask) -> bool:
     return made == wanted and _same_weights(kept, asked)
 
 
-def _same_weights(kept: xr.Dataset, asked: Ask) -> bool:
+def _same_weights(kept: xr.Dataset, asked: Request) -> bool:
     if asked.model not in catalogue.NETWORKS:
         return True  # what it learns, it learns from the dataset
     file = catalogue.weights_for(library.info(asked.dataset), asked.model) / "weights.safetensors"
@@ -99,6 +98,7 @@ def _with_target(kept: xr.Dataset, known: xr.DataArray) -> xr.Dataset:
 
 
 if __name__ == "__main__":
-    from engine.inference.run import Request, predict
+    from engine.inference.request import Request
+    from engine.inference.run import predict
 
     save(predict(Request(**asdict(request()))))

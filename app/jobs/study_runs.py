@@ -7,7 +7,7 @@ with them.
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from app.jobs import await_result, cache
 from app.jobs.await_result import Made
 from app.jobs.job_queue import Work
-from app.request.selection import Ask
 from engine.core import dates as days
 from engine.core.errors import EngineError, NotFoundError, RequestError
 from engine.core.grid import Grid
 from engine.core.progress import Progress, Stop, part, report
 from engine.core.schema import grid_of
+from engine.inference.request import Request
 from engine.verify.evidence import Day, gather
 from engine.verify.spectra import cell_km
 
@@ -42,7 +42,7 @@ class Study:
         dates: Local dates, increasing.
     """
 
-    request: Ask
+    request: Request
     dates: tuple[dt.date, ...]
 
 
@@ -55,7 +55,7 @@ class Withheld:
         share: Share of the stations that is kept out, 0 to below 1.
     """
 
-    request: Ask
+    request: Request
     share: float
 
 
@@ -71,7 +71,7 @@ class Place:
         without: A station that is left out, since it is the place; or None.
     """
 
-    request: Ask
+    request: Request
     dates: tuple[dt.date, ...]
     latitude: float
     longitude: float
@@ -122,7 +122,7 @@ def _place(wish: Place, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
 
 
 def _awaited(
-    asked: Study | Withheld | Place, call: Work[xr.Dataset], request: Ask, steps: int, slot: str
+    asked: Study | Withheld | Place, call: Work[xr.Dataset], request: Request, steps: int, slot: str
 ) -> Made | None:
     runs = cache.runs()
     key = (asked, cache.info(request.dataset).checksum)
@@ -168,13 +168,11 @@ def work(study: Study, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
     return found
 
 
-def _opened(request: Ask, progress: Progress | None, cancelled: Stop) -> "Run":
+def _opened(request: Request, progress: Progress | None, cancelled: Stop) -> "Run":
     """Dataset and model, open. The engine is imported by the first run: torch takes seconds."""
     from engine.inference import run as inference
 
-    return inference.open_run(
-        inference.Request(**asdict(request)), progress=progress, cancelled=cancelled
-    )
+    return inference.open_run(request, progress=progress, cancelled=cancelled)
 
 
 class _Answers:

@@ -1,30 +1,22 @@
 """Which models can be used on a dataset, and which a page opens with."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from engine.core.errors import EngineError
-from engine.core.paths import ASSETS, home, inside
 from engine.core.task import TaskName
 from engine.inference import catalogue
 from engine.library import DatasetInfo
+from engine.library.weights_table import SHIPPED
+from engine.superresolution.regression_limits import LEAST_YEARS, MOST_CELLS
 
 # What a page opens with: the first of these that can be used. Ratios by month take a season.
 DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging", "idw")
 # Most cells for which AirSTFM answers in about two seconds on two cores; it stays in the list.
 NETWORK_CELLS = 1_000_000
-# What else the weights that ship go by, of models for stations and for vehicles.
-SHIPPED: dict[str, Callable[[DatasetInfo], str]] = {
-    "aqnet": lambda about: about.period,
-    "stepdiff": lambda about: "twin" if about.synthetic else "kolkata",
-}
 SEASON = dt.timedelta(days=90)
 # Fewer have no variogram, with some of them kept out or silent.
 KRIGING_STATIONS = 12
-# As in `engine.superresolution.regression_fit`, which cannot be asked without importing torch; a
-# test compares.
-REGRESSION_YEARS = 5
-REGRESSION_CELLS = 2_000_000
 
 
 def ranked(tasks: Sequence[TaskName], about: DatasetInfo) -> list[str]:
@@ -39,19 +31,14 @@ def ranked(tasks: Sequence[TaskName], about: DatasetInfo) -> list[str]:
 
 def usable(model: str, about: DatasetInfo) -> bool:
     """Whether a model has what it needs to be run on a dataset of its kind."""
-    if model in catalogue.NETWORKS:
+    if model in (*catalogue.NETWORKS, *SHIPPED):
         try:
             return (catalogue.weights_for(about, model) / "config.json").is_file()
         except EngineError:
             return False
-    if model in SHIPPED:
-        # As the engine, which imports torch for it, looks for them; a test compares.
-        own = inside(home() / "weights", f"{model}-{about.name}")
-        shipped = ASSETS / "weights" / f"{model}-{SHIPPED[model](about)}"
-        return any((folder / "config.json").is_file() for folder in (own, shipped))
     if model == "local-regression":
         years = about.train_end.year - about.start.year + 1 if about.train_end else 0
-        return years >= REGRESSION_YEARS and _cells(about) <= REGRESSION_CELLS
+        return years >= LEAST_YEARS and _cells(about) <= MOST_CELLS
     return True
 
 

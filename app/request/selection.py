@@ -8,10 +8,11 @@ met, and says in notes what it had to drop. Nothing that a link can contain make
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, Self
+from typing import Protocol
 
 from engine.core.errors import RequestError
 from engine.core.grid import Region
+from engine.inference.request import Request
 
 LATEST = "latest"  # the date that is the dataset's last
 KEYS = ("dataset", "date", "region", "model", "standard")
@@ -52,37 +53,9 @@ class Selection:
         return self.date
 
 
-@dataclass(frozen=True)
-class Ask:
-    """One run of a model: `engine.inference.run.Request` without what pages never change.
-
-    It is here as well because a page must be able to say what it wants before the engine that
-    does it, and torch with it, has been imported.
-
-    Attributes:
-        dataset: Name in the library.
-        date: Local date.
-        region: Name, `WHOLE`, or `W,S,E,N`.
-        model: Name in the catalogue.
-        seed: Of whatever is random in the model.
-        device: "auto" is CUDA where there is one.
-        lead_times: Steps ahead (forecast); None leaves it to the engine.
-        members: Possible courses that a probable forecast draws.
-    """
-
-    dataset: str
-    date: dt.date
-    region: str
-    model: str
-    seed: int = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    lead_times: int | None = None
-    members: int = 20
-
-    @classmethod
-    def of(cls, selection: Selection) -> Self:
-        """What the sidebar asks for."""
-        return cls(selection.dataset, selection.day, selection.region, selection.model)
+def request_of(selection: Selection) -> Request:
+    """What the sidebar asks of the engine."""
+    return Request(selection.dataset, selection.day, selection.region, selection.model)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from app.jobs import await_result, cache
 from app.jobs.await_result import Shown
 from app.maps.layers import Day, RasterLayer
 from app.maps.store import publish
-from app.request.selection import Ask, Selection, nearest
+from app.request.selection import Selection, nearest, request_of
 from app.style import palette
 from app.style.palette import Scale
 from app.style.safe_text import markdown
@@ -33,8 +33,8 @@ def render(selection: Selection) -> None:
     words = about.words
     st.title(words("compare.title", where=markdown(about.where)), anchor=False)
     other = _other(selection, about)
-    one = await_result.prediction(Ask.of(selection), slot="compare-a")
-    two = await_result.prediction(Ask.of(other), slot="compare-b")
+    one = await_result.prediction(request_of(selection), slot="compare-a")
+    two = await_result.prediction(request_of(other), slot="compare-b")
     if one is None or two is None:
         scene.waiting(words)
         return

@@ -16,7 +16,7 @@ from app.jobs.study_runs import Study
 from app.maps.component import Fly
 from app.maps.layers import Day, RasterLayer
 from app.maps.store import publish
-from app.request.selection import Ask, Selection
+from app.request.selection import Selection, request_of
 from app.style import palette
 from app.style.palette import Scale
 from app.style.safe_text import markdown
@@ -76,7 +76,7 @@ def render(selection: Selection) -> None:
     st.title(words("errors.title", where=markdown(about.where)), anchor=False)
     steps, measure, threshold = _controls(about)
     dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, steps)
-    made = study_runs.evidence(Study(Ask.of(selection), dates), slot="errors")
+    made = study_runs.evidence(Study(request_of(selection), dates), slot="errors")
     if made is None or not isinstance(made.asked, Study):
         scene.waiting(words)
         return

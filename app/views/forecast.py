@@ -12,7 +12,7 @@ from app.jobs import await_result, cache
 from app.maps.component import MapState
 from app.maps.layers import Day, RasterLayer, Tracks
 from app.maps.store import publish
-from app.request.selection import Ask, Selection
+from app.request.selection import Selection, request_of
 from app.style import palette
 from app.style.palette import Scale
 from app.style.safe_text import markdown
@@ -20,6 +20,7 @@ from app.views import forecast_charts, forecast_layers, scene
 from app.views.forecast_layers import Forecast
 from app.views.scene import Scene
 from engine.core.schema import grid_of
+from engine.inference.request import Request
 
 LEADS = {"hour": (6, 12, 24, 48), "day": (1, 3, 7), "month": (1, 3, 6)}
 USUAL = {"hour": 24, "day": 3, "month": 3}
@@ -37,7 +38,7 @@ def render(selection: Selection) -> None:
         anchor=False,
     )
     leads, seed, threshold, members = _controls(about, selection.model)
-    ask = replace(Ask.of(selection), lead_times=leads, seed=seed, members=members)
+    ask = replace(request_of(selection), lead_times=leads, seed=seed, members=members)
     shown = _awaited(ask)
     if shown is None:
         scene.waiting(words)
@@ -58,7 +59,7 @@ def render(selection: Selection) -> None:
         forecast_charts.by_lead(found)
 
 
-def _awaited(ask: Ask) -> await_result.Shown | None:
+def _awaited(ask: Request) -> await_result.Shown | None:
     """The forecast; while its members are drawn, the first of them alone."""
     if ask.members == 1 or ask.model not in PROBABLE:
         return await_result.prediction(ask, slot="forecast")

@@ -12,12 +12,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from app.request.selection import Ask
 from app.style import palette
 from app.style.palette import Scale
 from app.views.scene import Scene
 from engine.core.schema import grid_of
 from engine.data import station_means
+from engine.inference.request import Request
 from engine.library import DatasetInfo
 
 MOST_THUMBNAILS = 12
@@ -38,7 +38,7 @@ class Forecast:
     """
 
     about: Scene
-    asked: Ask
+    asked: Request
     result: xr.Dataset
     threshold: float
     stale: bool

@@ -21,7 +21,7 @@ from app.jobs.await_result import Shown
 from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
-from app.request.selection import Ask, Selection
+from app.request.selection import Selection, request_of
 from app.style import look, standard_limits
 from app.style.palette import Scale
 from app.style.safe_text import markdown
@@ -76,7 +76,7 @@ def render(selection: Selection) -> None:
             width="content",
         )
     lead = st.container(key="lead")
-    shown = await_result.prediction(Ask.of(selection))
+    shown = await_result.prediction(request_of(selection))
     if shown is None:
         lead.html(_lead(words("map.waiting")))
         st.skeleton(height=MAP_HEIGHT)

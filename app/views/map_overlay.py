@@ -19,10 +19,10 @@ from app.jobs.await_result import Shown
 from app.jobs.study_runs import Withheld
 from app.maps.layers import ROLES, Day, Fade, RasterLayer, Stations
 from app.maps.store import publish
-from app.request.selection import Ask
 from app.style.palette import Scale
 from app.views import map_layers, scene
 from engine.core.grid import Grid
+from engine.inference.request import Request
 
 SHARES = (0.0, 0.1, 0.2, 0.3)
 REACHES = (0, 25, 50, 100, 200)  # km up to which nothing pales; 0: nothing pales at all
@@ -138,7 +138,7 @@ def made(wish: Wish, stations: str, date: dt.date, grid: Grid, chosen: str) -> O
     """
     box = grid.bounds
     region = ",".join(f"{edge:.4f}" for edge in (box.west, box.south, box.east, box.north))
-    ask = Ask(stations, date, region, model_for(stations, chosen))
+    ask = Request(stations, date, region, model_for(stations, chosen))
     found = study_runs.withheld(Withheld(ask, wish.share or 0.0), slot="overlay")
     if found is None or not isinstance(found.asked, Withheld):
         return None

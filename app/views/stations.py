@@ -14,7 +14,7 @@ from app.jobs.study_runs import Study, Withheld
 from app.maps.component import MapState
 from app.maps.layers import ROLES, Day, RasterLayer, Stations
 from app.maps.store import publish
-from app.request.selection import Ask, Selection
+from app.request.selection import Selection, request_of
 from app.style import palette, standard_limits
 from app.style.safe_text import markdown
 from app.views import map_layers, map_overlay, scene, stations_charts
@@ -52,7 +52,7 @@ def render(selection: Selection) -> None:
         anchor=False,
     )
     share, reach, seed = _controls(about)
-    wish = Withheld(replace(Ask.of(selection), seed=seed), share)
+    wish = Withheld(replace(request_of(selection), seed=seed), share)
     made = study_runs.withheld(wish, slot="stations")
     if made is None or not isinstance(made.asked, Withheld):
         scene.waiting(words)
@@ -162,7 +162,7 @@ def _over_time(network: Network, selection: Selection) -> None:
         lambda n: words.count(f"study.steps_{about.average}", n),
     )
     dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, count)
-    made = study_runs.evidence(Study(Ask.of(selection), dates), slot="stations-series")
+    made = study_runs.evidence(Study(request_of(selection), dates), slot="stations-series")
     if made is None or not isinstance(made.asked, Study):
         scene.waiting(words)
         return

@@ -58,7 +58,7 @@ def evaluate_command(
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
         from engine import library
         from engine.inference.evaluation import evaluate
-        from engine.inference.run import Request
+        from engine.inference.request import Request
 
         request = Request(
             data,

@@ -71,7 +71,8 @@ def predict_command(
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
         from engine import library
         from engine.inference import export
-        from engine.inference.run import Request, predict
+        from engine.inference.request import Request
+        from engine.inference.run import predict
 
         result = predict(
             Request(

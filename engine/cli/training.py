@@ -22,13 +22,13 @@ from engine.cli.shared_options import (
     say,
 )
 from engine.core.errors import RequestError
+from engine.inference.catalogue import NETWORKS
 
 if TYPE_CHECKING:
     from engine.superresolution.static import Plane
 
 SIZES = ("small", "paper")
 # As `engine.inference.catalogue.NETWORKS`, which takes seconds to import; a test compares.
-TRAINABLE = ("airstfm", "urbanfm", "edvr", "basicvsr", "iconvsr", "basicvsrpp", "mana")
 FROM_STATIONS = ("aqnet",)
 FROM_VEHICLES = ("stepdiff",)
 ENDS = ("--train-end", "--validate-end")
@@ -40,7 +40,7 @@ def train_command(
     model: Annotated[
         str,
         typer.Argument(
-            help=f"What to train: {', '.join((*TRAINABLE, *FROM_STATIONS, *FROM_VEHICLES))}."
+            help=f"What to train: {', '.join((*NETWORKS, *FROM_STATIONS, *FROM_VEHICLES))}."
         ),
     ],
     data: DataOption,
@@ -71,7 +71,7 @@ def train_command(
 
     Writes weights.safetensors, config.json and card.md, the loss curve as curve.csv and curve.svg.
     """
-    known = (*TRAINABLE, *FROM_STATIONS, *FROM_VEHICLES)
+    known = (*NETWORKS, *FROM_STATIONS, *FROM_VEHICLES)
     if model not in known:
         raise RequestError(
             "{model!r} is not trained by this command",

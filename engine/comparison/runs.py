@@ -30,7 +30,8 @@ from engine.core.progress import Progress, Stop, part, report
 from engine.core.task import Need, Task
 from engine.inference import catalogue
 from engine.inference.catalogue import Model
-from engine.inference.run import Request, Run, open_run
+from engine.inference.request import Request
+from engine.inference.run import Run, open_run
 from engine.superresolution import examples, train_networks, weights
 from engine.superresolution.batches import Series
 from engine.superresolution.examples import Lessons

@@ -21,6 +21,7 @@ from engine.data.options import ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
 from engine.data.recognise import files_of
 from engine.data.tables import Clock, Table, numbers, read, texts, times
+from engine.data.wind_sectors import wind
 
 STATION = (
     *("station", "station_id", "stationcode", "site", "site_id", "id", "city", "location"),
@@ -34,9 +35,6 @@ LATITUDE = ("latitude", "lat", "纬度")
 LONGITUDE = ("longitude", "lon", "long", "lng", "经度")
 TIME = ("valid_time", "time", "datetime", "timestamp", "date", "timepoint", "时间", "日期")
 TIME_UTC = ("time_utc", "datetime_utc", "date_utc", "utc")
-_QUARTERS = (("N", "NNE", "NE", "ENE"), ("E", "ESE", "SE", "SSE"))
-_OPPOSITE = (("S", "SSW", "SW", "WSW"), ("W", "WNW", "NW", "NNW"))
-SECTORS = [sector for quarter in (*_QUARTERS, *_OPPOSITE) for sector in quarter]  # clockwise
 
 
 @dataclass(frozen=True)
@@ -382,23 +380,3 @@ def _by_vocabulary(table: Table, options: ReadOptions) -> dict[str, Measured]:
         if variable is not None and variable.name not in found:
             found[variable.name] = Measured(column)
     return found
-
-
-def wind(table: Table, speed: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """`u10` and `v10` from the sector that the wind blows from (`wd`) and its speed, m s-1.
-
-    A sector stands for its middle. A calm has no sector and no components but zero. An unknown
-    sector gives NaN.
-    """
-    column = table.find(("wd",))
-    if column is None:
-        return {}
-    sector = texts(table, column)
-    angle = np.full(len(sector), np.nan)
-    for index, name in enumerate(SECTORS):
-        angle[sector == name] = np.deg2rad(22.5 * index)
-    calm = speed == 0
-    return {
-        "u10": np.where(calm, 0, -speed * np.sin(angle)).astype(np.float32),
-        "v10": np.where(calm, 0, -speed * np.cos(angle)).astype(np.float32),
-    }

@@ -4,13 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar
 
-from engine.core.errors import NotFoundError
-from engine.core.paths import ASSETS, home, inside
 from engine.forecast.networks.stepdiff import StepDiff, StepDiffConfig
-from engine.training.weights_folder import CONFIG, Described, described, filled, publish
+from engine.training.weights_folder import Described, described, filled, publish
 
 Fields = dict[str, bool | int | float | str | tuple[int, ...]]
-SHIPPED, SHIPPED_SIMULATED = "stepdiff-kolkata", "stepdiff-twin"
 
 
 class StepCheckpoint(Described):
@@ -87,23 +84,3 @@ def load(folder: Path) -> tuple[StepCheckpoint, StepDiff]:
         return StepDiff(StepDiffConfig(**about.network))  # type: ignore[arg-type]
 
     return about, filled(folder, about, build)
-
-
-def weights_for(name: str, *, synthetic: bool) -> Path:
-    """The weights for a mobile dataset: its owner's, else those that ship.
-
-    Raises:
-        NotFoundError: If there are none, saying how to make some.
-    """
-    own = inside(home() / "weights", f"stepdiff-{name}")
-    shipped = ASSETS / "weights" / (SHIPPED_SIMULATED if synthetic else SHIPPED)
-    for folder in (own, shipped):
-        if (folder / CONFIG).is_file():
-            return folder
-    raise NotFoundError(
-        "there are no STeP-Diff weights",
-        where=name,
-        remedy="Train some: airlens train stepdiff --data {name} --out {own}",
-        name=name,
-        own=own,
-    )

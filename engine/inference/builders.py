@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from engine.core.errors import NotFoundError, RequestError
+from engine.core.errors import RequestError
 from engine.core.grid import Grid
-from engine.core.paths import ASSETS, home, inside
 from engine.core.progress import Progress, Stop
 from engine.core.schema import Kind
 from engine.core.task import Recipe, TaskName
 from engine.data.pairs import FACTOR
 from engine.library import DatasetInfo
+from engine.library.weights_table import weights_for
 
 if TYPE_CHECKING:
     from torch import nn
@@ -218,7 +218,7 @@ def airstfm(setting: Setting) -> Model:
             factor=FACTOR,
             factor_2=setting.factor,
         )
-    folder = weights_for(setting.about)
+    folder = weights_for(setting.about, "airstfm")
     about, network = checkpoint.load(folder)
     grid = setting.grid
     known = None if grid is None else checkpoint.past_of(folder, about, grid)
@@ -266,31 +266,6 @@ def network(name: str, title: str) -> Callable[[Setting], Model]:
     return build
 
 
-def weights_for(about: DatasetInfo, model: str = "airstfm") -> Path:
-    """A network's weights for a dataset: its owner's, else those shipped for its averaging time.
-
-    Hourly maps take those of days.
-
-    Raises:
-        NotFoundError: If there are none, saying how to make some.
-    """
-    own = inside(home() / "weights", f"{model}-{about.name}")
-    period = "day" if about.period == "hour" else about.period
-    shipped = ASSETS / "weights" / f"{model}-{period}"
-    for folder in (own, shipped):
-        if (folder / "config.json").is_file():
-            return folder
-    raise NotFoundError(
-        "there are no weights of {model} for maps of one {period}",
-        where=about.name,
-        remedy="Train some: airlens train {model} --data {name} --out {own}",
-        model=model,
-        period=about.period,
-        name=about.name,
-        own=own,
-    )
-
-
 def idw(setting: Setting) -> Model:
     """Inverse distance."""
     from engine.stations.networks.knn import InverseDistance
@@ -318,7 +293,7 @@ def aqnet(setting: Setting) -> Model:
     from engine.stations.recipe_aqnet import AQNetMap
 
     data = setting.about
-    about, network = stationcheckpoint.load(stationcheckpoint.weights_for(data.name, data.period))
+    about, network = stationcheckpoint.load(weights_for(data, "aqnet"))
     shape = network.config
     return Model(
         AQNetMap(_grid(setting), shape.lags, shape.others, about.factor, about.day_factor),
@@ -350,7 +325,7 @@ def stepdiff(setting: Setting) -> Model:
     from engine.forecast.recipe_stepdiff import StepDiffForecast, own_guess
 
     data = setting.about
-    folder = stepcheckpoint.weights_for(data.name, synthetic=data.synthetic)
+    folder = weights_for(data, "stepdiff")
     about, network = stepcheckpoint.load(folder)
     stations = _beside("stations", setting.stations, heard=network.config.stations)
     wind = _beside("wind", setting.wind, heard=network.config.wind)

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from engine.core.errors import NotFoundError, RequestError
 from engine.core.task import TaskName
 from engine.inference import builders
-from engine.inference.builders import Entry, Model, Setting, weights_for
+from engine.inference.builders import Entry, Model, Setting
 from engine.library import DatasetInfo
+from engine.library.weights_table import weights_for
 
 __all__ = [
     "MODELS",

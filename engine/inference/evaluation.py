@@ -13,7 +13,8 @@ from engine import library
 from engine.core import dates as days
 from engine.core.errors import EngineError, NotFoundError, RequestError
 from engine.core.progress import Progress, Stop, part, report
-from engine.inference.run import Request, Run, open_run
+from engine.inference.request import Request
+from engine.inference.run import Run, open_run
 from engine.verify.metrics import Sums, block_mean_difference, metrics, sums
 
 Score = float | int | None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine import library
 from engine.core import dates as days
 from engine.core.errors import NotFoundError, RequestError
+from engine.library.weights_table import weights_for
 from engine.stations import weights as stationcheckpoint
 from engine.stations.networks.neighbourhood import nearest
 from engine.stations.record import STEPS, estimate, record_of, stations_of, whole_axis
@@ -48,7 +49,7 @@ def at_place(
         RequestError: If no station is left.
     """
     info = library.info(name)
-    about, network = stationcheckpoint.load(stationcheckpoint.weights_for(name, info.period))
+    about, network = stationcheckpoint.load(weights_for(info, "aqnet"))
     dataset = library.open_dataset(name)
     shown = [lag * STEPS[info.period] for lag in (network.config.lags[0], network.config.lags[-1])]
     midnight = [np.datetime64(d, "ns") - days.offset(dataset) for d in (dates[0], dates[-1])]

@@ -4,11 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
-from engine.core.errors import NotFoundError
-from engine.core.paths import ASSETS, home, inside
 from engine.stations.networks.ensemble_mean import Averaged
 from engine.stations.networks.reanalysis import Reanalysis, ReanalysisConfig
-from engine.training.weights_folder import CONFIG, Described, described, filled, publish
+from engine.training.weights_folder import Described, described, filled, publish
 
 Fields = dict[str, int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]]
 
@@ -87,24 +85,3 @@ def load(folder: Path) -> tuple[StationCheckpoint, Reanalysis]:
         return Averaged([Reanalysis(ReanalysisConfig(**shape)) for _ in range(about.members)])
 
     return about, filled(folder, about, build)
-
-
-def weights_for(name: str, period: str) -> Path:
-    """The AQ-Net weights for a dataset: its owner's, those shipped for it or its averaging time.
-
-    Raises:
-        NotFoundError: If there are none, saying how to make some.
-    """
-    own = inside(home() / "weights", f"aqnet-{name}")
-    shipped = (ASSETS / "weights" / f"aqnet-{ending}" for ending in (name, period))
-    for folder in (own, *shipped):
-        if (folder / CONFIG).is_file():
-            return folder
-    raise NotFoundError(
-        "there are no AQ-Net weights for readings of one {period}",
-        where=name,
-        remedy="Train some: airlens train aqnet --data {name} --out {own}; or choose idw",
-        period=period,
-        name=name,
-        own=own,
-    )

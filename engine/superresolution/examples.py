@@ -31,7 +31,8 @@ from engine.superresolution.networks.regression import (
     plain,
 )
 from engine.superresolution.recipe_airstfm import blind_planes, ground_planes, past_planes
-from engine.superresolution.regression_fit import LEAST_YEARS, MOST_VALUES, Record, fit, read
+from engine.superresolution.regression_fit import Record, fit, read
+from engine.superresolution.regression_limits import LEAST_YEARS, MOST_VALUES
 from engine.superresolution.static import Plane, Spread
 from engine.superresolution.weights import Base
 from engine.training.weights_folder import identity

@@ -25,12 +25,7 @@ from engine.library import DatasetInfo
 from engine.superresolution.climatology_ratios import keep
 from engine.superresolution.networks.layers import SCALE
 from engine.superresolution.networks.regression import Parts, Past, RegressionConfig, learn
-
-# Fewer calendar years than this say nothing about a year that is left out.
-LEAST_YEARS = 5
-# Values of the fine record in memory; a longer record is thinned evenly, a larger grid refused.
-MOST_VALUES = 120_000_000
-LEAST_FRAMES = 60
+from engine.superresolution.regression_limits import LEAST_FRAMES, LEAST_YEARS, MOST_VALUES
 
 
 @dataclass(frozen=True)

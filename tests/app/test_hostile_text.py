@@ -18,7 +18,8 @@ from engine.core.paths import APP
 from engine.core.plaintext import storable
 from engine.data import tables
 from engine.inference import export
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 
 # What Markdown would turn into an element, unescaped; a backslash before the sign makes it text.
 MARKUP = re.compile(

@@ -20,7 +20,8 @@ from engine.core import regions
 from engine.core.progress import Progress, report
 from engine.core.schema import grid_of
 from engine.inference.catalogue import Model
-from engine.inference.run import Request, Run, open_run
+from engine.inference.request import Request
+from engine.inference.run import Run, open_run
 from engine.superresolution.networks.regression import LocalRegression
 from engine.superresolution.recipe import Classical
 from engine.superresolution.recipe_airstfm import SEASONS, AirSTFMRecipe, season

@@ -24,7 +24,7 @@ from engine.core.paths import ROOT
 from engine.core.results_page import TEMPLATES, fill, read, table
 from engine.inference.catalogue import MODELS
 from engine.inference.evaluation import Scores, evaluate
-from engine.inference.run import Request
+from engine.inference.request import Request
 from engine.library import DatasetInfo
 
 RESULTS = ROOT / "docs" / "results"

@@ -29,6 +29,7 @@ from engine.forecast.recipe_stepdiff import DEFAULT_SAMPLER
 from engine.forecast.record import gridded, parts_of, record_of
 from engine.forecast.train import SMALL
 from engine.forecast.train_steps import StepTraining, future_hidden
+from engine.library.weights_table import STEPDIFF, STEPDIFF_SIMULATED
 from engine.research.stepdiff import baselines as citybaselines
 from engine.research.stepdiff.baselines import City
 from engine.research.stepdiff.recurrent import Recurrent
@@ -76,7 +77,7 @@ def places(assets: Path) -> dict[str, Place]:
             dt.date(2024, 1, 18),
             11,
             "kolkata-static",
-            assets / "weights" / stepcheckpoint.SHIPPED,
+            assets / "weights" / f"stepdiff-{STEPDIFF}",
         ),
         "changshu": Place(
             "changshu",
@@ -94,7 +95,7 @@ def places(assets: Path) -> dict[str, Place]:
             None,
             6,
             "",
-            assets / "weights" / stepcheckpoint.SHIPPED_SIMULATED,
+            assets / "weights" / f"stepdiff-{STEPDIFF_SIMULATED}",
         ),
     }
 

@@ -10,8 +10,8 @@ import world
 import xarray as xr
 
 from app.frame import downloads
-from app.request.selection import Ask
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.inference.summary import Place, summarise
 from engine.library import info
 
@@ -28,7 +28,7 @@ def about(small_library, monkeypatch):
     return info("tiny")
 
 
-ASK = Ask("tiny", dt.date(2015, 1, 10), "118.5,30.5,120,32", "bicubic")
+ASK = Request("tiny", dt.date(2015, 1, 10), "118.5,30.5,120,32", "bicubic")
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul")  # rasterio 1.4 with affine 3.1

@@ -9,7 +9,8 @@ from app.i18n import LANGUAGES
 from app.i18n import words as words_of
 from app.views.about import PAPERS
 from engine.inference.catalogue import MODELS, NETWORKS
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from engine.core.paths import home, inside
 from engine.core.variables import mass_factor
 from engine.data import recognise
 from engine.inference import catalogue
-from engine.inference.run import Request
+from engine.inference.request import Request
 
 ROOT = Path(__file__).resolve().parents[3]
 KINDS = {"EngineError", "DataError", "NotFoundError", "RequestError", "StorageError", "bad"}

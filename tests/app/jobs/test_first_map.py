@@ -9,7 +9,8 @@ import xarray as xr
 
 from app.jobs import await_result, cache, first_map
 from engine import library
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_another_dataset_model_or_date_is_not_shown(kept, change):
 
 def test_other_weights_are_not_shown(kept, monkeypatch, tmp_path):
     _, result = first_map.load(kept)
-    asked = first_map.Ask("tiny", world.DAYS[-1], "all", "airstfm")
+    asked = first_map.Request("tiny", world.DAYS[-1], "all", "airstfm")
     (tmp_path / "weights.safetensors").write_bytes(b"new weights")
     monkeypatch.setattr(first_map.catalogue, "weights_for", lambda about, model: tmp_path)
     result.attrs |= {"model": "airstfm", "model_version": "1", "weights_sha256": "0" * 64}

@@ -8,11 +8,11 @@ import pytest
 
 from app.jobs import study_runs
 from app.jobs.study_runs import Study, Withheld
-from app.request.selection import Ask
 from app.views import compare_numbers, stations_charts
 from engine.core.errors import EngineError
 from engine.core.grid import Grid
 from engine.core.progress import Cancelled
+from engine.inference.request import Request
 from engine.verify.evidence import BY_DAY
 
 DATES = tuple(dt.date(2015, 1, day) for day in (1, 2, 3))
@@ -28,7 +28,7 @@ def said(*_):
 
 
 def ask(**changes):
-    return replace(Ask("tiny", DATES[-1], "all", "copy"), **changes)
+    return replace(Request("tiny", DATES[-1], "all", "copy"), **changes)
 
 
 @pytest.mark.usefixtures("app_home")

@@ -1,17 +1,18 @@
 """The model that a page opens with can be used, and is the best of those."""
 
 import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from app.request import ranking
 from engine import library
-from engine.forecast import weights as stepcheckpoint
 from engine.inference import catalogue
-from engine.stations import weights as stationcheckpoint
-from engine.superresolution import regression_fit
 
+ROOT = Path(__file__).resolve().parents[3]
 TASKS = ("super-resolution", "reanalysis")
 
 
@@ -89,40 +90,28 @@ def test_each_kind_has_its_models():
     assert ranking.ranked(["forecast"], record(kind="mobile"))[-1] == "persistence"
 
 
-def test_weights_for_stations_are_looked_for_where_the_engine_does(monkeypatch, tmp_path):
-    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
-    folder = tmp_path / "weights" / "aqnet-mine"
-    folder.mkdir(parents=True)
-    about = record(kind="stations", period="minute")
-    for _ in range(2):
-        there = "aqnet" in ranking.ranked(TASKS, about)
-        try:
-            engines = stationcheckpoint.weights_for("mine", "minute") == folder
-        except catalogue.NotFoundError:
-            engines = False
-        assert there == engines == (folder / "config.json").exists()
-        (folder / "config.json").touch()
-
-
-@pytest.mark.parametrize("synthetic", [True, False])
-def test_weights_for_vehicles_are_looked_for_where_the_engine_does(
-    synthetic, monkeypatch, tmp_path
+@pytest.mark.parametrize(
+    ("model", "kind", "synthetic"),
+    [("aqnet", "stations", False), ("stepdiff", "mobile", True), ("stepdiff", "mobile", False)],
+)
+def test_the_owners_weights_come_before_those_that_ship(
+    model, kind, synthetic, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
-    about = record(kind="mobile")
+    about = record(kind=kind, period="minute")
     about.synthetic = synthetic
-    folder = tmp_path / "weights" / "stepdiff-mine"
+    folder = tmp_path / "weights" / f"{model}-mine"
     folder.mkdir(parents=True)
-    for _ in range(2):
-        try:
-            engines = stepcheckpoint.weights_for("mine", synthetic=synthetic)
-        except catalogue.NotFoundError:
-            engines = None
-        assert ranking.usable("stepdiff", about) == (engines is not None)
-        (folder / "config.json").touch()
-    assert engines == folder
+    ships = model == "stepdiff"  # for vehicles, whatever the averaging time
+    assert ranking.usable(model, about) == ships
+    (folder / "config.json").touch()
+    assert ranking.usable(model, about)
+    assert catalogue.weights_for(about, model) == folder
 
 
-def test_the_limits_of_the_regression_are_the_engines():
-    assert ranking.REGRESSION_YEARS == regression_fit.LEAST_YEARS
-    assert ranking.REGRESSION_CELLS == regression_fit.MOST_VALUES // regression_fit.LEAST_FRAMES
+@pytest.mark.parametrize(
+    "module", ["app.request.selection", "app.request.ranking", "engine.inference.request"]
+)
+def test_a_page_that_only_builds_a_request_loads_no_torch(module):
+    code = f"import sys, {module}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from study_world import captions, html, opened, table, the_map
 
-from engine.inference.run import Request, open_run
+from engine.inference.request import Request
+from engine.inference.run import open_run
 
 pytestmark = pytest.mark.usefixtures("app_home")
 

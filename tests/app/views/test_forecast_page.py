@@ -8,7 +8,7 @@ import xarray as xr
 from study_world import captions, opened, table, the_map
 
 from app import i18n
-from app.request.selection import Ask, Selection
+from app.request.selection import Selection, request_of
 from app.style import palette, standard_limits
 from app.views import forecast as forecast_page
 from app.views import forecast_layers, scene
@@ -112,7 +112,7 @@ def found(threshold):
         standard_limits.scale(rules, "day", words),
         words,
     )
-    return Forecast(about, Ask.of(selection), ensemble(None), threshold, stale=False)
+    return Forecast(about, request_of(selection), ensemble(None), threshold, stale=False)
 
 
 def test_mean_spread_and_chance():

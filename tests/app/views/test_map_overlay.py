@@ -10,10 +10,10 @@ from study_world import captions, opened, raster, the_map
 
 from app.jobs.study_runs import Withheld
 from app.maps.layers import ROLES, Day, Stations
-from app.request.selection import Ask
 from app.style import palette
 from app.views import map_overlay
 from app.views.map_overlay import Overlay
+from engine.inference.request import Request
 
 USED, WITHHELD, REANALYSED = range(3)
 
@@ -32,7 +32,7 @@ def shown(**changes):
 
 
 def of(day, **changes):
-    asked = Withheld(Ask("tiny-stations", day, "all", "idw"), 0.2)
+    asked = Withheld(Request("tiny-stations", day, "all", "idw"), 0.2)
     return Overlay(asked, shown(**changes), map_overlay.fading(50), stale=False)
 
 

@@ -30,7 +30,8 @@ from engine.core.paths import home, inside
 from engine.core.progress import Cancelled
 from engine.core.results_page import TEMPLATES
 from engine.inference import catalogue
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.superresolution import examples, weights
 from engine.superresolution.networks import networks
 

@@ -8,7 +8,8 @@ from engine import library
 from engine.core.errors import DataError
 from engine.core.schema import check
 from engine.data.gridded import load
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 
 HEIGHT = np.arange(320, dtype=np.float32).reshape(16, 20) * 10
 

@@ -20,7 +20,8 @@ from engine.forecast.recipe_stepdiff import StepDiffForecast, own_guess
 from engine.forecast.record import gridded, parts_of, record_of
 from engine.forecast.train_steps import StepTraining
 from engine.inference import catalogue
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 
 DAYS = 8
 SHAPE = StepDiffConfig(

@@ -12,7 +12,8 @@ from training_maps import months
 from engine import library
 from engine.inference import run as inference
 from engine.inference.catalogue import MODELS
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.superresolution.train_airstfm import train_airstfm
 from engine.superresolution.train_networks import train_network
 from engine.training.weights_folder import WEIGHTS

@@ -13,7 +13,8 @@ from engine import library
 from engine.cli import main
 from engine.core.errors import DataError, NotFoundError, RequestError, StorageError
 from engine.inference.evaluation import evaluate
-from engine.inference.run import Request, open_run, predict
+from engine.inference.request import Request
+from engine.inference.run import open_run, predict
 from engine.research.aqnet.folds import Parts, run_fold
 from engine.stations import recipe_aqnet
 from engine.stations import record as stationrecord

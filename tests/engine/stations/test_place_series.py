@@ -8,7 +8,8 @@ from station_worlds import world
 
 from engine import library
 from engine.core.errors import NotFoundError, RequestError
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.stations.series import at_place
 
 DAYS = [dt.date(2015, 1, 20) + dt.timedelta(days=n) for n in range(5)]

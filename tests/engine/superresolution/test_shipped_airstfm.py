@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.core.paths import ASSETS, ROOT
-from engine.inference.run import Request, open_run
+from engine.inference.request import Request
+from engine.inference.run import open_run
 from engine.research.airstfm import demo_weights
 from engine.superresolution import weights
 from engine.superresolution.recipe_airstfm import PAST_PLANES, SEASONS

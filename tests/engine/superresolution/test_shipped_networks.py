@@ -7,7 +7,8 @@ import pytest
 
 from engine.core.paths import ASSETS
 from engine.inference import catalogue
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.superresolution import weights
 from engine.superresolution.networks.networks import NETWORKS
 

@@ -15,7 +15,8 @@ from engine.core.errors import RequestError
 from engine.core.grid import Grid
 from engine.core.paths import home
 from engine.data import geography
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.superresolution import static, train_airstfm, weights
 from engine.superresolution.networks.airstfm import SMALL, AirSTFM
 from engine.superresolution.static import Spread, planes, spreads, standard

@@ -13,7 +13,8 @@ from training_maps import days, months
 from engine import library
 from engine.core.errors import NotFoundError, RequestError
 from engine.core.paths import home
-from engine.inference.run import Request, open_run, predict
+from engine.inference.request import Request
+from engine.inference.run import open_run, predict
 from engine.superresolution import weights
 from engine.superresolution.batches import Series
 from engine.superresolution.networks.airstfm import SMALL, AirSTFM
@@ -129,7 +130,7 @@ def train_from(name, folder, left):
     """Train until `left` runs out, counting only the steps of training."""
     from engine.superresolution import train_airstfm as trainer
 
-    known = trainer.lessons.prepare(
+    known = examples.prepare(
         library.open_dataset(name),
         library.info(name),
         validate_end=dt.date(2005, 12, 1),

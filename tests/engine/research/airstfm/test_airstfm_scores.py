@@ -6,7 +6,8 @@ import pytest
 
 from engine.core.errors import NotFoundError
 from engine.inference.evaluation import evaluate
-from engine.inference.run import Request, predict
+from engine.inference.request import Request
+from engine.inference.run import predict
 from engine.research.airstfm import page as airstfm_page
 from engine.research.airstfm import scores as airstfm_scores
 from engine.research.airstfm.scores import BASE, Question, ask
