@@ -20,6 +20,7 @@ from engine.core.errors import EngineError
 from engine.core.paths import ASSETS
 from engine.core.regions import WHOLE
 from engine.inference import catalogue
+from engine.inference.request import Request
 
 FILE = ASSETS / "first" / "map.nc"
 DATASET = "demo"
@@ -98,7 +99,6 @@ def _with_target(kept: xr.Dataset, known: xr.DataArray) -> xr.Dataset:
 
 
 if __name__ == "__main__":
-    from engine.inference.request import Request
     from engine.inference.run import predict
 
     save(predict(Request(**asdict(request()))))

@@ -15,7 +15,8 @@ from engine.core.errors import NotFoundError, RequestError
 from engine.core.paths import home
 from engine.inference.request import Request
 from engine.inference.run import open_run, predict
-from engine.superresolution import weights
+from engine.library import weights_table
+from engine.superresolution import examples, weights
 from engine.superresolution.batches import Series
 from engine.superresolution.networks.airstfm import SMALL, AirSTFM
 from engine.superresolution.train_airstfm import (
@@ -175,9 +176,8 @@ def test_what_is_no_grid_is_refused(quick, tmp_path):
 
 
 def test_without_weights_it_is_said_how_to_make_some(monthly, monkeypatch, tmp_path):
-    from engine.inference import builders
 
-    monkeypatch.setattr(builders, "ASSETS", tmp_path)
+    monkeypatch.setattr(weights_table, "ASSETS", tmp_path)
     shutil.rmtree(home() / "weights")
     with pytest.raises(NotFoundError, match="airlens train airstfm --data monthly"):
         predict(Request(monthly, DATE, model="airstfm"))

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from engine.cli import app
 from engine.core.errors import DataError, EngineError
 from engine.core.paths import home
-from engine.inference import builders, catalogue
+from engine.inference import catalogue
 from engine.inference.evaluation import evaluate
 from engine.inference.request import Request
 from engine.inference.run import predict
+from engine.library import weights_table
 from engine.superresolution import train_airstfm, train_networks, weights
 from engine.superresolution.networks import networks
 from engine.superresolution.train_networks import train_network
@@ -108,7 +109,7 @@ def test_the_command_trains_and_says_when_it_cannot(daily, small, monkeypatch, t
     assert told.exit_code == 0, told.output
     assert "best at step" in told.output
     assert "interval" not in told.output
-    monkeypatch.setattr(builders, "ASSETS", tmp_path)  # where no weights ship
+    monkeypatch.setattr(weights_table, "ASSETS", tmp_path)  # where no weights ship
     with pytest.raises(EngineError, match="airlens train mana --data daily"):
         predict(Request(daily, DATE, model="mana"))
     with pytest.raises(EngineError, match="EDVR knows factor 8 and not 4"):
