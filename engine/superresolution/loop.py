@@ -8,10 +8,10 @@ Source: Li et al., Atmosphere 2025, 16, 166, doi:10.3390/atmos16020166, section 
 """
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,16 @@ from engine.superresolution.networks.layers import FineMap
 from engine.superresolution.training_config import TrainingConfig
 from engine.training import state
 from engine.training.state import Counters
-from engine.training.steps import SEEDS_APART, Progress, Weights, copied, follow
+from engine.training.steps import (
+    Progress,
+    Weights,
+    copied,
+    descend,
+    drawing,
+    follow,
+    go_on,
+    set_rates,
+)
 
 FAR_WORSE = 3.0
 
@@ -80,27 +89,48 @@ def train(
     """
     run = _begin(config, network, folder, torch.device(device), identity)
     stages = {"pretext": config.pretext_steps, "whole": config.steps}
-    total = sum(stages.values())
-    started, before = time.monotonic(), run.counters.seconds
-    while not run.counters.over:
-        if cancelled is not None and cancelled():
-            break
-        counters = run.counters
-        if counters.step >= stages[counters.stage]:
+    if run.counters.stage == "pretext":
+        _stage(run, stages, training, validation, frames, progress, cancelled)
+        if run.counters.step >= stages["pretext"]:
             _next_stage(run)
-            continue
-        batch = _batch(run, training, frames).to(run.device)
-        value = _step(run, batch, stages[counters.stage])
-        counters.step += 1
-        if counters.step % config.check_every == 0 or counters.step == stages[counters.stage]:
-            counters.seconds = before + time.monotonic() - started
-            _check(run, value, validation, frames)
-        if progress is not None:
-            done = counters.step + (stages["pretext"] if counters.stage == "whole" else 0)
-            progress(done / total, f"{counters.stage} {counters.step}, loss {value:.4f}")
+    if run.counters.stage == "whole":
+        _stage(run, stages, training, validation, frames, progress, cancelled)
     if run.counters.over and run.best:
         network.load_state_dict(run.best)
     return run.counters
+
+
+def _stage(
+    run: Run,
+    stages: Mapping[str, int],
+    training: Sequence[Series],
+    validation: Sequence[Series],
+    frames: int,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> None:
+    """One stage, from where the counters stand, by the loop that all trainings share."""
+    stage, steps = run.counters.stage, stages[run.counters.stage]
+    before = stages["pretext"] if stage == "whole" else 0
+
+    def step(number: int) -> dict[str, float]:
+        del number  # the counters hold it
+        return {"loss": _step(run, _batch(run, training, frames).to(run.device), steps)}
+
+    def shown(share: float, text: str) -> None:
+        if progress is not None:
+            done = (before + share * steps) / sum(stages.values())
+            progress(done, text.replace("step", stage, 1))
+
+    go_on(
+        run.counters,
+        steps,
+        run.config.check_every,
+        step,
+        lambda losses: _check(run, losses["loss"], validation, frames),
+        progress=shown,
+        cancelled=cancelled,
+    )
 
 
 def validate(
@@ -163,20 +193,24 @@ def _groups(config: TrainingConfig, network: nn.Module) -> list[dict[str, object
 
 
 def _rates(run: Run, steps: int) -> None:
-    """Learning rates of this step: a rise, then a cosine; slow and frozen parts as configured."""
-    config, step = run.config, run.counters.step
-    rise = min(1.0, (step + 1) / max(config.warm_up, 1))
-    wave = (1 + math.cos(math.pi * step / steps)) / 2
-    top, low = config.learning_rate, config.last_learning_rate
-    rate = rise * (low + (top - low) * wave)
-    for group in run.optimiser.param_groups:
-        if run.counters.stage == "pretext":
-            share = float(group["part"] == "pretext")
-        elif group["part"] == "spynet" and step < config.flow_frozen:
-            share = 0.0
-        else:
-            share = group["share"]
-        group["lr"] = rate * share
+    """Learning rates of this step; slow and frozen parts as configured."""
+    config, counters = run.config, run.counters
+
+    def share(group: Mapping[str, Any]) -> float:
+        if counters.stage == "pretext":
+            return float(group["part"] == "pretext")
+        frozen = group["part"] == "spynet" and counters.step < config.flow_frozen
+        return 0.0 if frozen else float(group["share"])
+
+    set_rates(
+        run.optimiser,
+        config.learning_rate,
+        counters.step,
+        steps,
+        lowest=config.last_learning_rate,
+        warm_up=config.warm_up,
+        share=share,
+    )
 
 
 def _step(run: Run, batch: Batch, steps: int) -> float:
@@ -195,11 +229,7 @@ def _step(run: Run, batch: Batch, steps: int) -> float:
                 batch.fine[:, :, 0] / unit,
                 batch.fine_mask,
             )
-    run.optimiser.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]  # torch's own
-    nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
-    _drop_frozen(run.optimiser)
-    run.optimiser.step()
+    descend(run.network, run.optimiser, value, run.config.clip)
     follow(run.average, run.network, run.config.average, run.counters.step)
     return float(value.detach())
 
@@ -222,7 +252,7 @@ def _unit(config: TrainingConfig, batch: Batch) -> Tensor:
 def _batch(run: Run, training: Sequence[Series], frames: int) -> Batch:
     """The batch of this step, a function of the seed and the step's number."""
     config, counters = run.config, run.counters
-    generator = torch.Generator().manual_seed(_seed(config.seed, counters.stage, counters.step))
+    generator = drawing(config.seed * 2 + (counters.stage == "whole"), counters.step)
     batch = crops(
         training, frames, config.crop, config.batch, generator, all_frames=config.all_frames
     )
@@ -237,14 +267,6 @@ def _pretext_value(network: nn.Module, batch: Batch) -> Tensor:
     x = torch.where(batch.mask[:, :, None], batch.coarse, 0)
     _, rebuilt = pretext(x, batch.mask)
     return pretext_loss(rebuilt, x, batch.mask)
-
-
-def _drop_frozen(optimiser: torch.optim.Adam) -> None:
-    """A part at rate 0 keeps its moments at rest too, so that thawing it does not jolt it."""
-    for group in optimiser.param_groups:
-        if group["lr"] == 0:
-            for parameter in group["params"]:
-                parameter.grad = None
 
 
 def _check(run: Run, value: float, validation: Sequence[Series], frames: int) -> None:
@@ -280,7 +302,3 @@ def _next_stage(run: Run) -> None:
     run.counters.stage, run.counters.step = "whole", 0
     run.optimiser.state.clear()
     run.average = copied(run.network)
-
-
-def _seed(seed: int, stage: str, step: int) -> int:
-    return (seed * 2 + (stage == "whole")) * SEEDS_APART + step

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -51,22 +51,39 @@ def text(choices: "DataclassInstance") -> str:
     return json.dumps(asdict(choices), sort_keys=True)
 
 
+def usual_share(group: Mapping[str, Any]) -> float:
+    """A group's part of the rate: its `share`, where it has one."""
+    return float(group.get("share", 1.0))
+
+
 def set_rates(
-    optimiser: torch.optim.Optimizer, highest: float, step: int, steps: int, least: float = 0.0
+    optimiser: torch.optim.Optimizer,
+    highest: float,
+    step: int,
+    steps: int,
+    least: float = 0.0,
+    *,
+    lowest: float = 0.0,
+    warm_up: int | None = None,
+    share: Callable[[Mapping[str, Any]], float] = usual_share,
 ) -> None:
-    """Learning rates of a step: they rise for a twentieth of the steps, then fall along a cosine.
+    """Learning rates of a step: they rise, then fall along a cosine.
 
     Args:
-        optimiser: A group's `share`, where it has one, is its part of the rate.
+        optimiser: Its groups get the rates.
         highest: Rate.
         step: From 0.
         steps: In all.
         least: Share of the highest below which the cosine does not fall.
+        lowest: Rate at which the cosine ends.
+        warm_up: Steps of the rise; None: a twentieth of all.
+        share: A group's part of the rate in this step.
     """
-    rise = min(1.0, (step + 1) / max(steps // 20, 1))
-    fall = (1 + math.cos(math.pi * step / steps)) / 2
+    rise = min(1.0, (step + 1) / max(steps // 20 if warm_up is None else warm_up, 1))
+    fall = max((1 + math.cos(math.pi * step / steps)) / 2, least)
+    rate = rise * (lowest + (highest - lowest) * fall) if lowest else highest * rise * fall
     for group in optimiser.param_groups:
-        group["lr"] = highest * rise * max(fall, least) * group.get("share", 1.0)
+        group["lr"] = rate * share(group)
 
 
 def drawing(seed: int, step: int) -> torch.Generator:
@@ -78,10 +95,17 @@ def drawing(seed: int, step: int) -> torch.Generator:
 def descend(
     network: nn.Module, optimiser: torch.optim.Optimizer, value: Tensor, clip: float
 ) -> None:
-    """One step of the optimiser down `value`, the gradient's norm at most `clip`."""
+    """One step of the optimiser down `value`, the gradient's norm at most `clip`.
+
+    A group at rate 0 keeps its moments at rest too, so that thawing it does not jolt it.
+    """
     optimiser.zero_grad(set_to_none=True)
     value.backward()  # type: ignore[no-untyped-call]  # torch's own
     nn.utils.clip_grad_norm_(network.parameters(), clip)
+    for group in optimiser.param_groups:
+        if group["lr"] == 0:
+            for parameter in group["params"]:
+                parameter.grad = None
     optimiser.step()
 
 

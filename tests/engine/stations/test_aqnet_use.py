@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 """AQ-Net from a dataset to a map: better than what it corrects, on its network and on others."""
 
 import datetime as dt
@@ -15,6 +17,7 @@ from engine.core.errors import DataError, NotFoundError, RequestError, StorageEr
 from engine.inference.evaluation import evaluate
 from engine.inference.request import Request
 from engine.inference.run import open_run, predict
+from engine.library.weights_table import weights_for
 from engine.research.aqnet.folds import Parts, run_fold
 from engine.stations import recipe_aqnet
 from engine.stations import record as stationrecord
@@ -292,7 +295,8 @@ def test_cores_side_by_side_tell_the_same(monkeypatch):
 )
 def test_shipped_weights_are_small_and_whole(name, period, ending, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
-    folder = stationcheckpoint.weights_for(name, period)
+    about = SimpleNamespace(name=name, period=period, synthetic=False)
+    folder = weights_for(about, "aqnet")
     assert folder.name == f"aqnet-{ending}"
     assert sum(file.stat().st_size for file in folder.iterdir()) < 5_000_000
     about, network = stationcheckpoint.load(folder)
