@@ -11,10 +11,12 @@ PyKrige. A test holds the two against each other.
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from engine.stations.covariance import NUGGET_FLOOR, Covariance, Network, Values
+from engine.stations.networks.kriging_solver import kriging_weights
 from engine.verify.metrics import score_valid
 
 AT_ONCE = 4000  # hours whose systems are in memory together
@@ -74,21 +76,16 @@ def kriging(
 
 
 def _solve(inner: Values, outer: Values, shown: Values) -> Values:
-    """One system for all hours with the same gaps, whose rows become those of the identity."""
-    heard, which = np.unique(np.isfinite(shown), axis=0, return_inverse=True)
-    n = len(outer)
-    system = np.zeros((len(heard), n + 1, n + 1))
-    both = heard[:, :, None] & heard[:, None, :]
-    system[:, :n, :n] = np.where(both, inner, 0)
-    system[:, np.arange(n), np.arange(n)] += ~heard
-    system[:, :n, n] = system[:, n, :n] = heard
-    system[:, n, n] = ~heard.any(1)  # nothing to add up to one
-    right = np.zeros((len(heard), n + 1, 1))
-    right[:, :n, 0] = np.where(heard, outer, 0)
-    right[:, n, 0] = heard.any(1)
-    weight = np.linalg.solve(system, right)[which.ravel(), :n, 0]
-    told = (weight * np.nan_to_num(shown)).sum(1)
-    result: Values = np.where(np.isfinite(shown).any(1), told.clip(0), np.nan)
+    """One system for all hours with the same gaps."""
+    valid, which = np.unique(np.isfinite(shown), axis=0, return_inverse=True)
+    weights = kriging_weights(
+        torch.from_numpy(inner).expand(len(valid), -1, -1),
+        torch.from_numpy(outer).expand(len(valid), -1),
+        torch.from_numpy(valid),
+        0.0,
+    ).numpy()[which.ravel()]
+    predicted = (weights * np.nan_to_num(shown)).sum(1)
+    result: Values = np.where(np.isfinite(shown).any(1), predicted.clip(0), np.nan)
     return result
 
 

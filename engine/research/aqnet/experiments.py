@@ -27,6 +27,7 @@ from engine.research.aqnet.baselines import inverse_distance, kriging, scores, s
 from engine.research.aqnet.probes_table import FILE
 from engine.research.aqnet.setup import Setup, Values, kept, setup, shape_without
 from engine.stations.covariance import Covariance, Network, fit_covariance
+from engine.stations.networks.kriging_solver import kriging_weights
 from engine.stations.networks.neighbourhood import nearest
 from engine.stations.networks.reanalysis import Reanalysis
 from engine.stations.record import LOGARITHMIC, WIND, estimate
@@ -337,13 +338,14 @@ def _of_nearest(
         away = net.distance(s, seen)
         near = np.argsort(away)[:count]
         some = inner[np.ix_(near, near)]
-        outer = np.stack([covariance.between(away[near], np.zeros(1)), np.ones(count)], 1)
-        simple, one = np.linalg.solve(some, outer).T
-        short = 1 - simple.sum()
-        if levelled:
-            columns.append(values[:, near] @ simple + short * level)
-        else:
-            columns.append(values[:, near] @ (simple + short / one.sum() * one))
+        weights = kriging_weights(
+            torch.from_numpy(some)[None],
+            torch.from_numpy(covariance.between(away[near], np.zeros(1)))[None],
+            torch.ones(1, len(near), dtype=torch.bool),
+            0.0,
+            ordinary=not levelled,
+        )[0].numpy()
+        columns.append(values[:, near] @ weights + (1 - weights.sum()) * level)
     return np.stack(columns, 1)
 
 

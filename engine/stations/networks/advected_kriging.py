@@ -20,8 +20,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from engine.stations.networks.kriging_solver import STEADY, kriging_weights
+
 SOFT_KM2 = 1e-6  # so that a distance of nothing has a gradient
-STEADY = 1e-4  # on the diagonal: keeps the system solvable where stations share a place
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,7 @@ def carried(
     outer = share * torch.exp(-_km(moving) / reach - lag.abs() / memory) + torch.exp(
         -_km(offset)[:, station] / still_reach - lag.abs() / still_memory
     )
-    # Readings that are not there become rows of the identity.
-    inner = torch.where(heard[:, :, None] & heard[:, None], inner, 0)
-    inner.diagonal(dim1=1, dim2=2).add_(torch.where(heard, noise + STEADY, 1.0))
-    one = heard.to(values)
-    solved = torch.cholesky_solve(torch.stack((outer * one, one), -1), torch.linalg.cholesky(inner))
-    simple, ones = solved.unbind(-1)
-    short = (1 - simple.sum(-1)) / ones.sum(-1).clamp(min=STEADY)
-    weight = simple + short[:, None] * ones
+    weight = kriging_weights(inner, outer, heard, noise + STEADY)
     told: Tensor = (weight * values.nan_to_num()).sum(-1)
     return told
 

@@ -24,7 +24,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.stations.networks.advected_kriging import STEADY, Air, carried
+from engine.stations.networks.advected_kriging import Air, carried
+from engine.stations.networks.kriging_solver import kriging_weights
 from engine.stations.networks.neighbourhood import Around
 from engine.stations.networks.set_attention import SILENT, Block
 
@@ -254,19 +255,10 @@ class Reanalysis(nn.Module):
         # Stations that do not count become rows of the identity.
         counts = torch.where(present.any(-1, keepdim=True), present, speaks)
         apart = (offset[:, :, None] - offset[:, None]).norm(dim=-1)
-        both = counts[:, :, None] & counts[:, None]
-        inner = torch.where(both, torch.exp(-apart / self.config.reach), 0)
-        own = torch.where(counts, self.config.nugget, 1.0)
-        one = counts.to(inner)
-        outer = torch.exp(-offset.norm(dim=-1) / self.config.reach) * one
-        solved = torch.linalg.solve(inner + torch.diag_embed(own), torch.stack((outer, one), -1))
-        simple: Tensor
-        simple, ones = solved.unbind(-1)
-        if not adding_up:
-            return simple
-        short = (1 - simple.sum(-1)) / ones.sum(-1).clamp(min=STEADY)
-        weight: Tensor = simple + short[:, None] * ones
-        return weight
+        # The diagonal holds what a station shares with itself: 1, and the nugget.
+        inner = torch.exp(-apart / self.config.reach)
+        outer = torch.exp(-offset.norm(dim=-1) / self.config.reach)
+        return kriging_weights(inner, outer, counts, self.config.nugget, ordinary=adding_up)
 
     def _current(self, logs: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
         """Log reading at the hour, or the nearest in time; and whether it is of the hour."""

@@ -1,10 +1,9 @@
-from types import SimpleNamespace
-
 """AQ-Net from a dataset to a map: better than what it corrects, on its network and on others."""
 
 import datetime as dt
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -249,7 +248,7 @@ def test_faults_are_said(own, tmp_path):
     monthly = world(3, 5).assign_attrs(period="month")
     monthly["valid_time"] = np.array(["2015-01", "2015-02", "2015-03"], "datetime64[ns]")
     library.store(monthly, "monthly")
-    with pytest.raises(NotFoundError, match="readings of one month"):
+    with pytest.raises(NotFoundError, match="no weights of aqnet for data of one month"):
         predict(Request("monthly", dt.date(2015, 1, 1), model="aqnet"))
     (own / "weights.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match="not those the configuration names"):
