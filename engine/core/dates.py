@@ -10,9 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import NotFoundError, RequestError
+from engine.core.valid_means import HOURS_OF_A_DAY
 
-# A daily mean needs this many hourly values (GB 3095, table 4).
-HOURS_OF_A_DAY = 20
 # Dates that are named to someone who asked for one without data.
 SHOWN = 3
 
@@ -168,10 +167,10 @@ def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
     enough = count >= HOURS_OF_A_DAY
     if not bool(enough.any()):
         raise NotFoundError(
-            "no place has {hours_of_a_day} hours on {date}, the most is {high}",
+            "no place has {needed} hours on {date}, the most is {high}",
             where=name,
             remedy="A daily mean needs them; choose one hour with --hour, or another date",
-            hours_of_a_day=HOURS_OF_A_DAY,
+            needed=HOURS_OF_A_DAY,
             date=date.isoformat(),
             high=int(count.max()),
         )

@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core.grid import distance_km
 from engine.core.schema import grid_of
-
-HOURS_FOR_A_DAY = 20
-DAYS_FOR_A_MONTH = 27
-DAYS_FOR_FEBRUARY = 25
+from engine.core.valid_means import HOURS_OF_A_DAY, days_needed, valid_mean
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,7 @@ def averages(stations: xr.Dataset, dates: Sequence[dt.date], period: str) -> NDA
         if period == "month":
             of_month = _month(date)
             values = np.stack([_day(stations, days, day) for day in of_month])
-            needed = DAYS_FOR_FEBRUARY if date.month == 2 else DAYS_FOR_A_MONTH
-            out[n] = _mean(values, needed)
+            out[n] = valid_mean(values, days_needed(date.month))
         else:
             out[n] = _day(stations, days, date)
     return out
@@ -91,20 +87,10 @@ def _day(stations: xr.Dataset, days: NDArray[np.datetime64], day: dt.date) -> ND
     """Valid mean of a local day, (station,)."""
     start, stop = np.searchsorted(days, [np.datetime64(day), np.datetime64(day) + 1])
     values = stations["pm2p5"].values[int(start) : int(stop)]
-    return _mean(values, HOURS_FOR_A_DAY if stations.attrs["period"] == "hour" else 1)
+    return valid_mean(values, HOURS_OF_A_DAY if stations.attrs["period"] == "hour" else 1)
 
 
 def _month(first: dt.date) -> list[dt.date]:
     """The days of the month that begins with a date."""
     after = dt.date(first.year + first.month // 12, first.month % 12 + 1, 1)
     return [first + dt.timedelta(days=n) for n in range((after - first).days)]
-
-
-def _mean(values: NDArray[np.floating], needed: int) -> NDArray[np.float64]:
-    """Mean of the finite values along the first axis, NaN where fewer than `needed` are."""
-    finite = np.isfinite(values)
-    total = np.where(finite, values, 0.0).sum(axis=0, dtype=np.float64)
-    count = finite.sum(axis=0)
-    out: NDArray[np.float64] = np.full(np.shape(total), np.nan)
-    np.divide(total, count, out=out, where=count >= needed)
-    return out

@@ -13,6 +13,7 @@ from engine import library
 from engine.core import dates as days
 from engine.core.errors import RequestError
 from engine.core.progress import Progress, Stop
+from engine.core.valid_means import HOURS_OF_A_DAY
 from engine.library import DatasetInfo
 from engine.stations import weights as stationcheckpoint
 from engine.stations.covariance import Network, fit_covariance
@@ -262,7 +263,7 @@ def calibrate(
     factor = _reach(away, 0.9) / OUTER
     inner = _reach(away, 0.5) / factor
     # A daily mean is of the hours that were measured, 20 or more of them.
-    enough = known.sum(1) >= days.HOURS_OF_A_DAY * step // 24
+    enough = known.sum(1) >= HOURS_OF_A_DAY * step // 24
     mean_error = torch.where(known, error, 0).sum(1) / known.sum(1).clamp(min=1)
     day_away = (mean_error.abs() / scale.mean(1))[enough]
     day_away = day_away[day_away.isfinite()]

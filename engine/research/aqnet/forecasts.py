@@ -21,6 +21,7 @@ from engine import library
 from engine.core import dates as days
 from engine.core.files import whole_file
 from engine.core.paths import home
+from engine.core.valid_means import HOURS_OF_A_DAY, valid_mean
 from engine.research.aqnet import week_baselines as weekbaselines
 from engine.research.aqnet.baselines import scores
 from engine.research.aqnet.folds import Parts
@@ -285,10 +286,7 @@ def all_scores(
 def daily(values: Values, heard: NDArray[np.bool_]) -> Values:
     """Means of each 24 hours over those that were measured, NaN where fewer than 20 were."""
     split = (*values.shape[:-1], values.shape[-1] // 24, 24)
-    values, heard = values.reshape(split), heard.reshape(split)
-    count = heard.sum(-1)
-    mean = np.where(heard, values, 0).sum(-1) / np.maximum(count, 1)
-    return np.where(count >= days.HOURS_OF_A_DAY, mean, np.nan)
+    return valid_mean(np.where(heard, values, np.nan).reshape(split), HOURS_OF_A_DAY, axis=-1)
 
 
 def coverage(known: Setup, told: Values, scale: Values) -> dict[str, dict[str, float]]:
