@@ -36,7 +36,7 @@ def main() -> None:
     look.apply(words)
     page = _navigation(words)
     name = page.url_path or "map"
-    with trouble.told(words):
+    with trouble.reporting(words):
         choices = PageChoices(PAGES[name])
         selection, notes = sidebar.choose(choices)
         sidebar.draw(selection, choices, words)

@@ -301,7 +301,7 @@ def taylor(models: Sequence[tuple[str, Taylor]], words: Words) -> "go.Figure":
     return figure
 
 
-def told_lines(curves: Sequence[Curve], words: Words, *, title: str, digits: int = 1) -> str:
+def describe_lines(curves: Sequence[Curve], words: Words, *, title: str, digits: int = 1) -> str:
     """Lines in a sentence: for each its range."""
     parts = []
     for curve in curves:
@@ -316,10 +316,10 @@ def told_lines(curves: Sequence[Curve], words: Words, *, title: str, digits: int
                     high=words.number(max(known), digits),
                 )
             )
-    return words("charts.alt", title=title, told=words("charts.join").join(parts))
+    return words("charts.alt", title=title, text=words("charts.join").join(parts))
 
 
-def told_bars(bins: Sequence[Bin], words: Words, *, title: str, digits: int = 0) -> str:
+def describe_bars(bins: Sequence[Bin], words: Words, *, title: str, digits: int = 0) -> str:
     """Bars in a sentence: each class with its bias and RMSE."""
     parts = [
         words(
@@ -331,4 +331,4 @@ def told_bars(bins: Sequence[Bin], words: Words, *, title: str, digits: int = 0)
         for name, b in zip(bin_names(bins, words, digits), bins, strict=True)
         if b.n
     ]
-    return words("charts.alt", title=title, told=words("charts.join").join(parts))
+    return words("charts.alt", title=title, text=words("charts.join").join(parts))

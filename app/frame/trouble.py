@@ -23,7 +23,7 @@ DEMO = "demo"
 
 
 @contextmanager
-def told(words: Words) -> Iterator[None]:
+def reporting(words: Words) -> Iterator[None]:
     """Says what went wrong inside the block instead of letting it through."""
     try:
         yield
@@ -52,7 +52,7 @@ def sentence(error: EngineError, words: Words) -> None:
         StorageError: "trouble.storage",
     }
     lead = words(kinds.get(type(error), "trouble.any"))
-    said = error_translation.told(error, words.language)
+    said = error_translation.translated(error, words.language)
     if not error.where and words.language == "en":  # a file's name keeps its letters
         said = said[:1].upper() + said[1:]
     st.error(f"**{lead}**  \n{markdown(said)}", icon=":material/error:")
@@ -62,8 +62,8 @@ def no_data(selection: Selection, dates: Sequence[dt.date], words: Words) -> Non
     """Says that the date has no data and offers the nearest that have."""
     if selection.missing is None:
         return
-    asked = words.date(selection.missing)
-    st.info(words("trouble.no_date", date=asked), icon=":material/event_busy:")
+    requested = words.date(selection.missing)
+    st.info(words("trouble.no_date", date=requested), icon=":material/event_busy:")
     with st.container(horizontal=True):
         for day in nearest(selection.missing, dates, OFFERED_DATES):
             st.button(

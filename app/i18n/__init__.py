@@ -111,10 +111,10 @@ def words(language: str) -> Words:
     return Words(language, entries)
 
 
-def preferred(asked: str | None, locale: str | None) -> str:
+def preferred(requested: str | None, locale: str | None) -> str:
     """The language to start in: what the link asks for, else the browser's, else English."""
-    if asked in LANGUAGES:
-        return str(asked)
+    if requested in LANGUAGES:
+        return str(requested)
     tag = (locale or "").split("-")[0].lower()
     return tag if tag in LANGUAGES else DEFAULT
 

@@ -45,7 +45,7 @@ WORDS: Mapping[str, str] = {
 _PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
-def told(error: EngineError, language: str) -> str:
+def translated(error: EngineError, language: str) -> str:
     """The whole error as a page says it: place, what is wrong and the way out."""
     if language != "zh":
         return _english(error)
@@ -132,4 +132,4 @@ def _closed(sentence: str) -> str:
     return sentence if sentence.endswith(("。", "？", ".")) else f"{sentence}。"
 
 
-__all__ = ["FILE", "WORDS", "entries", "filled", "told"]
+__all__ = ["FILE", "WORDS", "entries", "filled", "translated"]

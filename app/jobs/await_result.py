@@ -30,7 +30,7 @@ PASSER_BY = "passer-by"
 
 
 @dataclass(frozen=True)
-class Shown:
+class PredictionResult:
     """A result to draw.
 
     Attributes:
@@ -46,21 +46,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Made:
+class Result:
     """The result of any work.
 
     Attributes:
         result: What the work gave; shared by all sessions.
-        asked: What it is the answer to.
+        requested: What it is the answer to.
         stale: Whether it answers an earlier question than the one asked now.
     """
 
     result: xr.Dataset
-    asked: Hashable
+    requested: Hashable
     stale: bool
 
 
-def prediction(request: Request, *, slot: str = "main") -> Shown | None:
+def prediction(request: Request, *, slot: str = "main") -> PredictionResult | None:
     """The result of a request; or, while it is made, the last one of this slot, or None.
 
     Draws, where it is called, the progress of a run that is not over, and what to do about one
@@ -75,18 +75,20 @@ def prediction(request: Request, *, slot: str = "main") -> Shown | None:
     """
     runs = cache.runs()
     made = awaited(request, lambda owner: _submit(runs, request, owner=owner), slot=slot)
-    if made is None or not isinstance(made.asked, Request):
+    if made is None or not isinstance(made.requested, Request):
         return None
-    return Shown(made.result, made.asked, made.stale)
+    return PredictionResult(made.result, made.requested, made.stale)
 
 
-def awaited(asked: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: str) -> Made | None:
+def awaited(
+    requested: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: str
+) -> Result | None:
     """The result of any work; or, while it is made, the last one of this slot, or None.
 
     Draws the same as `prediction`, which is one use of it.
 
     Args:
-        asked: What the work answers; another question takes back the wish for the last.
+        requested: What the work answers; another question takes back the wish for the last.
         start: Submits the work for the session it is given.
         slot: Place on the page.
 
@@ -95,8 +97,8 @@ def awaited(asked: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: s
     """
     words, runs = i18n.current(), cache.runs()
     state = st.session_state
-    _leave_older(runs, asked, slot)
-    if state.get(f"stopped:{slot}") == asked:
+    _leave_older(runs, requested, slot)
+    if state.get(f"stopped:{slot}") == requested:
         _offer_again(slot, words)
         return _last(slot)
     run = start(_session())
@@ -104,7 +106,7 @@ def awaited(asked: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: s
     run.over.wait(GRACE_SECONDS)
     status = runs.status(run)
     if status.state == "done" and run.result is not None:
-        made = Made(run.result, asked, stale=False)
+        made = Result(run.result, requested, stale=False)
         state[f"shown:{slot}"] = made
         return made
     if status.error is not None:
@@ -145,17 +147,17 @@ def _work(request: Request, *, progress: Progress, cancelled: Stop) -> xr.Datase
     return inference.predict(request, progress=progress, cancelled=cancelled)
 
 
-def _last(slot: str) -> Made | None:
-    made: Made | None = st.session_state.get(f"shown:{slot}")
-    return None if made is None else Made(made.result, made.asked, stale=True)
+def _last(slot: str) -> Result | None:
+    made: Result | None = st.session_state.get(f"shown:{slot}")
+    return None if made is None else Result(made.result, made.requested, stale=True)
 
 
-def _leave_older(runs: Runs[xr.Dataset], asked: Hashable, slot: str) -> None:
+def _leave_older(runs: Runs[xr.Dataset], requested: Hashable, slot: str) -> None:
     """Takes back this session's wish for what the slot showed before."""
     older: Run[xr.Dataset] | None = st.session_state.get(f"run:{slot}")
-    if older is not None and st.session_state.get(f"asked:{slot}") != asked:
+    if older is not None and st.session_state.get(f"asked:{slot}") != requested:
         runs.leave(older, _session())
-    st.session_state[f"asked:{slot}"] = asked
+    st.session_state[f"asked:{slot}"] = requested
 
 
 @st.fragment(run_every=REFRESH_SECONDS)

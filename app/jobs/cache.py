@@ -257,20 +257,20 @@ def runs() -> Runs[xr.Dataset]:
     )
     ready = first_map.load()
     if ready is not None:
-        asked, result = ready
+        requested, result = ready
         seconds = float(result.attrs["seconds"])
-        fresh.keep(run_key(asked), result, kind=run_kind(asked), seconds=seconds)
+        fresh.keep(run_key(requested), result, kind=run_kind(requested), seconds=seconds)
     return fresh
 
 
-def run_key(asked: Request) -> tuple[Request, str]:
+def run_key(requested: Request) -> tuple[Request, str]:
     """What makes a run the same as another: a dataset imported again is another one."""
-    return asked, library.info(asked.dataset).checksum
+    return requested, library.info(requested.dataset).checksum
 
 
-def run_kind(asked: Request) -> tuple[str, str, str]:
+def run_kind(requested: Request) -> tuple[str, str, str]:
     """Requests of one kind take about as long as each other."""
-    return asked.model, asked.dataset, asked.region
+    return requested.model, requested.dataset, requested.region
 
 
 def _device(wish: str) -> str:

@@ -42,14 +42,14 @@ def load(path: Path = FILE) -> tuple[Request, xr.Dataset] | None:
     if not path.is_file() or DATASET not in library.names():
         return None
     try:
-        asked = request()
+        requested = request()
         kept = xr.load_dataset(path, engine="netcdf4")
-        if not fits(kept, asked):
+        if not fits(kept, requested):
             return None
-        known = dates.on(library.open_dataset(DATASET), asked.date, name=DATASET)["pm2p5"]
+        known = dates.on(library.open_dataset(DATASET), requested.date, name=DATASET)["pm2p5"]
     except (EngineError, OSError, ValueError):
         return None  # a damaged file is as good as none: the model is run
-    return asked, _with_target(kept, known)
+    return requested, _with_target(kept, known)
 
 
 def save(result: xr.Dataset, path: Path = FILE) -> None:
@@ -64,25 +64,28 @@ def save(result: xr.Dataset, path: Path = FILE) -> None:
     export.write(result.drop_vars(["target", "error"]), path)
 
 
-def fits(kept: xr.Dataset, asked: Request) -> bool:
+def fits(kept: xr.Dataset, requested: Request) -> bool:
     """Whether a kept result is what the model of today would say to the request."""
-    entry = catalogue.find(asked.model)
+    entry = catalogue.find(requested.model)
     wanted = {
-        "dataset": asked.dataset,
-        "dataset_checksum": library.info(asked.dataset).checksum,
-        "date": asked.date.isoformat(),
-        "model": asked.model,
+        "dataset": requested.dataset,
+        "dataset_checksum": library.info(requested.dataset).checksum,
+        "date": requested.date.isoformat(),
+        "model": requested.model,
         "model_version": entry.version,
-        "seed": str(asked.seed),
+        "seed": str(requested.seed),
     }
     made = {name: str(kept.attrs.get(name)) for name in wanted}
-    return made == wanted and _same_weights(kept, asked)
+    return made == wanted and _same_weights(kept, requested)
 
 
-def _same_weights(kept: xr.Dataset, asked: Request) -> bool:
-    if asked.model not in catalogue.NETWORKS:
+def _same_weights(kept: xr.Dataset, requested: Request) -> bool:
+    if requested.model not in catalogue.NETWORKS:
         return True  # what it learns, it learns from the dataset
-    file = catalogue.weights_for(library.info(asked.dataset), asked.model) / "weights.safetensors"
+    file = (
+        catalogue.weights_for(library.info(requested.dataset), requested.model)
+        / "weights.safetensors"
+    )
     return bool(kept.attrs["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest())
 
 

@@ -81,7 +81,7 @@ class Run(Generic[Result]):
     error: Exception | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
-    heard: dict[str, float] = field(default_factory=dict)  # when a watching owner last asked
+    last_seen: dict[str, float] = field(default_factory=dict)  # when a watching owner last asked
 
 
 class Runs(Generic[Result]):
@@ -149,7 +149,7 @@ class Runs(Generic[Result]):
             live = self._live.get(key)
             if live is not None and not live.stop.is_set():
                 live.owners.add(owner)
-                live.heard.pop(owner, None)
+                live.last_seen.pop(owner, None)
                 return live
             run = Run(key, kind, device, work, {owner})
             self._live[key] = run
@@ -183,7 +183,7 @@ class Runs(Generic[Result]):
         """
         with self._lock:
             if watcher in run.owners:
-                run.heard[watcher] = self._clock()
+                run.last_seen[watcher] = self._clock()
             elapsed = self._clock() - run.started if run.state == "running" else 0.0
             return Status(
                 run.state,
@@ -261,7 +261,7 @@ class Runs(Generic[Result]):
     def _deserted(self, run: Run[Result]) -> bool:
         silent = self._clock() - SILENT_S
         return bool(run.owners) and all(
-            run.heard.get(owner, math.inf) < silent for owner in run.owners
+            run.last_seen.get(owner, math.inf) < silent for owner in run.owners
         )
 
     def _finish(self, run: Run[Result], state: State) -> None:

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from app.jobs import await_result, cache
-from app.jobs.await_result import Made
+from app.jobs.await_result import Result
 from app.jobs.job_queue import Work
 from engine.core import dates as days
 from engine.core.errors import EngineError, NotFoundError, RequestError
@@ -84,7 +84,7 @@ def last_dates(dates: Sequence[dt.date], day: dt.date, count: int) -> tuple[dt.d
     return tuple(until[-count:])
 
 
-def evidence(study: Study, *, slot: str) -> Made | None:
+def evidence(study: Study, *, slot: str) -> Result | None:
     """Gathered evidence of a study, or what `app.jobs.await_result.awaited` gives while it is made.
 
     Raises:
@@ -94,7 +94,7 @@ def evidence(study: Study, *, slot: str) -> Made | None:
     return _awaited(study, partial(work, study), request, len(study.dates), slot)
 
 
-def withheld(wish: Withheld, *, slot: str) -> Made | None:
+def withheld(wish: Withheld, *, slot: str) -> Result | None:
     """A map from the stations that are left, with the readings and roles of all.
 
     Raises:
@@ -103,7 +103,7 @@ def withheld(wish: Withheld, *, slot: str) -> Made | None:
     return _awaited(wish, partial(map_without, wish), wish.request, 1, slot)
 
 
-def told_at(wish: Place, *, slot: str) -> Made | None:
+def predicted_at(wish: Place, *, slot: str) -> Result | None:
     """What AQ-Net tells of a place: `engine.stations.series.at_place`.
 
     Raises:
@@ -122,13 +122,17 @@ def _place(wish: Place, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
 
 
 def _awaited(
-    asked: Study | Withheld | Place, call: Work[xr.Dataset], request: Request, steps: int, slot: str
-) -> Made | None:
+    requested: Study | Withheld | Place,
+    call: Work[xr.Dataset],
+    request: Request,
+    steps: int,
+    slot: str,
+) -> Result | None:
     runs = cache.runs()
-    key = (asked, cache.info(request.dataset).checksum)
-    kind = (type(asked).__name__, request.model, request.dataset, str(request.region), steps)
+    key = (requested, cache.info(request.dataset).checksum)
+    kind = (type(requested).__name__, request.model, request.dataset, str(request.region), steps)
     return await_result.awaited(
-        asked,
+        requested,
         lambda owner: runs.submit(key, call, owner=owner, device=request.device, kind=kind),
         slot=slot,
     )
@@ -291,10 +295,10 @@ def map_without(wish: Withheld, *, progress: Progress, cancelled: Stop) -> xr.Da
     return answer
 
 
-def _draw(heard: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.bool_]:
+def _draw(valid: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.bool_]:
     """Which stations are used: all but a share of those with a reading."""
-    used = np.ones(heard.size, dtype=bool)
-    places = np.flatnonzero(heard)
+    used = np.ones(valid.size, dtype=bool)
+    places = np.flatnonzero(valid)
     count = round(share * places.size)
     used[np.random.default_rng(seed).permutation(places)[:count]] = False
     return used

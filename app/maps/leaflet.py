@@ -24,7 +24,7 @@ from app.maps.bundle import STAND_IN, script
 from app.maps.layers import RasterLayer, View, box, to_wire
 from app.maps.outlines import within
 from app.maps.store import read
-from app.maps.view_query import Asked, asked, recall
+from app.maps.view_query import ViewQuery, recall, requested
 from app.style.safe_text import script_json
 
 # A saved page is opened from anybody's disk: it may run what is in it and ask for nothing.
@@ -40,10 +40,10 @@ def page(request: Request) -> Response:
     view = recall(request.path_params["view"])
     if view is None:
         return PlainTextResponse("This map is no longer kept. Reload the page.", 404)
-    return HTMLResponse(document(view, asked(view, request.query_params), alone=False))
+    return HTMLResponse(document(view, requested(view, request.query_params), alone=False))
 
 
-def document(view: View, ask: Asked, *, alone: bool) -> str:
+def document(view: View, ask: ViewQuery, *, alone: bool) -> str:
     """The HTML of a view.
 
     Args:
@@ -69,7 +69,7 @@ def document(view: View, ask: Asked, *, alone: bool) -> str:
     )
 
 
-def _pane(view: View, layer: RasterLayer, ask: Asked, *, alone: bool) -> dict[str, object]:
+def _pane(view: View, layer: RasterLayer, ask: ViewQuery, *, alone: bool) -> dict[str, object]:
     """One map: its heading, and its picture pinned to the outer edges of the cells."""
     url = view.days[ask.day].rasters.get(layer.name)
     packed = read(url) if url else None
@@ -95,7 +95,7 @@ def _outlines(view: View) -> list[dict[str, object]]:
     ]
 
 
-def _opacity(view: View, layer: RasterLayer, ask: Asked) -> np.ndarray | None:
+def _opacity(view: View, layer: RasterLayer, ask: ViewQuery) -> np.ndarray | None:
     """How much of each cell's colour is drawn; None: all of it."""
     url = view.days[ask.day].rasters.get(layer.fade.layer) if layer.fade else None
     packed = read(url) if url else None
@@ -104,7 +104,9 @@ def _opacity(view: View, layer: RasterLayer, ask: Asked) -> np.ndarray | None:
     return layer.fade.opacity(frames.unpack(packed))
 
 
-def _picture(values: np.ndarray, layer: RasterLayer, ask: Asked, opacity: np.ndarray | None) -> str:
+def _picture(
+    values: np.ndarray, layer: RasterLayer, ask: ViewQuery, opacity: np.ndarray | None
+) -> str:
     """The values as a PNG in a data URL, rows at even steps of Mercator."""
     _, south, _, north = box(layer)
     rows = frames.mercator_rows(values, south=south, north=north)
@@ -114,7 +116,7 @@ def _picture(values: np.ndarray, layer: RasterLayer, ask: Asked, opacity: np.nda
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _content(view: View, ask: Asked, title: str, *, alone: bool) -> dict[str, object]:
+def _content(view: View, ask: ViewQuery, title: str, *, alone: bool) -> dict[str, object]:
     """What the script needs."""
     chosen = [next(la for la in view.layers if la.name == name) for name in ask.show]
     wire = to_wire(view)

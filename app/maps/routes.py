@@ -30,8 +30,8 @@ def _data(request: Request) -> Response:
     try:
         blob = store().get(request.path_params["name"])
     except EngineError as error:  # the model has no answer for this day: say why, on the map
-        asked = request.headers.get("accept-language", "")
-        return PlainTextResponse(error_translation.told(error, asked[:2]), 409)
+        requested = request.headers.get("accept-language", "")
+        return PlainTextResponse(error_translation.translated(error, requested[:2]), 409)
     if blob is None:
         return PlainTextResponse("This map is no longer kept. Reload the page.", 404)
     return _packed(blob.body, blob.mime)

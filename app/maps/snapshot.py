@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.maps.layers import View
 from app.maps.leaflet import document
-from app.maps.view_query import asked, recall
+from app.maps.view_query import recall, requested
 
 
 def snapshot(view: View, query: dict[str, str] | None = None) -> str:
@@ -18,7 +18,7 @@ def snapshot(view: View, query: dict[str, str] | None = None) -> str:
         query: What of it is to be seen, as a map writes it into the URL: `at`, `view`, `on`,
             `show`, `steps`. Left out: as the view begins.
     """
-    return document(view, asked(view, query or {}), alone=True)
+    return document(view, requested(view, query or {}), alone=True)
 
 
 def download(request: Request) -> Response:
@@ -27,7 +27,7 @@ def download(request: Request) -> Response:
     if view is None:
         return PlainTextResponse("This map is no longer kept. Reload the page.", 404)
     query = dict(request.query_params)
-    ask = asked(view, query)
+    ask = requested(view, query)
     name = re.sub(r"[^A-Za-z0-9-]+", "-", f"{'-'.join(ask.show)}-{view.days[ask.day].key}")
     headers = {"Content-Disposition": f'attachment; filename="airlens-{name}.html"'}
     return HTMLResponse(snapshot(view, query), headers=headers)

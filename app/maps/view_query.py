@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Asked:
+class ViewQuery:
     """What of a view is to be seen, read from a query; what makes no sense is left out.
 
     Attributes:
@@ -64,7 +64,7 @@ def address(name: str, ending: str) -> str:
     return f"{base()}/{ending}/{name}"
 
 
-def asked(view: View, query: Mapping[str, str]) -> Asked:
+def requested(view: View, query: Mapping[str, str]) -> ViewQuery:
     """What a query asks of a view."""
     mode = query.get("view", view.mode)
     mode = mode if mode in MODES else view.mode
@@ -72,7 +72,7 @@ def asked(view: View, query: Mapping[str, str]) -> Asked:
     show = [n for n in query.get("show", "").split() if n in names] or list(view.show)
     keys = [day.key for day in view.days]
     day = query.get("on", view.day)
-    return Asked(
+    return ViewQuery(
         _camera(query.get("at", "")),
         mode,
         keys.index(day) if day in keys else len(keys) - 1,

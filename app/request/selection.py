@@ -198,11 +198,11 @@ def _with_date(
     if wish == LATEST:
         return replace(selection, date=dates[-1])
     if wish is not None:
-        asked = _parse(wish)
-        if asked in dates:
-            return replace(selection, date=asked)
-        if asked is not None:
-            return replace(selection, missing=asked)
+        requested = _parse(wish)
+        if requested in dates:
+            return replace(selection, date=requested)
+        if requested is not None:
+            return replace(selection, missing=requested)
         notes.append(Note("request.unknown_date", quote(wish)))
     last = recent[0] if recent else None
     if last is not None and last.missing is not None and last.dataset == selection.dataset:

@@ -67,13 +67,13 @@ def bound(rules: Standard, period: str, words: Words) -> Bound | None:
     if limit is None:
         return None
     name = words(f"limits.{rules.key.replace('-', '_')}")
-    told = words(f"limits.average_{average}")
+    text = words(f"limits.average_{average}")
     site = site_title(limit.site, words)
     key = "limits.full_month" if period == "month" else "limits.full"
     return Bound(
         limit.value,
-        words("limits.short", name=name, average=told),
-        words(key, name=name, average=told, site=site).strip(),
+        words("limits.short", name=name, average=text),
+        words(key, name=name, average=text, site=site).strip(),
     )
 
 

@@ -131,7 +131,7 @@ def _data(words: Words) -> None:
     heads = ("dataset", "kind", "period", "span", "source", "licence")
     _table([words(f"about.head_{h}") for h in heads], rows, words("about.tab_data"))
     for error in cache.damaged():
-        st.warning(markdown(error_translation.told(error, words.language)))
+        st.warning(markdown(error_translation.translated(error, words.language)))
     st.subheader(words("about.own"), anchor=False)
     import_data.commands(words)
     st.markdown(words("about.own_after"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.frame import sidebar
 from app.frame.choices import PageChoices
 from app.jobs import await_result, cache
-from app.jobs.await_result import Shown
+from app.jobs.await_result import PredictionResult
 from app.maps.layers import Day, RasterLayer
 from app.maps.store import publish
 from app.request.selection import Selection, nearest, request_of
@@ -91,15 +91,15 @@ def _date(dataset: str, selection: Selection, about: Scene) -> dt.date:
     return selection.day if selection.day in dates else nearest(selection.day, dates)[0]
 
 
-def _side(letter: str, selection: Selection, shown: Shown) -> Side:
-    asked = shown.request  # of an earlier wish, while a new one is made
+def _side(letter: str, selection: Selection, shown: PredictionResult) -> Side:
+    requested = shown.request  # of an earlier wish, while a new one is made
     about = scene.scene(
         replace(
             selection,
-            dataset=asked.dataset,
-            date=asked.date,
-            model=asked.model,
-            region=asked.region,
+            dataset=requested.dataset,
+            date=requested.date,
+            model=requested.model,
+            region=requested.region,
         )
     )
     step = map_layers.one_step(shown.result)

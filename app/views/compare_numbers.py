@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.charts import charts, tables
 from app.charts.charts import Curve
 from app.i18n import Words
-from app.jobs.await_result import Shown
+from app.jobs.await_result import PredictionResult
 from app.views import scene
 from app.views.scene import Scene
 from engine.core.blocks import block_mean
@@ -36,7 +36,7 @@ class Side:
 
     letter: str
     about: Scene
-    shown: Shown
+    shown: PredictionResult
     map: xr.Dataset
     grid: Grid
 
@@ -200,8 +200,8 @@ def _table(a: Side, b: Side, words: Words) -> None:
     tables.draw(tables.Table(caption, (words("compare.number"), *heads), rows))
     scene.note(" ".join(words(f"compare.gain_{kind}") for kind in sorted(over)))
     for side in (a, b):
-        told = scene.source(side.about, side.shown.request.model, side.shown.result.attrs)
-        scene.note(f"{side.letter}: {told}")
+        text = scene.source(side.about, side.shown.request.model, side.shown.result.attrs)
+        scene.note(f"{side.letter}: {text}")
     tables.download(
         words("study.csv"),
         "compare",
@@ -258,6 +258,6 @@ def _spectra(a: Side, b: Side, words: Words) -> None:
         charts.spectra(curves, words, cutoff=edge),
         key="spectra",
         config={"displayModeBar": False},
-        alt=charts.told_lines(curves, words, title=words("compare.spectra")),
+        alt=charts.describe_lines(curves, words, title=words("compare.spectra")),
     )
     scene.note(words("compare.spectra_help"))

@@ -44,7 +44,7 @@ class Findings:
 
     Attributes:
         about: The scene.
-        asked: The study that the evidence is of.
+        requested: The study that the evidence is of.
         evidence: From `engine.verify.evidence.gather`.
         measure: Of error, one of `MEASURES`.
         threshold: Error that makes a hotspot, ug m-3.
@@ -52,7 +52,7 @@ class Findings:
     """
 
     about: Scene
-    asked: Study
+    requested: Study
     evidence: xr.Dataset
     measure: str
     threshold: float
@@ -77,17 +77,17 @@ def render(selection: Selection) -> None:
     steps, measure, threshold = _controls(about)
     dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, steps)
     made = study_runs.evidence(Study(request_of(selection), dates), slot="errors")
-    if made is None or not isinstance(made.asked, Study):
+    if made is None or not isinstance(made.requested, Study):
         scene.waiting(words)
         return
-    found = Findings(about, made.asked, made.result, measure, threshold, made.stale)
+    found = Findings(about, made.requested, made.result, measure, threshold, made.stale)
     if not found.pairs:
         st.info(words("study.no_target"), icon=":material/info:")
         return
-    scene.note(_told(found))
+    scene.note(_summary(found))
     with st.container(key="stale" if made.stale else "fresh"):
         _where(found)
-        errors_charts.draw(found.evidence, about, found.asked)
+        errors_charts.draw(found.evidence, about, found.requested)
 
 
 def _controls(about: Scene) -> tuple[int, str, float]:
@@ -118,24 +118,24 @@ def _controls(about: Scene) -> tuple[int, str, float]:
     return steps, measure, float(threshold)
 
 
-def _told(found: Findings) -> str:
+def _summary(found: Findings) -> str:
     """Pairs, period, dataset and model in one line."""
     words, about = found.about.words, found.about
     key = "errors.told_cells" if found.gridded else "errors.told_stations"
-    told = words(
+    text = words(
         key,
-        span=about.span(found.asked.dates),
+        span=about.span(found.requested.dates),
         pairs=words.count("study.pairs", found.pairs),
     )
-    made = scene.source(about, found.asked.request.model, found.evidence.attrs)
-    return words("study.join").join((told, made))
+    made = scene.source(about, found.requested.request.model, found.evidence.attrs)
+    return words("study.join").join((text, made))
 
 
 @st.fragment
 def _where(found: Findings) -> None:
     """Map and hotspots; choosing one draws this part alone."""
     words = found.about.words
-    with trouble.told(words):
+    with trouble.reporting(words):
         if not found.gridded:
             _stations(found)
             return
@@ -156,18 +156,22 @@ def _map(found: Findings, grid: Grid) -> None:
         known = np.where(table["n"] > 0, table["n"], np.nan)
         values = wanted | {"fine": table["prediction"] / known, "target": table["target"] / known}
     order = [found.measure, "fine", "target", *(m for m in MEASURES if m != found.measure)]
-    key = found.asked.dates[-1].isoformat()
+    key = found.requested.dates[-1].isoformat()
     scene.draw_map(
         about,
         "errors-map",
         days=[
-            Day(key, about.span(found.asked.dates), {name: publish(values[name]) for name in order})
+            Day(
+                key,
+                about.span(found.requested.dates),
+                {name: publish(values[name]) for name in order},
+            )
         ],
         layers=[_layer(name, grid, about) for name in order],
         mode="single",
         show=order,
         title=words("errors.title", where=about.where),
-        model=about.model(found.asked.request.model),
+        model=about.model(found.requested.request.model),
         fly=st.session_state.get("errors-fly"),
         stale=found.stale,
     )
@@ -192,7 +196,7 @@ def _layer(name: str, grid: Grid, about: Scene) -> RasterLayer:
 
 def _spots(found: Findings, grid: Grid) -> tuple[Hotspot, ...]:
     """Hotspots of the mean error; made once for a study and a threshold."""
-    identity = (found.evidence.attrs.get("created"), found.asked, found.threshold)
+    identity = (found.evidence.attrs.get("created"), found.requested, found.threshold)
     return cache.kept(
         ("hotspots", identity),
         lambda: hotspots(
@@ -227,14 +231,14 @@ def _list(spots: Sequence[Hotspot], found: Findings) -> None:
         "hotspots",
         list(Hotspot.__dataclass_fields__),
         [list(spot.__dict__.values()) for spot in spots],
-        errors_charts.notes(found.evidence, found.about, found.asked),
+        errors_charts.notes(found.evidence, found.about, found.requested),
         key="csv-hotspots",
     )
 
 
 def _spot(spot: Hotspot, words: Words) -> str:
     lasted = words("errors.lasted", days=spot.days, of=spot.of_days) if spot.of_days > 1 else ""
-    told = words(
+    text = words(
         "errors.spot",
         rank=spot.rank,
         place=scene.near(spot.latitude, spot.longitude, words),
@@ -242,7 +246,7 @@ def _spot(spot: Hotspot, words: Words) -> str:
         mean=words.signed(spot.mean, 1),
         area=words.number(spot.area),
     )
-    return f"{told} · {lasted}" if lasted else told
+    return f"{text} · {lasted}" if lasted else text
 
 
 def _fly(spot: Hotspot) -> None:
@@ -259,14 +263,14 @@ def _stations(found: Findings) -> None:
     table = found.evidence["by_place"].values
     rows = [_station_row(found.evidence, int(n), table, words) for n in order]
     head = tuple(words(f"errors.station_{c}") for c in ("name", "n", "bias", "mae", "rmse"))
-    caption = words("errors.stations_caption", span=about.span(found.asked.dates))
+    caption = words("errors.stations_caption", span=about.span(found.requested.dates))
     tables.draw(tables.Table(caption, head, tuple(rows)), height="26rem")
     tables.download(
         words("study.csv"),
         "station-errors",
         head,
         rows,
-        errors_charts.notes(found.evidence, about, found.asked),
+        errors_charts.notes(found.evidence, about, found.requested),
         key="csv-stations",
     )
 

@@ -37,7 +37,7 @@ COMPARED = ("copy", "bilinear", "bicubic", "idw")
 CONFIG = {"displayModeBar": False}
 
 
-def draw(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+def draw(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
     """Scatter, Taylor diagram, error by circumstances, scores."""
     words = about.words
     left, right = st.columns(2, gap="medium")
@@ -46,14 +46,14 @@ def draw(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
         _scatter(evidence, words)
     with right:
         st.subheader(words("errors.taylor"), anchor=False)
-        _taylor(evidence, about, asked)
+        _taylor(evidence, about, requested)
     st.subheader(words("errors.circumstances"), anchor=False)
-    _circumstances(evidence, about, asked)
+    _circumstances(evidence, about, requested)
     st.subheader(words("errors.scores"), anchor=False)
-    _scores(evidence, about, asked)
+    _scores(evidence, about, requested)
 
 
-def notes(evidence: xr.Dataset, about: Scene, asked: Study) -> list[str]:
+def notes(evidence: xr.Dataset, about: Scene, requested: Study) -> list[str]:
     """What a CSV says of itself: in English, since programs read it."""
     made = evidence.attrs
     return [
@@ -61,10 +61,10 @@ def notes(evidence: xr.Dataset, about: Scene, asked: Study) -> list[str]:
         f"{'DEMO: simulated data. ' if about.info.synthetic else ''}dataset {about.info.name}, "
         f"checksum {about.info.checksum}",
         f"source {about.info.source}; licence {about.info.licence}",
-        f"model {asked.request.model} {made.get('model_version', '')}, weights "
-        f"{made.get('weights_sha256', '')}, seed {asked.request.seed}",
-        f"region {asked.request.region}, {asked.dates[0]} to {asked.dates[-1]}, "
-        f"{len(asked.dates)} dates, {made.get('dates_in_training', 0)} in the training period",
+        f"model {requested.request.model} {made.get('model_version', '')}, weights "
+        f"{made.get('weights_sha256', '')}, seed {requested.request.seed}",
+        f"region {requested.request.region}, {requested.dates[0]} to {requested.dates[-1]}, "
+        f"{len(requested.dates)} dates, {made.get('dates_in_training', 0)} in the training period",
         "PM2.5 in ug m-3; error = model - known value",
     ]
 
@@ -73,13 +73,13 @@ def _scatter(evidence: xr.Dataset, words: Words) -> None:
     total = evidence["by_day"].values.sum(axis=0)
     within = words.number(100 * float(SCORES["fac2"](total)), 1)
     r = words.number(float(SCORES["correlation"](total)), 3)
-    told = words("errors.scatter_told", n=words.number(total[0]), fac2=within, r=r)
-    st.plotly_chart(charts.scatter(evidence, words), key="scatter", config=CONFIG, alt=told)
-    scene.note(told)
+    text = words("errors.scatter_text", n=words.number(total[0]), fac2=within, r=r)
+    st.plotly_chart(charts.scatter(evidence, words), key="scatter", config=CONFIG, alt=text)
+    scene.note(text)
 
 
-def _taylor(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
-    words, request = about.words, asked.request
+def _taylor(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
+    words, request = about.words, requested.request
     entry = catalogue.find(request.model)
     able = [
         other.name
@@ -98,17 +98,17 @@ def _taylor(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
     )
     found = [(about.model(request.model), taylor(evidence))]
     for name in chosen:
-        made = study_runs.evidence(study_runs.with_model(asked, name), slot=f"taylor-{name}")
+        made = study_runs.evidence(study_runs.with_model(requested, name), slot=f"taylor-{name}")
         if made is not None and not made.stale:
             found.append((about.model(name), taylor(made.result)))
-    told = words("study.join").join(_taylor_told(name, t, words) for name, t in found)
-    st.plotly_chart(charts.taylor(found, words), key="taylor", config=CONFIG, alt=told)
+    text = words("study.join").join(_taylor_text(name, t, words) for name, t in found)
+    st.plotly_chart(charts.taylor(found, words), key="taylor", config=CONFIG, alt=text)
     scene.note(words("errors.taylor_help"))
 
 
-def _taylor_told(name: str, found: Taylor, words: Words) -> str:
+def _taylor_text(name: str, found: Taylor, words: Words) -> str:
     return words(
-        "errors.taylor_told",
+        "errors.taylor_text",
         name=name,
         r=words.number(found.correlation, 2),
         spread=words.number(found.spread, 2),
@@ -116,7 +116,7 @@ def _taylor_told(name: str, found: Taylor, words: Words) -> str:
     )
 
 
-def _circumstances(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+def _circumstances(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
     words = about.words
     shown: list[tuple[str, Sequence[Bin], int, str]] = [
         ("concentration", by_concentration(evidence), 0, ""),
@@ -134,7 +134,7 @@ def _circumstances(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
                 charts.bars([b for b in bins if b.n], words, x=title, digits=digits),
                 key=f"by-{name}",
                 config=CONFIG,
-                alt=charts.told_bars(bins, words, title=title, digits=digits),
+                alt=charts.describe_bars(bins, words, title=title, digits=digits),
             )
             scene.note(words(f"errors.by_{name}_help", stations=extra))
             tables.download(
@@ -142,7 +142,7 @@ def _circumstances(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
                 f"error-by-{name}",
                 ("low", "high", "pairs", "bias", "mae", "rmse"),
                 [(b.low, b.high, b.n, b.bias, b.mae, b.rmse) for b in bins],
-                notes(evidence, about, asked),
+                notes(evidence, about, requested),
                 key=f"csv-{name}",
             )
 
@@ -179,11 +179,11 @@ def _density(evidence: xr.Dataset) -> NDArray[np.float64]:
     )
 
 
-def _scores(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+def _scores(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
     words, sums = about.words, evidence["by_day"].values
     rows, plain = [], []
     for name, metric in SCORES.items():
-        found = bootstrap.interval(sums, metric, seed=asked.request.seed)
+        found = bootstrap.interval(sums, metric, seed=requested.request.seed)
         factor, digits, unit = _unit(name, words)
         ends = [words.number(factor * v, digits) for v in (found.low, found.high)]
         between = words("errors.between", low=ends[0], high=ends[1])
@@ -201,23 +201,23 @@ def _scores(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
     caption = words(
         "errors.scores_caption",
         n=words.number(sums[:, 0].sum()),
-        span=about.span(asked.dates),
-        model=about.model(asked.request.model),
+        span=about.span(requested.dates),
+        model=about.model(requested.request.model),
     )
     left, right = st.columns([0.6, 0.4], gap="medium")
     with left:
         tables.draw(tables.Table(caption, head, tuple(rows)))
-        scene.note(_interval_told(sums, words))
+        scene.note(_interval_text(sums, words))
         tables.download(
             words("study.csv"),
             "scores",
             ("score", "value", "low", "high", "days", "block"),
             plain,
-            notes(evidence, about, asked),
+            notes(evidence, about, requested),
             key="csv-scores",
         )
     with right:
-        _categories(evidence, about, asked)
+        _categories(evidence, about, requested)
 
 
 def _unit(name: str, words: Words) -> tuple[float, int, str]:
@@ -227,16 +227,16 @@ def _unit(name: str, words: Words) -> tuple[float, int, str]:
     return (1.0, 3, "") if name in PURE else (1.0, 2, words("units.ug_m3"))
 
 
-def _interval_told(sums: NDArray[np.float64], words: Words) -> str:
+def _interval_text(sums: NDArray[np.float64], words: Words) -> str:
     days = int((sums[:, 0] > 0).sum())
     if days < 3:
         return words("errors.no_interval")
     return words(
-        "errors.interval_told", block=bootstrap.block_length(days), draws=words.number(1000)
+        "errors.interval_text", block=bootstrap.block_length(days), draws=words.number(1000)
     )
 
 
-def _categories(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+def _categories(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
     words = about.words
     if about.bound is None:
         st.markdown(words("errors.no_limit"))
@@ -273,6 +273,6 @@ def _categories(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
                 found.csi,
             )
         ],
-        notes(evidence, about, asked),
+        notes(evidence, about, requested),
         key="csv-categories",
     )

@@ -44,7 +44,7 @@ def render(selection: Selection) -> None:
         scene.waiting(words)
         return
     found = Forecast(about, shown.request, shown.result, threshold, shown.stale)
-    scene.note(_told(found))
+    scene.note(_summary(found))
     if found.members < members:
         st.info(words("forecast.first_member", n=members), icon=":material/hourglass_top:")
     elif found.members == 1:
@@ -59,7 +59,7 @@ def render(selection: Selection) -> None:
         forecast_charts.by_lead(found)
 
 
-def _awaited(ask: Request) -> await_result.Shown | None:
+def _awaited(ask: Request) -> await_result.PredictionResult | None:
     """The forecast; while its members are drawn, the first of them alone."""
     if ask.members == 1 or ask.model not in PROBABLE:
         return await_result.prediction(ask, slot="forecast")
@@ -121,19 +121,21 @@ def _controls(about: Scene, model: str) -> tuple[int, int, float, int]:
     return leads, int(seed), float(threshold), members
 
 
-def _told(found: Forecast) -> str:
+def _summary(found: Forecast) -> str:
     """Start, members, seed, dataset and model in one line."""
     about, words = found.about, found.about.words
-    told = words(
-        "forecast.told",
+    text = words(
+        "forecast.started",
         start=forecast_layers.moment(found.start, found),
         members=words.count("forecast.members", found.members),
-        seed=found.asked.seed,
+        seed=found.requested.seed,
     )
     return words("study.join").join(
         (
-            told,
-            scene.source(about, found.asked.model, found.result.attrs, average=about.info.period),
+            text,
+            scene.source(
+                about, found.requested.model, found.result.attrs, average=about.info.period
+            ),
         )
     )
 
@@ -142,7 +144,7 @@ def _told(found: Forecast) -> str:
 def _explore(found: Forecast) -> None:
     """Map by lead time, members of the lead time on screen, series of the clicked cell."""
     words = found.about.words
-    with trouble.told(words):
+    with trouble.reporting(words):
         state = _map(found)
         here = [key for key, _ in forecast_layers.leads(found)].index(state.day)
         if found.members > 1:
@@ -176,8 +178,8 @@ def _map(found: Forecast) -> MapState:
         mode="three" if len(show) >= 3 else "single",
         show=show,
         tracks=_tracks(found),
-        title=words("forecast.title", where=about.where, when=about.when(found.asked.date)),
-        model=about.model(found.asked.model),
+        title=words("forecast.title", where=about.where, when=about.when(found.requested.date)),
+        model=about.model(found.requested.model),
         stale=found.stale,
         report_day=True,
         labels=_labels(words),

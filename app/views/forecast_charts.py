@@ -13,7 +13,7 @@ from app.views import errors_charts, forecast_layers, scene
 from app.views.forecast_layers import Forecast
 
 OUTER = (0.05, 0.95)  # ends of the band
-PAST = 7  # steps before the start that a series shows
+CLIMATOLOGY = 7  # steps before the start that a series shows
 
 
 def at_cell(found: Forecast, latitude: float, longitude: float) -> None:
@@ -26,7 +26,7 @@ def at_cell(found: Forecast, latitude: float, longitude: float) -> None:
     place = scene.place(latitude, longitude, words)
     extra = []
     before = forecast_layers.past(
-        cache.opened(found.about.info.name), found, latitude, longitude, PAST
+        cache.opened(found.about.info.name), found, latitude, longitude, CLIMATOLOGY
     )
     if before is not None and found.about.info.period != "hour":
         extra.append(Curve(words("forecast.past"), before.dates, before.values))
@@ -77,7 +77,7 @@ def _series(
         charts.lines(curves, x="", y=words("units.pm2p5_unit"), limit=limit, band=band),
         key="forecast-series",
         config=errors_charts.CONFIG,
-        alt=charts.told_lines([*curves, *(band or ())], words, title=title),
+        alt=charts.describe_lines([*curves, *(band or ())], words, title=title),
     )
 
 
@@ -111,7 +111,7 @@ def by_lead(found: Forecast) -> None:
     head = tuple(words(f"forecast.head_{c}") for c in columns)
     caption = words(
         "forecast.caption",
-        model=found.about.model(found.asked.model),
+        model=found.about.model(found.requested.model),
         when=forecast_layers.moment(found.start, found),
         members=words.count("forecast.members", found.members),
     )
@@ -124,7 +124,7 @@ def by_lead(found: Forecast) -> None:
         plain,
         [
             f"AirLens {made.get('airlens_version', '')}, {made.get('created', '')}",
-            f"{'DEMO: simulated data. ' if found.about.info.synthetic else ''}{found.asked}",
+            f"{'DEMO: simulated data. ' if found.about.info.synthetic else ''}{found.requested}",
             "PM2.5 in ug m-3; error = mean of the members - known value",
         ],
         key="csv-forecast",

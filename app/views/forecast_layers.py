@@ -31,14 +31,14 @@ class Forecast:
 
     Attributes:
         about: The scene.
-        asked: What the result answers.
+        requested: What the result answers.
         result: `pm2p5(realization, lead_time, place…)` and, where known, `target`.
         threshold: Of the chance, ug m-3.
         stale: Whether it answers an earlier wish.
     """
 
     about: Scene
-    asked: Request
+    requested: Request
     result: xr.Dataset
     threshold: float
     stale: bool
@@ -189,10 +189,12 @@ def past(
     """What a gridded dataset held at a place before the forecast began; None for other kinds."""
     if opened.attrs["kind"] != "grid":
         return None
-    series = station_means.at_cell(opened, latitude, longitude, found.asked.date, reach)
+    series = station_means.at_cell(opened, latitude, longitude, found.requested.date, reach)
     if series is None:
         return None
     kept = [
-        (d, v) for d, v in zip(series.dates, series.values, strict=True) if d <= found.asked.date
+        (d, v)
+        for d, v in zip(series.dates, series.values, strict=True)
+        if d <= found.requested.date
     ]
     return station_means.Series(tuple(d for d, _ in kept), tuple(v for _, v in kept))

@@ -17,7 +17,7 @@ from app.charts import series
 from app.frame import downloads, provenance, sidebar, trouble
 from app.i18n import Words
 from app.jobs import await_result, cache, study_runs
-from app.jobs.await_result import Shown
+from app.jobs.await_result import PredictionResult
 from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
@@ -45,7 +45,7 @@ class Sheet:
     """What the page is about: the result on it, and how to speak of it."""
 
     info: DatasetInfo
-    shown: Shown
+    shown: PredictionResult
     result: xr.Dataset
     rules: Standard
     bound: Bound | None
@@ -107,7 +107,7 @@ def render(selection: Selection) -> None:
         st.html(cache.kept(key, lambda: map_cards.table(numbers, rate, published, words)))
 
 
-def _sheet(selection: Selection, shown: Shown, words: Words) -> Sheet:
+def _sheet(selection: Selection, shown: PredictionResult, words: Words) -> Sheet:
     """The result on the page. While a new one is made it may be of another dataset and day."""
     info = cache.info(shown.request.dataset)
     rules = standard_limits.standard(selection.standard, shown.request.date)
@@ -131,7 +131,7 @@ def _stale(sheet: Sheet) -> str:
 @st.fragment
 def _explore(sheet: Sheet, over: Overlay | None) -> None:
     """The map and the series of what is clicked on it; a click draws this part alone."""
-    with trouble.told(sheet.words):
+    with trouble.reporting(sheet.words):
         state = _draw(sheet, over)
         _follow(state.day, sheet)
         if state.click is None:
@@ -158,8 +158,8 @@ def _overlay(sheet: Sheet, switch: DeltaGenerator, controls: DeltaGenerator) -> 
             trouble.sentence(error, words)
             return None
         if over is not None:
-            model = sidebar.model_title(over.asked.request.model, words)
-            st.caption(words("overlay.told", model=model, **map_overlay.counts(over.map)))
+            model = sidebar.model_title(over.requested.request.model, words)
+            st.caption(words("overlay.counts", model=model, **map_overlay.counts(over.map)))
     return over
 
 
@@ -252,7 +252,11 @@ def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:
     place = words(
         "units.place", latitude=f"{click.latitude:.2f}", longitude=f"{click.longitude:.2f}"
     )
-    found = (_cell_line(sheet, click), _station_line(sheet, click), _told_line(sheet, click, over))
+    found = (
+        _cell_line(sheet, click),
+        _station_line(sheet, click),
+        _predicted_line(sheet, click, over),
+    )
     lines = [line for line in found if line]
     with st.container(key="series-panel"):
         st.subheader(words("map.series_here", place=markdown(place)), anchor=False)
@@ -298,9 +302,9 @@ def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
     return series.Line(title, station_means.Series(tuple(dates), tuple(float(v) for v in values)))
 
 
-def _told_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line | None:
+def _predicted_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line | None:
     """What AQ-Net tells of the place; of a station without its own readings."""
-    if over is None or over.asked.request.model != "aqnet":
+    if over is None or over.requested.request.model != "aqnet":
         return None
     near, dates = _near(sheet, click, AT_STATION_KM), tuple(_dates_around(sheet))
     latitude, longitude, without = click.latitude, click.longitude, None
@@ -309,8 +313,8 @@ def _told_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line 
         row = near[0].iloc[near[1]]
         latitude, longitude, without = row["latitude"], row["longitude"], row["id"]
         title = sheet.words("overlay.at", name=row["name"])
-    wish = study_runs.Place(over.asked.request, dates, latitude, longitude, without)
-    made = study_runs.told_at(wish, slot="place")
+    wish = study_runs.Place(over.requested.request, dates, latitude, longitude, without)
+    made = study_runs.predicted_at(wish, slot="place")
     if made is None or made.stale:
         return None
     value, low, high = (
@@ -327,5 +331,5 @@ def _dates_around(sheet: Sheet) -> list[dt.date]:
 
 
 def _where(sheet: Sheet) -> str:
-    asked = sheet.shown.request
-    return sidebar.place_title(asked.dataset, asked.region, sheet.words)
+    requested = sheet.shown.request
+    return sidebar.place_title(requested.dataset, requested.region, sheet.words)

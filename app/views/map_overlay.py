@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.i18n import Words
 from app.jobs import cache, study_runs
-from app.jobs.await_result import Shown
+from app.jobs.await_result import PredictionResult
 from app.jobs.study_runs import Withheld
 from app.maps.layers import ROLES, Day, Fade, RasterLayer, Stations
 from app.maps.store import publish
@@ -32,7 +32,7 @@ NAMES = ("reanalysis", "distance")
 
 
 @dataclass(frozen=True)
-class Wish:
+class OverlayRequest:
     """What a reader wants of it.
 
     Attributes:
@@ -50,14 +50,14 @@ class Overlay:
     """A map from stations.
 
     Attributes:
-        asked: What it answers; perhaps an earlier wish than the one of now.
+        requested: What it answers; perhaps an earlier wish than the one of now.
         map: The result's one time step, as `app.jobs.study_runs.map_without` gives it.
         fade: How it pales.
         stale: Whether it answers an earlier wish.
         own: Whether it is what the page shows anyway.
     """
 
-    asked: Withheld
+    requested: Withheld
     map: xr.Dataset
     fade: Fade | None
     stale: bool
@@ -66,10 +66,10 @@ class Overlay:
     @property
     def date(self) -> dt.date:
         """The local date of the map."""
-        return self.asked.request.date
+        return self.requested.request.date
 
 
-def controls(words: Words, switch: DeltaGenerator, *, own: bool) -> Wish | None:
+def controls(words: Words, switch: DeltaGenerator, *, own: bool) -> OverlayRequest | None:
     """The switch and, where it is on, what can be chosen; None where nothing is wanted.
 
     Args:
@@ -86,7 +86,7 @@ def controls(words: Words, switch: DeltaGenerator, *, own: bool) -> Wish | None:
     if not on and not own:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", key="overlay-controls"):
-        return Wish(share(words) if on else None, reach(words))
+        return OverlayRequest(share(words) if on else None, reach(words))
 
 
 def share(words: Words) -> float:
@@ -123,7 +123,9 @@ def model_for(stations: str, chosen: str) -> str:
     return chosen if chosen in names else "aqnet" if "aqnet" in names else names[0]
 
 
-def made(wish: Wish, stations: str, date: dt.date, grid: Grid, chosen: str) -> Overlay | None:
+def made(
+    wish: OverlayRequest, stations: str, date: dt.date, grid: Grid, chosen: str
+) -> Overlay | None:
     """The map from stations over the cells of another map; None while the first one is made.
 
     Args:
@@ -140,9 +142,11 @@ def made(wish: Wish, stations: str, date: dt.date, grid: Grid, chosen: str) -> O
     region = ",".join(f"{edge:.4f}" for edge in (box.west, box.south, box.east, box.north))
     ask = Request(stations, date, region, model_for(stations, chosen))
     found = study_runs.withheld(Withheld(ask, wish.share or 0.0), slot="overlay")
-    if found is None or not isinstance(found.asked, Withheld):
+    if found is None or not isinstance(found.requested, Withheld):
         return None
-    return Overlay(found.asked, map_layers.one_step(found.result), fading(wish.reach), found.stale)
+    return Overlay(
+        found.requested, map_layers.one_step(found.result), fading(wish.reach), found.stale
+    )
 
 
 def layers_of(over: Overlay, words: Words, scale: Scale) -> list[RasterLayer]:
@@ -208,36 +212,36 @@ def stations(over: Overlay, days: Sequence[Day], measured: Stations | None) -> S
     here = {str(i): n for n, i in enumerate(over.map["station"].values.astype(str))}
     values = np.array(measured.values, dtype=np.float64)
     roles = np.zeros(values.shape, dtype=np.intp)
-    told, role = told_at(over.map)
+    predicted, role = predicted_at(over.map)
     for n, name in enumerate(measured.table["id"].astype(str)):
         if name in here:
-            values[at, n], roles[at, n] = told[here[name]], role[here[name]]
+            values[at, n], roles[at, n] = predicted[here[name]], role[here[name]]
     return replace(measured, values=values, roles=roles)
 
 
-def told_at(shown: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+def predicted_at(shown: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """What each station's symbol shows, and its role as a position in `ROLES`.
 
     A reading where there is one, whether it was used or kept out; else what the map tells there.
     """
     observed = shown["observed"].values
     silent = ~np.isfinite(observed)
-    told = silent & np.isfinite(shown["analysed"].values)
+    predicted = silent & np.isfinite(shown["analysed"].values)
     role = np.where(shown["used"].values, ROLES.index("used"), ROLES.index("withheld"))
-    role = np.where(told, ROLES.index("reanalysed"), role)
-    return np.where(told, shown["analysed"].values, observed), role
+    role = np.where(predicted, ROLES.index("reanalysed"), role)
+    return np.where(predicted, shown["analysed"].values, observed), role
 
 
 def counts(shown: xr.Dataset) -> dict[str, int]:
     """Number of stations by role, and of those that nobody can tell."""
-    value, role = told_at(shown)
+    value, role = predicted_at(shown)
     known = np.isfinite(value)
     return {name: int(((role == n) & known).sum()) for n, name in enumerate(ROLES)} | {
         "silent": int((~known).sum())
     }
 
 
-def of_result(shown: Shown, wish_reach: int) -> Overlay:
+def of_result(shown: PredictionResult, wish_reach: int) -> Overlay:
     """What a map from all stations, as a page shows it anyway, says of its stations."""
     request = shown.request
     answer = shown.result.assign(used=("station", np.ones(shown.result.sizes["station"], bool)))

@@ -98,10 +98,10 @@ def source(
             average=words(f"study.average_{average or about.average}"),
         )
     ]
-    asked = int(str(attributes.get("dates_asked", 1)))
+    requested = int(str(attributes.get("dates_asked", 1)))
     seen = int(str(attributes.get("dates_in_training", attributes.get("in_training_period", 0))))
     if seen:
-        parts.append(words("study.trained", n=seen, total=asked))
+        parts.append(words("study.trained", n=seen, total=requested))
     return words("study.join").join(parts)
 
 

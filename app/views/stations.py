@@ -30,14 +30,14 @@ class Network:
 
     Attributes:
         about: The scene.
-        asked: What the map answers.
+        requested: What the map answers.
         map: The result's one time step, with `used(station)`.
         attributes: Provenance of the result.
         stale: Whether it answers an earlier wish.
     """
 
     about: Scene
-    asked: Withheld
+    requested: Withheld
     map: xr.Dataset
     attributes: dict[object, object]
     stale: bool
@@ -54,16 +54,16 @@ def render(selection: Selection) -> None:
     share, reach, seed = _controls(about)
     wish = Withheld(replace(request_of(selection), seed=seed), share)
     made = study_runs.withheld(wish, slot="stations")
-    if made is None or not isinstance(made.asked, Withheld):
+    if made is None or not isinstance(made.requested, Withheld):
         scene.waiting(words)
         return
     network = Network(
-        about, made.asked, map_layers.one_step(made.result), dict(made.result.attrs), made.stale
+        about, made.requested, map_layers.one_step(made.result), dict(made.result.attrs), made.stale
     )
-    scene.note(_told(network))
+    scene.note(_summary(network))
     with st.container(key="stale" if made.stale else "fresh"):
         _explore(network, reach)
-        stations_charts.of_the_day(network.map, about, network.asked)
+        stations_charts.of_the_day(network.map, about, network.requested)
     _over_time(network, selection)
 
 
@@ -86,17 +86,17 @@ def _controls(about: Scene) -> tuple[float, int, int]:
     return share, reach, int(seed)
 
 
-def _told(network: Network) -> str:
+def _summary(network: Network) -> str:
     words = network.about.words
-    told = words("stations.told", **map_overlay.counts(network.map))
-    model = network.asked.request.model
-    return words("study.join").join((told, scene.source(network.about, model, network.attributes)))
+    text = words("stations.counts", **map_overlay.counts(network.map))
+    model = network.requested.request.model
+    return words("study.join").join((text, scene.source(network.about, model, network.attributes)))
 
 
 @st.fragment
 def _explore(network: Network, reach: int) -> None:
     """Map and, of the station that was clicked, its numbers."""
-    with trouble.told(network.about.words):
+    with trouble.reporting(network.about.words):
         state = _map(network, reach)
         clicked = state.click.station if state.click else None
         if clicked is not None and clicked != st.session_state.get("clicked-station"):
@@ -121,8 +121,8 @@ def _map(network: Network, reach: int) -> MapState:
     layers.append(map_overlay.distance_layer(grid, words))
     values["distance"] = shown["station_distance"].values
     rasters = {name: publish(array) for name, array in values.items()}
-    told, role = map_overlay.told_at(shown)
-    day = network.asked.request.date
+    text, role = map_overlay.predicted_at(shown)
+    day = network.requested.request.date
     return scene.draw_map(
         about,
         "stations-map",
@@ -130,9 +130,9 @@ def _map(network: Network, reach: int) -> MapState:
         layers=layers,
         mode="two",
         show=[layer.name for layer in layers],
-        stations=Stations(_table(shown, role), told[None], level),
+        stations=Stations(_table(shown, role), text[None], level),
         title=words("stations.title", where=about.where, when=about.when(day)),
-        model=about.model(network.asked.request.model),
+        model=about.model(network.requested.request.model),
         stale=network.stale,
     )
 
@@ -163,8 +163,8 @@ def _over_time(network: Network, selection: Selection) -> None:
     )
     dates = study_runs.last_dates(cache.dates(selection.dataset), selection.day, count)
     made = study_runs.evidence(Study(request_of(selection), dates), slot="stations-series")
-    if made is None or not isinstance(made.asked, Study):
+    if made is None or not isinstance(made.requested, Study):
         scene.waiting(words)
         return
     with st.container(key="stale-series" if made.stale else "fresh-series"):
-        stations_charts.over_time(made.result, about, made.asked)
+        stations_charts.over_time(made.result, about, made.requested)

@@ -47,12 +47,12 @@ class Score:
 
 def score(name: str, observed: Values, predicted: Values) -> Score:
     """The score of one station from its series, NaN where either is missing."""
-    heard = int(np.isfinite(observed).sum())
+    valid = int(np.isfinite(observed).sum())
     found = score_valid(predicted, observed)
     few = found["n"] < FEWEST_FOR_CORRELATION
     return Score(
         name,
-        heard,
+        valid,
         len(observed),
         float(found["bias"]),
         float(found["mae"]),
@@ -61,7 +61,7 @@ def score(name: str, observed: Values, predicted: Values) -> Score:
     )
 
 
-def of_the_day(shown: xr.Dataset, about: Scene, asked: Withheld) -> None:
+def of_the_day(shown: xr.Dataset, about: Scene, requested: Withheld) -> None:
     """The map against the stations it was not given, and all left out in turn, on one date."""
     words = about.words
     observed = shown["observed"].values
@@ -72,22 +72,22 @@ def of_the_day(shown: xr.Dataset, about: Scene, asked: Withheld) -> None:
     used = ~out
     rows.append((words("stations.left_out"), observed[used], shown["leave_one_out"].values[used]))
     cells = []
-    for title, known, told in rows:
-        found = score(title, known, told)
-        both = np.isfinite(known) & np.isfinite(told)
+    for title, known, predicted in rows:
+        found = score(title, known, predicted)
+        both = np.isfinite(known) & np.isfinite(predicted)
         cells.append((title, words.number(both.sum()), *_cells(found, words)))
     head = tuple(
         words(f"stations.head_{c}") for c in ("who", "stations", "bias", "mae", "rmse", "r")
     )
     caption = words(
         "stations.day_caption",
-        when=about.when(asked.request.date),
-        model=about.model(asked.request.model),
+        when=about.when(requested.request.date),
+        model=about.model(requested.request.model),
     )
     tables.draw(tables.Table(caption, head, tuple(cells)))
 
 
-def over_time(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+def over_time(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
     """Series of one station beside the scores of all."""
     words = about.words
     observed, left_out = evidence["observed"].values, evidence["left_out"].values
@@ -96,10 +96,10 @@ def over_time(evidence: xr.Dataset, about: Scene, asked: Study) -> None:
     ids = [str(i) for i in evidence["station"].values]
     left, right = st.columns([0.56, 0.44], gap="medium")
     with right:
-        _scores(found, evidence, about, asked)
+        _scores(found, evidence, about, requested)
     with left:
         station = _chosen(ids, names, words)
-        _series(evidence, station, found[station], about, asked)
+        _series(evidence, station, found[station], about, requested)
 
 
 def _chosen(ids: Sequence[str], names: Sequence[str], words: Words) -> int:
@@ -116,7 +116,7 @@ def _chosen(ids: Sequence[str], names: Sequence[str], words: Words) -> int:
     return list(ids).index(chosen)
 
 
-def _series(evidence: xr.Dataset, n: int, found: Score, about: Scene, asked: Study) -> None:
+def _series(evidence: xr.Dataset, n: int, found: Score, about: Scene, requested: Study) -> None:
     words = about.words
     days = station_means.local_days(evidence).tolist()
     curves = [
@@ -139,21 +139,21 @@ def _series(evidence: xr.Dataset, n: int, found: Score, about: Scene, asked: Stu
         figure,
         key="station-series",
         config=errors_charts.CONFIG,
-        alt=charts.told_lines(curves, words, title=found.name),
+        alt=charts.describe_lines(curves, words, title=found.name),
     )
     scene.note(
         words(
-            "stations.series_told",
+            "stations.series_text",
             name=found.name,
             n=found.dates,
             of=found.of,
             share=words.number(100 * found.dates / found.of) if found.of else "–",
-            span=about.span(asked.dates),
+            span=about.span(requested.dates),
         )
     )
 
 
-def _scores(found: Sequence[Score], evidence: xr.Dataset, about: Scene, asked: Study) -> None:
+def _scores(found: Sequence[Score], evidence: xr.Dataset, about: Scene, requested: Study) -> None:
     words = about.words
     order = sorted(found, key=lambda s: -np.nan_to_num(s.rmse))
     head = tuple(
@@ -164,8 +164,8 @@ def _scores(found: Sequence[Score], evidence: xr.Dataset, about: Scene, asked: S
     )
     caption = words(
         "stations.scores_caption",
-        span=about.span(asked.dates),
-        model=about.model(asked.request.model),
+        span=about.span(requested.dates),
+        model=about.model(requested.request.model),
         n=words.number(sum(s.dates for s in found)),
     )
     tables.draw(tables.Table(caption, head, rows), height="24rem")
@@ -174,7 +174,7 @@ def _scores(found: Sequence[Score], evidence: xr.Dataset, about: Scene, asked: S
         "leave-one-out",
         ("station", "dates", "of", "bias", "mae", "rmse", "r"),
         [tuple(s.__dict__.values()) for s in order],
-        errors_charts.notes(evidence, about, asked),
+        errors_charts.notes(evidence, about, requested),
         key="csv-leave-one-out",
     )
 

@@ -24,7 +24,7 @@ from engine.cli.shared_options import (
     say,
     writable,
 )
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 
 if TYPE_CHECKING:
     from engine.inference.evaluation import Scores
@@ -91,7 +91,7 @@ def write_json(scores: Mapping[str, "Scores"], path: Path) -> None:
     Raises:
         StorageError: If it cannot be written.
     """
-    write_whole(path, json.dumps(scores, indent=1, allow_nan=False) + "\n")
+    write_atomic(path, json.dumps(scores, indent=1, allow_nan=False) + "\n")
 
 
 def _print(scores: Mapping[str, "Scores"], title: str) -> None:

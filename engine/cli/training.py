@@ -53,11 +53,11 @@ def train_command(
     validate_end: Annotated[
         str | None, typer.Option(help="Last local date to validate on; half of the rest.")
     ] = None,
-    phases: Annotated[
+    block_offsets: Annotated[
         int, typer.Option(min=1, max=8, help="Corners to count blocks from: more from few maps.")
     ] = 1,
     seed: SeedOption = 0,
-    ground: Annotated[
+    static_fields: Annotated[
         str,
         typer.Option(
             help="Planes of the ground that guide airstfm: coast, cities, elevation, or none."
@@ -109,7 +109,7 @@ def train_command(
     from engine.superresolution.train_networks import train_network
 
     learn = (
-        partial(train_airstfm, ground=_planes(ground))
+        partial(train_airstfm, static_fields=_planes(static_fields))
         if model == "airstfm"
         else partial(train_network, model)
     )
@@ -122,7 +122,7 @@ def train_command(
             seed=seed,
             train_end=last,
             validate_end=until,
-            phases=phases,
+            block_offsets=block_offsets,
             device=str(device_of(device)),
             progress=progress,
             cancelled=stop,
@@ -137,11 +137,11 @@ def train_command(
     )
 
 
-def _planes(told: str) -> "tuple[Plane, ...]":
+def _planes(given: str) -> "tuple[Plane, ...]":
     """Names of planes of the ground, in the order of the list of all."""
     from engine.superresolution.static import PLANES
 
-    named = {name.strip() for name in told.split(",")} - {"", "none"}
+    named = {name.strip() for name in given.split(",")} - {"", "none"}
     unknown = named - set(PLANES)
     if unknown:
         raise RequestError(

@@ -19,7 +19,7 @@ from engine.comparison.charts import Axis, Line, chart, sheet
 from engine.comparison.plan import ALL
 from engine.comparison.runs import RECORD
 from engine.comparison.scores import PICTURES
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.progress import Progress, Stop, report
 from engine.core.results_page import fill, read, table, verdict_of_runs
 from engine.inference.catalogue import MODELS
@@ -55,7 +55,7 @@ def publish(
         speed = _speed(record, folder, progress, cancelled)
     sections = _sections(record, folder, speed, "")
     tables = {"comparison": sections, "paper": published.section()}
-    write_whole(path, fill(read(TEMPLATE)["page"], {}, tables) + "\n")
+    write_atomic(path, fill(read(TEMPLATE)["page"], {}, tables) + "\n")
     return path
 
 
@@ -100,7 +100,7 @@ def collect(
         "paper": published.section(published.sizes(path.with_suffix(""))),
     }
     named = ", ".join(f"`{f.name}/{RECORD}`" for f in folders)
-    write_whole(path, fill(parts["page"], {"records": named}, tables) + "\n")
+    write_atomic(path, fill(parts["page"], {"records": named}, tables) + "\n")
 
 
 def _left(name: str, record: Record) -> str:

@@ -25,7 +25,7 @@ from engine.comparison import scores as compare_scores
 from engine.comparison.plan import Plan, check
 from engine.core import dates as days
 from engine.core.errors import RequestError, StorageError
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.core.progress import Progress, Stop, part, report
 from engine.core.task import Need, Task
 from engine.inference import catalogue
@@ -34,7 +34,7 @@ from engine.inference.request import Request
 from engine.inference.run import Run, open_run
 from engine.superresolution import examples, train_networks, weights
 from engine.superresolution.batches import Series
-from engine.superresolution.examples import Lessons
+from engine.superresolution.examples import Examples
 from engine.superresolution.networks.layers import SCALE
 from engine.superresolution.networks.networks import NETWORKS
 from engine.superresolution.recipe import Learned
@@ -71,17 +71,17 @@ def compare(
         for seed in (plan.seeds if name in NETWORKS else plan.seeds[:1])
         if _key(name, share, seed) not in record["runs"]
     ]
-    known: dict[float, Lessons] = {}
-    for (share, name, seed), told in zip(jobs, _parts(progress, jobs), strict=True):
-        report(told, cancelled, 0.0, "making ready")
+    known: dict[float, Examples] = {}
+    for (share, name, seed), stage in zip(jobs, _parts(progress, jobs), strict=True):
+        report(stage, cancelled, 0.0, "making ready")
         if share not in known:
-            known = {share: _lessons(plan, dataset, about, share, cancelled)}
+            known = {share: _examples(plan, dataset, about, share, cancelled)}
         dates = _test_dates(plan, known[share])
-        report(told, cancelled, 0.0, "measuring a step" if plan.minutes else "beginning")
+        report(stage, cancelled, 0.0, "measuring a step" if plan.minutes else "beginning")
         job = Job(plan, name, share, seed, _steps(plan, name, known[share], seed, folder, record))
-        run, row = _ready(job, known[share], folder, told, cancelled)
+        run, row = _ready(job, known[share], folder, stage, cancelled)
         winter = min(dates, key=lambda d: (abs((d.month - 1 + 6) % 12 - 6), d))
-        tally = compare_scores.score(run, dates, part(told, 0.8, 1.0), cancelled)
+        tally = compare_scores.score(run, dates, part(stage, 0.8, 1.0), cancelled)
         row |= compare_scores.row(tally)
         record["winter"] = winter.isoformat()
         record["tested"] = [dates[0].isoformat(), dates[-1].isoformat()]
@@ -101,19 +101,19 @@ def _parts(
     lengths = [TRAINED if name in NETWORKS else 1 for _, name, _ in jobs]
     done = 0
     for (share, name, seed), length in zip(jobs, lengths, strict=True):
-        told = part(progress, done / sum(lengths), (done + length) / sum(lengths))
+        stage = part(progress, done / sum(lengths), (done + length) / sum(lengths))
         done += length
         whose = f"{name} {share:.0%} seed {seed}" if name in NETWORKS else name
-        yield None if told is None else partial(_tell, told, whose)
+        yield None if stage is None else partial(_tell, stage, whose)
 
 
 def _tell(progress: Progress, whose: str, share: float, doing: str) -> None:
     progress(share, f"{whose}: {doing}")
 
 
-def _lessons(
+def _examples(
     plan: Plan, dataset: xr.Dataset, about: library.DatasetInfo, share: float, stop: Stop | None
-) -> Lessons:
+) -> Examples:
     """What every network learns from, and is stopped by."""
     known = examples.prepare(
         dataset,
@@ -158,7 +158,7 @@ class Job:
 
 
 def _steps(
-    plan: Plan, name: str, known: Lessons, seed: int, folder: Path, record: dict[str, Any]
+    plan: Plan, name: str, known: Examples, seed: int, folder: Path, record: dict[str, Any]
 ) -> int:
     """How long a network is trained. Steps measured once hold for all its runs, and going on."""
     if name not in NETWORKS:
@@ -174,7 +174,7 @@ def _steps(
 
 def _ready(
     job: Job,
-    known: Lessons,
+    known: Examples,
     folder: Path,
     progress: Progress | None,
     cancelled: Stop | None,
@@ -229,7 +229,7 @@ def place_of(folder: Path, name: str, share: float, seed: int) -> Path:
     return folder / "weights" / f"{name}-{share:.0%}-{seed}".replace("%", "")
 
 
-def _steps_within(plan: Plan, name: str, known: Lessons, seed: int) -> int:
+def _steps_within(plan: Plan, name: str, known: Examples, seed: int) -> int:
     """Steps that fit into the minutes, from the time that a few take."""
     from tempfile import TemporaryDirectory
 
@@ -254,7 +254,7 @@ def _first(series: Series) -> Series:
     return replace(series, **cut)
 
 
-def _test_dates(plan: Plan, known: Lessons) -> list[dt.date]:
+def _test_dates(plan: Plan, known: Examples) -> list[dt.date]:
     dataset = library.open_dataset(plan.data)
     last = days.local_dates(dataset)[-1].item()
     found = days.between(dataset, known.validate_end, last, name=plan.data)
@@ -318,5 +318,5 @@ def _open(plan: Plan, folder: Path, about: library.DatasetInfo) -> dict[str, Any
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     remedy = "Make room there, or give another --out"
-    with whole_file(folder / RECORD, "the record cannot be written", remedy) as part:
+    with atomic_file(folder / RECORD, "the record cannot be written", remedy) as part:
         part.write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ READABLE = 0o644  # some libraries let nobody else read what they write
 
 
 @contextmanager
-def whole_file(
+def atomic_file(
     path: Path,
     problem: str = "it cannot be written",
     remedy: str = "Make room there, or choose another place",
@@ -51,11 +51,11 @@ def whole_file(
             part.unlink()
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str) -> None:
     """Write text, whole or not at all.
 
     Raises:
         StorageError: If it cannot be written.
     """
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8")

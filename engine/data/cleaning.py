@@ -172,17 +172,21 @@ class Cleaning:
         """What was masked, in sentences; empty if nothing was."""
         low, high = VARIABLES[self.variable].valid_range
         units = VARIABLES[self.variable].units
-        told = []
+        reported = []
         if self.filled:
             numbers = ", ".join(f"{v:g}" for v in sorted(self._seen_fill))
-            told.append(f"{self.variable}: {self.filled} fill values ({numbers}) became no data.")
+            reported.append(
+                f"{self.variable}: {self.filled} fill values ({numbers}) became no data."
+            )
         if self.infinite:
-            told.append(f"{self.variable}: {self.infinite} infinite values became no data.")
+            reported.append(f"{self.variable}: {self.infinite} infinite values became no data.")
         if self.outside:
-            told.append(
+            reported.append(
                 f"{self.variable}: {self.outside} values outside {low:g}…{high:g} {units} "
                 "became no data."
             )
         if self.variable == "pm2p5" and not self.units:
-            told.append("The file names no unit for PM2.5; taken as ug m-3, which its median fits.")
-        return told
+            reported.append(
+                "The file names no unit for PM2.5; taken as ug m-3, which its median fits."
+            )
+        return reported

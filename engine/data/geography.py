@@ -99,9 +99,9 @@ def _is_land(face: BaseGeometry, coast: BaseGeometry) -> bool:
     odd = 0
     for shift in (0.0, 0.0137, 0.0271):
         way = shapely.LineString([(_OPEN_SEA[0], _OPEN_SEA[1] + shift), (inside.x, inside.y)])
-        crossed = shapely.intersection(way, coast)
+        cross_validated = shapely.intersection(way, coast)
         odd += (
-            int(shapely.get_num_coordinates(crossed)) % 2
+            int(shapely.get_num_coordinates(cross_validated)) % 2
         )  # points; none where nothing is crossed
     return odd >= 2
 

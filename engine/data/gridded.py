@@ -129,7 +129,7 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
                 step += 1
 
     def finish() -> list[str]:
-        return notes + [told for c in cleanings.values() for told in c.finish()]
+        return notes + [note for c in cleanings.values() for note in c.finish()]
 
     return GridStack(
         valid_time=times[positions],

@@ -100,8 +100,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 
 def _first_line(problem: BaseException) -> str:
     # The system's own words, without the path that the message names already.
-    told = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
-    text = str(told).strip().splitlines()
+    reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
+    text = str(reason).strip().splitlines()
     return text[0][:120] if text else type(problem).__name__
 
 

@@ -77,17 +77,17 @@ def _values(
         rows = parameter == written
         for unit in map(str, np.unique(units[rows])):
             here = rows & (units == unit)
-            told = options.units if variable.name == "pm2p5" and options.units else unit
+            declared = options.units if variable.name == "pm2p5" and options.units else unit
             try:
-                mass_factor(told, where=table.where)
+                mass_factor(declared, where=table.where)
             except DataError:
                 if variable.name == "pm2p5":
                     raise
                 notes.append(f"{written} in {unit} is no mass concentration; left out.")
                 continue
-            key = f"{variable.name} in {told}"
+            key = f"{variable.name} in {declared}"
             cleaning = cleanings.setdefault(
-                key, Cleaning(table.where, variable=variable.name, units=told)
+                key, Cleaning(table.where, variable=variable.name, units=declared)
             )
             column = values.setdefault(variable.name, np.full(len(value), np.nan, np.float32))
             column[here] = cleaning.clean(value[here])

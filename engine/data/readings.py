@@ -93,19 +93,19 @@ def degrees(
     return lat, np.where(lon >= 180, lon - 360, lon)
 
 
-def clock_offset(parts: Sequence[Readings], told: float | None, usual: float | None) -> float:
+def clock_offset(parts: Sequence[Readings], reported: float | None, usual: float | None) -> float:
     """Hours that local clocks are ahead of UTC.
 
     Args:
         parts: The tables.
-        told: What the user said.
+        reported: What the user said.
         usual: What the form of the table is known to have.
 
     Raises:
         DataError: If nobody knows.
     """
-    if told is not None:
-        return told
+    if reported is not None:
+        return reported
     own = {p.clock.offset_hours for p in parts}
     if len(own) == 1 and (common := next(iter(own))) is not None:
         return common
@@ -149,22 +149,22 @@ def stations_dataset(
     Raises:
         DataError: If a row contradicts another, or a station has no coordinates.
     """
-    told = list(notes)
+    reported = list(notes)
     where = parts[0].table.where if len(parts) == 1 else f"{len(parts)} tables"
     valid_time, local, period = to_utc(parts, offset, period, where)
     station = np.concatenate([p.station for p in parts])
     stations, column = np.unique(station, return_inverse=True)
     instants, row = np.unique(valid_time, return_inverse=True)
     values = _joined(parts)
-    keep = _without_repeats(parts, column, local, values["pm2p5"], told)
+    keep = _without_repeats(parts, column, local, values["pm2p5"], reported)
     cells = row[keep] * len(stations) + column[keep]
     if _several_stamps(cells, local[keep]):
-        told.append(f"Several readings of one station in one {period} were averaged.")
+        reported.append(f"Several readings of one station in one {period} were averaged.")
     dataset = xr.Dataset(
         coords={
             "valid_time": ("valid_time", instants),
             "station": ("station", stations.astype(object)),
-            **_station_coordinates(parts, places, stations, column, told),
+            **_station_coordinates(parts, places, stations, column, reported),
         },
         attrs={
             "kind": "stations",
@@ -179,7 +179,7 @@ def stations_dataset(
         mean = _cell_means(cells, numbers_[keep], shape)
         if name == "pm2p5" or np.isfinite(mean).any():
             dataset[name] = (("valid_time", "station"), mean, variable_attributes(name))
-    dataset.attrs["notes"] = "\n".join(dict.fromkeys(told))
+    dataset.attrs["notes"] = "\n".join(dict.fromkeys(reported))
     return check(dataset, where=where)
 
 
@@ -197,7 +197,7 @@ def samples_dataset(
     """
     shift = np.timedelta64(round(offset * 3600), "s").astype("timedelta64[ns]")
     utc = np.concatenate([p.clock.stamps - (0 if p.clock.zoned else shift) for p in parts])
-    told = list(notes)
+    reported = list(notes)
     pm2p5 = np.concatenate([p.values["pm2p5"] for p in parts])
     device = np.concatenate([p.station for p in parts])
     latitude = np.concatenate([p.latitude for p in parts])
@@ -209,7 +209,7 @@ def samples_dataset(
     for a in columns:
         same &= a[1:] == a[:-1]
     if same.any():
-        told.append(f"{int(same.sum())} rows that repeat another were left out.")
+        reported.append(f"{int(same.sum())} rows that repeat another were left out.")
         columns = [a[np.concatenate([[True], ~same])] for a in columns]
     utc, latitude, longitude, device, pm2p5 = columns
     dataset = xr.Dataset(
@@ -225,7 +225,7 @@ def samples_dataset(
             "utc_offset_hours": plain_offset(offset),
             "synthetic": 0,
             **attributes,
-            "notes": "\n".join(dict.fromkeys(told)),
+            "notes": "\n".join(dict.fromkeys(reported)),
         },
     )
     if (device != "").any():
@@ -255,7 +255,7 @@ def _without_repeats(
     station: NDArray[np.intp],
     local: Times,
     pm2p5: NDArray[np.float32],
-    told: list[str],
+    reported: list[str],
 ) -> NDArray[np.intp]:
     """Positions of the rows to keep.
 
@@ -264,7 +264,7 @@ def _without_repeats(
     """
     order = np.lexsort((local, station))
     if (np.diff(local) < np.timedelta64(0, "ns")).any() and len(np.unique(station)) == 1:
-        told.append("Times were not in order; sorted.")
+        reported.append("Times were not in order; sorted.")
     same = (np.diff(station[order]) == 0) & (np.diff(local[order]) == np.timedelta64(0, "ns"))
     both = np.isfinite(pm2p5[order][1:]) & np.isfinite(pm2p5[order][:-1])
     clash = same & both & ~np.isclose(pm2p5[order][1:], pm2p5[order][:-1], rtol=1e-5)
@@ -274,7 +274,7 @@ def _without_repeats(
     repeated = np.zeros(len(local), bool)
     repeated[order[1:]] = same & both
     if repeated.any():
-        told.append(f"{int(repeated.sum())} rows that repeat another were left out.")
+        reported.append(f"{int(repeated.sum())} rows that repeat another were left out.")
     return np.flatnonzero(~repeated)
 
 
@@ -335,7 +335,7 @@ def _station_coordinates(
     places: Places,
     stations: NDArray[np.str_],
     column: NDArray[np.intp],
-    told: list[str],
+    reported: list[str],
 ) -> dict[str, tuple[str, object, dict[str, str]]]:
     frame = pd.DataFrame(
         {
@@ -345,7 +345,7 @@ def _station_coordinates(
             "name": np.concatenate([p.name for p in parts]),
         }
     )
-    told += _moved(frame, stations, places)
+    reported += _moved(frame, stations, places)
     first = frame.groupby("station", sort=True).agg(
         {"latitude": "median", "longitude": "median", "name": "first"}
     )

@@ -78,9 +78,11 @@ def coordinates(stack: GridStack) -> xr.Dataset:
     )
     if stack.altitude is None:
         return dataset
-    told = {"units": HEIGHT.units, "standard_name": HEIGHT.standard_name}
+    attributes = {"units": HEIGHT.units, "standard_name": HEIGHT.standard_name}
     # A coordinate: it belongs to the cells and not to the dates.
-    return dataset.assign_coords({ALTITUDE: (("latitude", "longitude"), stack.altitude, told)})
+    return dataset.assign_coords(
+        {ALTITUDE: (("latitude", "longitude"), stack.altitude, attributes)}
+    )
 
 
 def as_dataset(stack: GridStack) -> xr.Dataset:

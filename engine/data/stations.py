@@ -357,12 +357,12 @@ def _values(
         if column is None:
             continue
         if name not in cleanings:
-            told = options.units if name == "pm2p5" else None
+            declared = options.units if name == "pm2p5" else None
             cleanings[name] = Cleaning(
                 table.where,
                 variable=name,
-                units=told or VARIABLES[name].units,
-                factor=None if told else measured.factor,
+                units=declared or VARIABLES[name].units,
+                factor=None if declared else measured.factor,
                 offset=measured.offset,
             )
         values[name] = cleanings[name].clean(numbers(table, column))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.forecast.examples import VALIDATE_EVERY, Lesson
+from engine.forecast.examples import VALIDATE_EVERY, Examples
 from engine.forecast.networks.diffusion import Sampler
 from engine.forecast.networks.stepdiff import StepDiff, Window
 from engine.forecast.recipe_stepdiff import DEFAULT_SAMPLER
@@ -15,7 +15,7 @@ from engine.verify.ensembles import score, widening
 
 CALIBRATION_MEMBERS = 10
 CALIBRATION_WINDOWS = 16  # of the learning part, beside all of the validation part
-TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+MEAN_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WIDEST = (0.2, 4.0)  # what the spread may be multiplied with
 
 
@@ -24,23 +24,23 @@ class Calibration:
     """What hours that were not learned from say of a network's members.
 
     Attributes:
-        spread: What departures from their mean are multiplied with, by lead hour.
-        trust: Share of their mean departure from the first guess that is believed.
+        spread_factor: What departures from their mean are multiplied with, by lead hour.
+        mean_weight: Share of their mean departure from the first guess that is believed.
         crps: With these over the validation part, ug m-3.
         mae: There.
         guess_mae: Of the first guess alone there.
         coverage: Of the 90 % bands there.
     """
 
-    spread: tuple[float, ...]
-    trust: float
+    spread_factor: tuple[float, ...]
+    mean_weight: float
     crps: float = float("nan")
     mae: float = float("nan")
     guess_mae: float = float("nan")
     coverage: float = float("nan")
 
 
-def calibrate(network: StepDiff, data: Lesson) -> Calibration:
+def calibrate(network: StepDiff, data: Examples) -> Calibration:
     """Trust and spread.
 
     Trust is the smallest share of the members' mean departure from the first guess that errs no
@@ -62,17 +62,17 @@ def calibrate(network: StepDiff, data: Lesson) -> Calibration:
         base = part.guess[:, seen, history:]
         true = base + part.scale * part.values[:, seen, history:]
         parts.append((drawn, base, true, known))
-    trust = trusted(*parts[0])
-    spread = spread_of([(settled(d, b, trust, 1.0), t, k) for d, b, t, k in parts])
+    mean_weight = trusted(*parts[0])
+    spread = spread_of([(settled(d, b, mean_weight, 1.0), t, k) for d, b, t, k in parts])
     drawn, base, true, known = parts[0]
-    members = settled(drawn, base, trust, torch.tensor(spread)).clamp(min=0)[:, known]
+    members = settled(drawn, base, mean_weight, torch.tensor(spread)).clamp(min=0)[:, known]
     found = score(members, true[known])
     first = float((base - true)[known].abs().mean())
-    return Calibration(spread, trust, found.crps, found.mae, first, found.most)
+    return Calibration(spread, mean_weight, found.crps, found.mae, first, found.coverage_90)
 
 
 def trusted(drawn: Tensor, base: Tensor, true: Tensor, known: Tensor) -> float:
-    """The share of `TRUSTS` that the days of validation make sure of.
+    """The share of `MEAN_WEIGHTS` that the days of validation make sure of.
 
     Args:
         drawn: Members (member, window, cell, lead), windows `VALIDATE_EVERY` hours apart.
@@ -81,18 +81,18 @@ def trusted(drawn: Tensor, base: Tensor, true: Tensor, known: Tensor) -> float:
         known: Where that is known.
     """
     off, day = drawn.mean(0) - base, torch.arange(len(base)) * VALIDATE_EVERY // 24
-    errors = torch.stack([(base + t * off - true).abs() * known for t in TRUSTS]).sum((2, 3))
-    by_day = torch.zeros(len(TRUSTS), int(day[-1]) + 1).index_add(1, day, errors.float())
+    errors = torch.stack([(base + t * off - true).abs() * known for t in MEAN_WEIGHTS]).sum((2, 3))
+    by_day = torch.zeros(len(MEAN_WEIGHTS), int(day[-1]) + 1).index_add(1, day, errors.float())
     count = torch.zeros(int(day[-1]) + 1).index_add(0, day, known.sum((1, 2)).float())
     mean = by_day[:, count > 0] / count[count > 0]
     best = int(errors.sum(1).argmin())
-    for share, row in zip(TRUSTS, mean, strict=True):
+    for share, row in zip(MEAN_WEIGHTS, mean, strict=True):
         worse = row - mean[best]
         # Of one day nobody knows the error.
         sure = float(worse.std()) / len(worse) ** 0.5 if len(worse) > 1 else float("inf")
         if float(worse.mean()) <= sure:
             return share
-    return TRUSTS[best]
+    return MEAN_WEIGHTS[best]
 
 
 def spread_of(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[float, ...]:
@@ -112,10 +112,10 @@ def spread_of(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[float, ..
     return tuple(found)
 
 
-def settled(members: Tensor, base: Tensor, trust: float, spread: float | Tensor) -> Tensor:
+def settled(members: Tensor, base: Tensor, mean_weight: float, spread: float | Tensor) -> Tensor:
     """Members (member, ..., lead) about a mean between the first guess and theirs, spread out."""
     mean = members.mean(0)
-    return base + trust * (mean - base) + spread * (members - mean)
+    return base + mean_weight * (mean - base) + spread * (members - mean)
 
 
 def drawn_fields(
@@ -142,10 +142,10 @@ def drawn_fields(
     network.eval()
     history = network.config.history
     generator = torch.Generator().manual_seed(seed)
-    told = []
+    predicted = []
     for first in range(len(window)):
         hidden = future_hidden(window.at(slice(first, first + 1)), history)
         found = list(network.draw(hidden, grid, sampler, members, generator, only))
-        told.append(torch.cat(found, 1)[0, ..., history:])
+        predicted.append(torch.cat(found, 1)[0, ..., history:])
     base = window.guess if only is None else window.guess[:, only]
-    return base[..., history:] + window.scale * torch.stack(told, 1)
+    return base[..., history:] + window.scale * torch.stack(predicted, 1)

@@ -49,8 +49,9 @@ def card(
         or "nothing",
         "validation": f"CRPS {found.crps:.2f} and MAE {found.mae:.2f} µg/m³ (the first guess "
         f"{found.guess_mae:.2f}); 90 % bands hold {found.coverage:.0%} there; the spread is "
-        f"multiplied by {about.spread[0]:.2f} an hour ahead and {about.spread[-1]:.2f} twelve; "
-        f"{about.trust:.0%} of the members' mean departure from the first guess is believed: what "
+        f"multiplied by {about.spread_factor[0]:.2f} an hour ahead and "
+        f"{about.spread_factor[-1]:.2f} twelve; the members' mean departure from the first guess "
+        f"has weight {about.mean_weight:.0%}: what "
         "the days of validation make sure of",
     }
     return "\n".join(

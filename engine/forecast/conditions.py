@@ -76,10 +76,10 @@ def wind_of(series: xr.Dataset, stations: xr.Dataset) -> torch.Tensor:
         mean = np.where(known, values, 0).sum(1) / np.maximum(known.sum(1), 1)
         rows.append(np.where(known.any(1), mean * ratio, np.nan))
     wind = np.stack(rows, 1)
-    heard = np.isfinite(wind).all(1)
-    if not heard.any():
+    valid = np.isfinite(wind).all(1)
+    if not valid.any():
         raise DataError(
             "it holds no wind near the city at these hours", where=name, remedy="Choose another"
         )
-    last = np.maximum.accumulate(np.where(heard, np.arange(len(wind)), -1))
-    return torch.tensor(np.where(last[:, None] >= 0, wind[last], wind[heard.argmax()]))
+    last = np.maximum.accumulate(np.where(valid, np.arange(len(wind)), -1))
+    return torch.tensor(np.where(last[:, None] >= 0, wind[last], wind[valid.argmax()]))

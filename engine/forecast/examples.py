@@ -17,7 +17,7 @@ VALIDATE_EVERY = 6  # hours between starts: all times of the day, not every copy
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Examples:
     """A record cut into windows, in the unit of its first guess's usual error.
 
     Attributes:
@@ -39,7 +39,7 @@ class Lesson:
     validation: Window
 
 
-def lesson(record: Record, parts: Parts, shape: StepDiffConfig, every: int = 1) -> Lesson:
+def make_examples(record: Record, parts: Parts, shape: StepDiffConfig, every: int = 1) -> Examples:
     """Windows to learn from and to validate on.
 
     Args:
@@ -55,7 +55,7 @@ def lesson(record: Record, parts: Parts, shape: StepDiffConfig, every: int = 1) 
     scale = scale_of(training, shape)
     later = starts(*parts.validate, shape, VALIDATE_EVERY)
     change = learn[1:] - learn[:-1]
-    return Lesson(
+    return Examples(
         record,
         parts,
         guess,
@@ -66,7 +66,7 @@ def lesson(record: Record, parts: Parts, shape: StepDiffConfig, every: int = 1) 
     )
 
 
-def begin(shape: StepDiffConfig, data: Lesson, seed: int) -> StepDiff:
+def begin(shape: StepDiffConfig, data: Examples, seed: int) -> StepDiff:
     """A network from a seed; wind, diffusivity and sources already fit the training hours.
 
     They are fitted to fields that the first guess completes.
@@ -83,7 +83,7 @@ def begin(shape: StepDiffConfig, data: Lesson, seed: int) -> StepDiff:
     return network
 
 
-def textured(shape: StepDiffConfig, data: Lesson) -> StepDiffConfig:
+def textured(shape: StepDiffConfig, data: Examples) -> StepDiffConfig:
     """A shape whose noise, unless it is independent, is alike as the city's departures are."""
     if not (shape.common or shape.smooth or shape.memory):
         return shape
@@ -92,7 +92,7 @@ def textured(shape: StepDiffConfig, data: Lesson) -> StepDiffConfig:
     return replace(shape, **asdict(texture_of(*ahead, data.record.grid)))
 
 
-def as_published(data: Lesson, shape: StepDiffConfig) -> Lesson:
+def as_published(data: Examples, shape: StepDiffConfig) -> Examples:
     """The same lesson without a first guess: departures from the mean of all training readings.
 
     One mean and one unit for the city, as concentrations are standardised in the literature.

@@ -38,11 +38,11 @@ class StepDiffForecast:
     Attributes:
         guess: First guess, fitted to the training part of the dataset at hand.
         scale: Unit of departures from it, ug m-3.
-        spread: What departures from the members' mean are multiplied with at each lead hour, from
+        spread_factor: Multiplies departures from the members' mean at each lead hour, from
             validation; the last stands for the hours beyond.
         lead_times: Hours ahead.
         members: How many.
-        trust: Share of their mean departure that is believed, from validation.
+        mean_weight: Share of their mean departure that is believed, from validation.
         sampler: How they are drawn.
         stations: Fixed stations, where the network hears them; hours after the start are not read.
         wind: Stations with wind, likewise.
@@ -50,10 +50,10 @@ class StepDiffForecast:
 
     guess: Trend
     scale: float
-    spread: tuple[float, ...]
+    spread_factor: tuple[float, ...]
     lead_times: int
     members: int = 20
-    trust: float = 1.0
+    mean_weight: float = 1.0
     sampler: Sampler = DEFAULT_SAMPLER
     stations: xr.Dataset | None = None
     wind: xr.Dataset | None = None
@@ -99,10 +99,10 @@ class StepDiffForecast:
         )
         # Of a single member nobody knows what the others would agree on: it is a course by itself.
         mean = drawn.mean(0) if len(drawn) > 1 else torch.zeros_like(base)
-        beyond = max(self.lead_times - len(self.spread), 0)
-        widths = (*self.spread, *[self.spread[-1]] * beyond)[: self.lead_times]
+        beyond = max(self.lead_times - len(self.spread_factor), 0)
+        widths = (*self.spread_factor, *[self.spread_factor[-1]] * beyond)[: self.lead_times]
         spread = torch.tensor(widths)[:, None, None]
-        field = base + self.scale * (self.trust * mean + spread * (drawn - mean))
+        field = base + self.scale * (self.mean_weight * mean + spread * (drawn - mean))
         # Clamped once back in ug m-3: departures may well be negative.
         return {"prediction": field.clamp(min=0.0)}
 
@@ -116,8 +116,8 @@ class StepDiffForecast:
             "physics": "convection-diffusion in training: our reconstruction of the paper's "
             "abstract, arXiv:2512.04385",
             "members": self.members,
-            "spread_factors": " ".join(f"{factor:.2f}" for factor in self.spread),
-            "trust": self.trust,
+            "spread_factors": " ".join(f"{factor:.2f}" for factor in self.spread_factor),
+            "mean_weight": self.mean_weight,
             "conditions": ", ".join(
                 name
                 for name, given in (("fixed stations", self.stations), ("wind", self.wind))
@@ -236,7 +236,7 @@ def _onward(
         values,
         known,
         later.guess[..., cut].expand(members, -1, -1),
-        later.unsure[..., cut].expand(members, -1),
+        later.std[..., cut].expand(members, -1),
         later.hour[..., cut].expand(members, -1),
         scale,
         None if first.wind is None else first.wind[:1].expand(members, -1, -1),

@@ -14,7 +14,7 @@ from engine.core.progress import Progress, Stop, report
 from engine.forecast import weights as stepcheckpoint
 from engine.forecast.calibration import Calibration, calibrate
 from engine.forecast.card import card
-from engine.forecast.examples import begin, lesson, textured
+from engine.forecast.examples import begin, make_examples, textured
 from engine.forecast.networks.stepdiff import StepDiffConfig
 from engine.forecast.record import gridded, parts_of, record_of
 from engine.forecast.train_steps import StepTraining, train
@@ -117,7 +117,7 @@ def train_stepdiff(
     shape = replace(
         shape or preset, rows=rows, columns=columns, stations=bool(stations), wind=bool(wind)
     )
-    data = lesson(record, parts, shape)
+    data = make_examples(record, parts, shape)
     shape = textured(shape, data)
     network = begin(shape, data, config.seed)
     counters = train(
@@ -140,8 +140,8 @@ def train_stepdiff(
         covariance=data.guess.covariance,
         variance=data.guess.variance,
         scale=data.scale,
-        spread=found.spread,
-        trust=found.trust,
+        spread_factor=found.spread_factor,
+        mean_weight=found.mean_weight,
         trained_on=about.source,
         dataset=about.name,
         synthetic=about.synthetic,

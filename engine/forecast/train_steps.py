@@ -105,10 +105,10 @@ def filled(window: Window, history: int) -> Float[Tensor, "b cell time"]:
     known = window.known.to(window.values)
     count = known.sum(1)  # (b, time)
     mean = (window.values * known).sum(1) / count.clamp(min=1)
-    heard = count > 0
+    valid = count > 0
     time_axis = torch.arange(mean.shape[1], device=mean.device)
-    before = torch.where(heard, time_axis, -1).cummax(1).values
-    after = torch.where(heard, time_axis, mean.shape[1]).flip(1).cummin(1).values.flip(1)
+    before = torch.where(valid, time_axis, -1).cummax(1).values
+    after = torch.where(valid, time_axis, mean.shape[1]).flip(1).cummin(1).values.flip(1)
     early = mean.gather(1, before.clamp(min=0)).masked_fill(before < 0, 0)
     late = mean.gather(1, after.clamp(max=mean.shape[1] - 1))
     late = torch.where(after >= mean.shape[1], early, late)
@@ -158,11 +158,15 @@ def losses(
     noisy = network.schedule.noisy(clean, noise, step)
     mask = network.condition(part)
     planes = network.planes(part, None if operator is None else operator.detach()[:, some])
-    told, guessed = network.noise(part, mask, noisy, step, network.places(grid)[some], planes)
+    predicted, guessed = network.noise(part, mask, noisy, step, network.places(grid)[some], planes)
     kept = network.kept[step][:, None, None]
     wanted = noise if shape.predicts == "noise" else kept.sqrt() * noise - (1 - kept).sqrt() * clean
-    asked = part.known & (mask == 0)
-    first = ((told - wanted) ** 2)[asked].mean() if bool(asked.any()) else told.sum() * 0
+    requested = part.known & (mask == 0)
+    first = (
+        ((predicted - wanted) ** 2)[requested].mean()
+        if bool(requested.any())
+        else predicted.sum() * 0
+    )
     if shape.noise_against_data:
         return Loss(first, ((guessed - part.values) ** 2).mean(), off)
     physics = off * 0
@@ -217,9 +221,9 @@ def validate(
         )
         known = some.known[:, seen, history:]
         target = some.values[:, seen, history:][known]
-        told = drawn.transpose(0, 1)[..., history:][:, known]
-        scores += float(crps(told, target).sum())
-        errors += float((told.mean(0) - target).abs().sum())
+        predicted = drawn.transpose(0, 1)[..., history:][:, known]
+        scores += float(crps(predicted, target).sum())
+        errors += float((predicted.mean(0) - target).abs().sum())
         count += target.numel()
     network.train(was_training)
     return scores / max(count, 1), errors / max(count, 1)
@@ -279,9 +283,9 @@ def train(
     average = average or steps.copied(network)
 
     def step(number: int) -> dict[str, float]:
-        told = _step(config, network, optimiser, training, grid, change, number)
+        predicted = _step(config, network, optimiser, training, grid, change, number)
         steps.follow(average, network, config.average, number)
-        return told
+        return predicted
 
     def keep(losses: Mapping[str, float]) -> None:
         score, mae = _score(config, network, average, validation, grid)
@@ -332,13 +336,13 @@ def _step(
     parts = losses(network, config, batch, grid, change, generator)
     value = parts.total(config)
     steps.descend(network, optimiser, value, config.clip)
-    told = {
+    predicted = {
         "training_loss": value,
         "noise": parts.noise,
         "physics": parts.physics,
         "operator": parts.operator,
     }
-    return {name: float(part.detach()) for name, part in told.items()}
+    return {name: float(part.detach()) for name, part in predicted.items()}
 
 
 def spoiled(

@@ -18,8 +18,8 @@ class StepCheckpoint(Described):
         covariance: Of the first guess; see `engine.forecast.networks.gp_first_guess.Trend`.
         variance: Of the city's anomaly in the training part.
         scale: Usual departure from the first guess there, ug m-3.
-        spread: What departures from the members' mean are multiplied with, by lead hour.
-        trust: Share of the members' mean departure from the first guess that is believed.
+        spread_factor: What departures from the members' mean are multiplied with, by lead hour.
+        mean_weight: Share of the members' mean departure from the first guess that is believed.
         trained_on: The training data, in words.
         dataset: Its name where it was trained.
         synthetic: Whether they were simulated.
@@ -34,15 +34,16 @@ class StepCheckpoint(Described):
         steps: Of the optimiser, at which the weights that are kept were best.
     """
 
-    positive: ClassVar[tuple[str, ...]] = ("variance", "scale", "spread")
+    positive: ClassVar[tuple[str, ...]] = ("variance", "scale", "spread_factor")
     dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end", "validate_end")
+    renamed: ClassVar[dict[str, str]] = {"spread": "spread_factor", "trust": "mean_weight"}
 
     network: Fields
     covariance: tuple[float, ...]
     variance: float
     scale: float
-    spread: tuple[float, ...]
-    trust: float = 1.0
+    spread_factor: tuple[float, ...]
+    mean_weight: float = 1.0
     trained_on: str
     dataset: str
     synthetic: bool

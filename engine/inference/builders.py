@@ -137,9 +137,9 @@ def ratio(maps: "climatology_ratios.Map", method: "Method") -> Callable[[Setting
         from engine.superresolution.networks.classical import HistoricalRatio
         from engine.superresolution.recipe import Classical
 
-        past = _past(setting)
-        network = HistoricalRatio(past.maps(maps, *_window(setting)), method, setting.factor)
-        return Model(Classical(), network, past.sha256, past.train_end)
+        ratios = _ratios(setting)
+        network = HistoricalRatio(ratios.maps(maps, *_window(setting)), method, setting.factor)
+        return Model(Classical(), network, ratios.sha256, ratios.train_end)
 
     return build
 
@@ -149,12 +149,12 @@ def climatology(setting: Setting) -> Model:
     from engine.superresolution.networks.classical import Climatology
     from engine.superresolution.recipe import Classical
 
-    past = _past(setting)
-    network = Climatology(past.maps("climatology", *_window(setting)), setting.factor)
-    return Model(Classical(), network, past.sha256, past.train_end)
+    ratios = _ratios(setting)
+    network = Climatology(ratios.maps("climatology", *_window(setting)), setting.factor)
+    return Model(Classical(), network, ratios.sha256, ratios.train_end)
 
 
-def _past(setting: Setting) -> "climatology_ratios.History":
+def _ratios(setting: Setting) -> "climatology_ratios.History":
     from engine.superresolution import climatology_ratios
 
     return climatology_ratios.fitted(
@@ -201,7 +201,7 @@ def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
         progress=setting.progress,
         cancelled=setting.cancelled,
     )
-    return LocalRegression(known.past(*_window(setting))), known.train_end, known.sha256
+    return LocalRegression(known.climatology(*_window(setting))), known.train_end, known.sha256
 
 
 def airstfm(setting: Setting) -> Model:
@@ -221,22 +221,22 @@ def airstfm(setting: Setting) -> Model:
     folder = weights_for(setting.about, "airstfm")
     about, network = checkpoint.load(folder)
     grid = setting.grid
-    known = None if grid is None else checkpoint.past_of(folder, about, grid)
-    past = None if known is None else LocalRegression(known)
+    known = None if grid is None else checkpoint.climatology_of(folder, about, grid)
+    ratios = None if known is None else LocalRegression(known)
     train_end = dt.date.fromisoformat(about.train_end)
     note = f"Weights trained on {about.trained_on}, {about.train_start} to {about.train_end}."
-    if past is None and about.base == "regression":
+    if ratios is None and about.base == "regression":
         try:
-            past, train_end, _ = _regression(setting)
+            ratios, train_end, _ = _regression(setting)
         except RequestError as problem:
             # A short record or a large grid: the network does without the place's past.
             note += f" It knows nothing of the past of this place: {problem.what}."
-    blind = past is None and about.base == "regression"
-    guide = None if grid is None else of_weights(about.ground, grid, setting.dataset)
-    correct = about.correct_blind if blind else about.correct
-    seasons = () if blind else about.season_factors
-    factor = about.blind_factor if blind else about.error_factor
-    recipe = AirSTFMRecipe(about.mean, about.std, factor, past, guide, seasons, correct)
+    without_climatology = ratios is None and about.base == "regression"
+    guide = None if grid is None else of_weights(about.static_fields, grid, setting.dataset)
+    correct = about.correct_without_climatology if without_climatology else about.correct
+    seasons = () if without_climatology else about.season_factors
+    factor = about.factor_without_climatology if without_climatology else about.error_factor
+    recipe = AirSTFMRecipe(about.mean, about.std, factor, ratios, guide, seasons, correct)
     return Model(recipe, network, about.sha256, train_end, note)
 
 
@@ -327,8 +327,8 @@ def stepdiff(setting: Setting) -> Model:
     data = setting.about
     folder = weights_for(data, "stepdiff")
     about, network = stepcheckpoint.load(folder)
-    stations = _beside("stations", setting.stations, heard=network.config.stations)
-    wind = _beside("wind", setting.wind, heard=network.config.wind)
+    stations = _beside("stations", setting.stations, used=network.config.stations)
+    wind = _beside("wind", setting.wind, used=network.config.wind)
     home_grid = about.trained_on == data.source
     end = setting.train_end or (
         dt.date.fromisoformat(about.train_end) if home_grid else data.train_end
@@ -345,10 +345,10 @@ def stepdiff(setting: Setting) -> Model:
         StepDiffForecast(
             guess,
             about.scale * share,
-            about.spread,
+            about.spread_factor,
             setting.lead_times,
             setting.members,
-            about.trust,
+            about.mean_weight,
             stations=stations,
             wind=wind,
         ),
@@ -359,13 +359,13 @@ def stepdiff(setting: Setting) -> Model:
     )
 
 
-def _beside(what: str, name: str, *, heard: bool) -> xr.Dataset | None:
+def _beside(what: str, name: str, *, used: bool) -> xr.Dataset | None:
     """A dataset that a network from vehicles hears beside; None where neither wants it."""
     from engine.library.stations import stations_named
 
-    if heard and not name and what == "wind":
+    if used and not name and what == "wind":
         raise RequestError("these weights want wind", remedy="Name it: --wind DATASET")
-    if name and not heard:
+    if name and not used:
         raise RequestError(
             "these weights do not hear {value}",
             where=name,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from engine.core.errors import RequestError, StorageError
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.core.plaintext import CELL_NOTE, comment, frame_cells, storable
 from engine.core.schema import grid_of
 from engine.core.variables import VARIABLES
@@ -76,7 +76,7 @@ def write(result: xr.Dataset, path: Path, *, overwrite: bool = True) -> Path:
         raise StorageError(
             "there is no such folder", where=str(path.parent), remedy="Make it, or choose another"
         )
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         writer(result, part)
     return path
 

@@ -134,7 +134,7 @@ def stations_in(dataset: xr.Dataset, region: Region | None, *, name: str) -> xr.
 def stations_around(
     dataset: xr.Dataset, date: dt.date, need: Need, *, hour: int | None, name: str
 ) -> xr.Dataset:
-    """All that stations measured around a date, with `asked(valid_time)` and `of_date(station)`.
+    """All stations' values around a date, with `requested(valid_time)` and `of_date(station)`.
 
     The axis of time is whole, from `need.before` steps before the first that is asked for to
     `need.after` after the last. `of_date` is the reading or daily mean that `engine.core.dates.on`
@@ -145,16 +145,18 @@ def stations_around(
     """
     day = dates.on(dataset, date, hour=hour, name=name)
     if hour is not None and dataset.attrs["period"] == "hour":
-        asked = [dates.at_hour(dataset, date, hour, name=name)]
+        requested = [dates.at_hour(dataset, date, hour, name=name)]
     else:
-        asked = list(dates.positions(dataset, date, name=name))
+        requested = list(dates.positions(dataset, date, name=name))
     times = dataset["valid_time"].values.astype("datetime64[ns]")
     step = np.timedelta64(1, "h" if dataset.attrs["period"] == "hour" else "D")
     axis = np.arange(
-        times[asked[0]] - need.before * step, times[asked[-1]] + (need.after + 1) * step, step
+        times[requested[0]] - need.before * step,
+        times[requested[-1]] + (need.after + 1) * step,
+        step,
     )
     part = dataset.isel(valid_time=np.isin(times, axis)).load().reindex(valid_time=axis)
-    part["asked"] = ("valid_time", np.isin(axis, times[asked]))
+    part["requested"] = ("valid_time", np.isin(axis, times[requested]))
     part["of_date"] = (
         "station",
         day["pm2p5"].values[0],

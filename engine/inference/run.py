@@ -95,21 +95,23 @@ class Run:
         return result
 
     def _station_map(self, date: dt.date) -> xr.Dataset:
-        need, asked = self.model.recipe.task.needs[0], self.request
+        need, requested = self.model.recipe.task.needs[0], self.request
         if need.before or need.after:
             stations = model_inputs.stations_around(
-                self.dataset, date, need, hour=asked.hour, name=asked.dataset
+                self.dataset, date, need, hour=requested.hour, name=requested.dataset
             )
         else:
-            stations = dates.on(self.dataset, date, hour=asked.hour, name=asked.dataset)
+            stations = dates.on(self.dataset, date, hour=requested.hour, name=requested.dataset)
         return self._run({"stations": stations})
 
     def _forecast(self, date: dt.date) -> xr.Dataset:
         name, leads = self.request.dataset, self.model.recipe.task.lead_times
         back = self.model.recipe.task.needs[0].before
-        past = model_inputs.recent(self.dataset, date, self.request.hour, name=name, back=back)
-        result = self._run({self.about.kind: past})
-        target = model_inputs.later(self.dataset, past["valid_time"].values[-1], leads)
+        climatology = model_inputs.recent(
+            self.dataset, date, self.request.hour, name=name, back=back
+        )
+        result = self._run({self.about.kind: climatology})
+        target = model_inputs.later(self.dataset, climatology["valid_time"].values[-1], leads)
         if target is not None:
             dims = result["pm2p5"].dims[1:]
             result["target"] = (dims, target.values, UNITS)

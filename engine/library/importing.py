@@ -223,26 +223,26 @@ def local_dates(times: Times, utc_offset_hours: float) -> NDArray[np.datetime64]
     return (times.astype("datetime64[s]") + shift).astype("datetime64[D]")
 
 
-def _with_train_end(info: DatasetInfo, times: Times, told: date | None) -> DatasetInfo:
+def _with_train_end(info: DatasetInfo, times: Times, given: date | None) -> DatasetInfo:
     """The record with the end of the training part.
 
     By default the first half of the time steps, as in the 2 : 1 : 1 split of Li et al. (2025). Of a
     single date nothing is for training.
     """
     days = np.unique(local_dates(times, info.utc_offset_hours))
-    if told is None:
+    if given is None:
         half = len(days) // 2
         return info.model_copy(update={"train_end": days[half - 1].item() if half else None})
-    if not info.start <= told < info.end:
+    if not info.start <= given < info.end:
         raise RequestError(
             "--train-end {date} leaves nothing to train on or nothing to test on: the data run "
             "from {start} to {end}",
             remedy="Choose a date in between",
-            date=told,
+            date=given,
             start=info.start,
             end=info.end,
         )
-    return info.model_copy(update={"train_end": told})
+    return info.model_copy(update={"train_end": given})
 
 
 def _points_box(dataset: xr.Dataset) -> tuple[float, float, float, float]:

@@ -93,7 +93,7 @@ def building(name: str, *, replace: bool) -> Iterator[tuple[Path, Finish]]:
     with translated(place):
         place.mkdir(parents=True, exist_ok=True)
         with _locked(place, name):
-            clear_leftovers(skip=name)
+            clear_interrupted(skip=name)
             _clear(place)
             work = place / f".building-{secrets.token_hex(4)}"
             work.mkdir()
@@ -151,7 +151,7 @@ def _draft_of(place: Path) -> Path:
     return place / f"{FILE}.new"
 
 
-def clear_leftovers(*, skip: str = "") -> None:
+def clear_interrupted(*, skip: str = "") -> None:
     """Remove what killed imports left and what was replaced, except where an import is writing."""
     root = folder()
     for place in root.iterdir() if root.is_dir() else ():

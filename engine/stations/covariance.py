@@ -74,17 +74,21 @@ def fit_covariance(
             square = np.where(both, (early[:, i : i + 1] - late) ** 2, 0).sum(0)
             away = np.linalg.norm(places - place, axis=1)
             pairs = both.sum(0)
-            told = (pairs > 0) & (away < FARTHEST_KM) & ((lag > 0) | (np.arange(len(places)) > i))
-            half = 0.5 * square[told] / pairs[told] / scale
+            predicted = (
+                (pairs > 0) & (away < FARTHEST_KM) & ((lag > 0) | (np.arange(len(places)) > i))
+            )
+            half = 0.5 * square[predicted] / pairs[predicted] / scale
             own = np.arange(len(places)) == i
-            rows.append(np.stack([away[told], np.full(half.size, lag), own[told], half], 1))
+            rows.append(
+                np.stack([away[predicted], np.full(half.size, lag), own[predicted], half], 1)
+            )
     km, lag_, own, half = np.concatenate(rows).T
 
     def misfit(p: Values) -> Values:
         sill, reach, memory, nugget = np.exp(p)
         # A station's own noise is not white: it is part of what it shares with itself an hour on.
-        told = sill * (1 - np.exp(-km / reach - lag_ / memory)) + nugget * sill * (own == 0)
-        difference: Values = (told - half) / (half + 0.02)
+        predicted = sill * (1 - np.exp(-km / reach - lag_ / memory)) + nugget * sill * (own == 0)
+        difference: Values = (predicted - half) / (half + 0.02)
         return difference
 
     start = np.log([1.0, 100.0, 50.0, 0.05])

@@ -161,20 +161,20 @@ def readings_of(stations: xr.Dataset, grid: Grid, *, fewest: int) -> Mapping[str
         RequestError: If fewer than `fewest` stations have a reading.
     """
     reading = stations["pm2p5"].values[0]
-    heard = np.isfinite(reading)
-    if int(heard.sum()) < fewest:
+    valid = np.isfinite(reading)
+    if int(valid.sum()) < fewest:
         raise RequestError(
-            "a reading is there at {heard} of {size} stations, and {fewest} are needed",
+            "a reading is there at {valid} of {size} stations, and {fewest} are needed",
             remedy="Choose another date or a larger region",
-            heard=int(heard.sum()),
-            size=heard.size,
+            valid=int(valid.sum()),
+            size=valid.size,
             fewest=fewest,
         )
     places = np.stack([stations["latitude"].values, stations["longitude"].values], axis=1)
     centres = np.stack(np.meshgrid(grid.latitude, grid.longitude, indexing="ij"), axis=-1)
     return {
-        "values": torch.from_numpy(reading[heard].astype(np.float64))[None],
-        "stations": torch.from_numpy(places[heard].astype(np.float64)),
+        "values": torch.from_numpy(reading[valid].astype(np.float64))[None],
+        "stations": torch.from_numpy(places[valid].astype(np.float64)),
         "points": torch.from_numpy(centres.reshape(-1, 2)),
     }
 
@@ -191,9 +191,9 @@ def nearest_km(points: Tensor, stations: Tensor) -> Tensor:
 
 def on_grid(output: Mapping[str, Tensor], stations: xr.Dataset, grid: Grid) -> xr.Dataset:
     """Flat tensors as a dataset: the map, its distance to stations, and the stations' values."""
-    heard = np.isfinite(stations["pm2p5"].values[0])
-    left_out = np.full(heard.size, np.nan, dtype=np.float32)
-    left_out[heard] = output["leave_one_out"].cpu().numpy()
+    valid = np.isfinite(stations["pm2p5"].values[0])
+    left_out = np.full(valid.size, np.nan, dtype=np.float32)
+    left_out[valid] = output["leave_one_out"].cpu().numpy()
     fine = ("valid_time", "latitude", "longitude")
     maps = {
         name: output[key].cpu().numpy().astype(np.float32).reshape(1, *grid.shape)
@@ -228,7 +228,7 @@ def on_grid(output: Mapping[str, Tensor], stations: xr.Dataset, grid: Grid) -> x
             "longitude": grid.longitude,
             "station": stations["station"].values
             if "station" in stations.coords
-            else np.arange(heard.size),
+            else np.arange(valid.size),
             **{name: ("station", array.values) for name, array in kept.items()},
         },
         attrs=dict(stations.attrs),

@@ -63,22 +63,22 @@ class AQNetMap:
         """
         stations = inputs["stations"]
         record = record_of(stations, self.others)
-        asked = np.flatnonzero(stations["asked"].values)
+        requested = np.flatnonzero(stations["requested"].values)
         if not bool(np.isfinite(stations["of_date"].values).any()):
             raise RequestError(
                 "no station has a reading", remedy="Choose another date or a larger region"
             )
         centres = np.stack(np.meshgrid(self.grid.latitude, self.grid.longitude, indexing="ij"), -1)
         # A station silent in the whole window would only take the place of one that speaks.
-        speaks = record.readings.isfinite().any(0)
-        blown = {} if record.blown is None else {"blown": record.blown[:, speaks]}
+        reporting = record.readings.isfinite().any(0)
+        blown = {} if record.blown is None else {"blown": record.blown[:, reporting]}
         return blown | {
-            "readings": record.readings[:, speaks],
-            "others": record.others[:, speaks],
+            "readings": record.readings[:, reporting],
+            "others": record.others[:, reporting],
             "clock": record.clock,
-            "places": record.places[speaks],
-            "asked": torch.from_numpy(asked),
-            "heard": torch.from_numpy(np.isfinite(stations["of_date"].values))[speaks],
+            "places": record.places[reporting],
+            "requested": torch.from_numpy(requested),
+            "valid": torch.from_numpy(np.isfinite(stations["of_date"].values))[reporting],
             "points": torch.from_numpy(centres.reshape(-1, 2)),
         }
 
@@ -89,14 +89,14 @@ class AQNetMap:
         if not isinstance(network, Reanalysis):
             raise TypeError(f"{type(network).__name__} is not Reanalysis")
         record = Record(**{name: tensors[name] for name in PARTS if name in tensors})
-        asked, points, heard = tensors["asked"], tensors["points"], tensors["heard"]
-        value, scale = self._map(network, record, asked, points)
-        factor = self.factor if len(asked) == 1 else self.day_factor
+        requested, points, valid = tensors["requested"], tensors["points"], tensors["valid"]
+        value, scale = self._map(network, record, requested, points)
+        factor = self.factor if len(requested) == 1 else self.day_factor
         return {
             "prediction": value,
             "uncertainty": scale * factor,
-            "leave_one_out": left_out(network, record, asked, heard),
-            "distance": nearest_km(points, record.places[heard]),
+            "leave_one_out": left_out(network, record, requested, valid),
+            "distance": nearest_km(points, record.places[valid]),
         }
 
     def restore(
@@ -109,25 +109,25 @@ class AQNetMap:
         return on_grid(output, day, self.grid)
 
     def _map(
-        self, network: Reanalysis, record: Record, asked: Tensor, points: Tensor
+        self, network: Reanalysis, record: Record, requested: Tensor, points: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Value and scale of each cell, means over the steps asked for."""
         near = nearest(points, record.places, network.config.neighbours)
         smooth = network.config.base != "idw"
         most = MOST_KRIGED if smooth else MOST_QUERIES
-        stride = math.ceil(math.sqrt(len(asked) * len(points) / most))
+        stride = math.ceil(math.sqrt(len(requested) * len(points) / most))
         if stride == 1:
-            found = estimate(network, record, asked, near, points)
-            shape = (len(asked), len(points))
+            found = estimate(network, record, requested, near, points)
+            shape = (len(requested), len(points))
             return found.value.reshape(shape).mean(0), found.scale.reshape(shape).mean(0)
         rows, columns = self.grid.shape
         few = (max(rows // stride, 2), max(columns // stride, 2))
         nodes = _nodes(self.grid, few).to(points)
         of_nodes = nearest(nodes, record.places, network.config.neighbours)
-        found = estimate(network, record, asked, of_nodes, nodes)
+        found = estimate(network, record, requested, of_nodes, nodes)
         whole = torch.zeros(len(points), device=points.device)
         spread = torch.zeros_like(whole)
-        for i, step in enumerate(asked.tolist()):
+        for i, step in enumerate(requested.tolist()):
             part = slice(i * len(nodes), (i + 1) * len(nodes))
             plain = found.value.new_ones(())
             base = plain
@@ -138,19 +138,19 @@ class AQNetMap:
                 _between((what[part] / plain).log(), few, (rows, columns)).exp()
                 for what in (found.value, found.scale)
             )
-            whole += base * ratio / len(asked)
-            spread += base * relative / len(asked)
+            whole += base * ratio / len(requested)
+            spread += base * relative / len(requested)
         return whole, spread
 
 
-def left_out(network: Reanalysis, record: Record, asked: Tensor, heard: Tensor) -> Tensor:
+def left_out(network: Reanalysis, record: Record, requested: Tensor, valid: Tensor) -> Tensor:
     """The value at each station that is heard, from all others; NaN where there is no other."""
     if len(record.places) < 2:
-        return torch.full((int(heard.sum()),), torch.nan, device=record.places.device)
+        return torch.full((int(valid.sum()),), torch.nan, device=record.places.device)
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
-    own = heard.nonzero()[:, 0]
-    found = estimate(network, record, asked, near[heard], record.places[heard], own)
-    return found.value.reshape(len(asked), -1).mean(0)
+    own = valid.nonzero()[:, 0]
+    found = estimate(network, record, requested, near[valid], record.places[valid], own)
+    return found.value.reshape(len(requested), -1).mean(0)
 
 
 def interpolated(

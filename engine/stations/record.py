@@ -112,7 +112,7 @@ def estimate(
     every = torch.arange(len(times) * count, device=times.device)
     lean = torch.is_inference_mode_enabled()  # a thread does not know it of another
 
-    def told(some: Tensor) -> Estimate:
+    def predicted(some: Tensor) -> Estimate:
         with torch.inference_mode(lean):
             place = some % count
             known = around(
@@ -129,13 +129,13 @@ def estimate(
     pieces = torch.split(every, PLACES_AT_ONCE)
     threads = torch.get_num_threads()
     if len(pieces) < MANY or threads == 1 or times.is_cuda:
-        parts = [told(some) for some in pieces]
+        parts = [predicted(some) for some in pieces]
     else:  # whole pieces side by side: their single steps are too small to share
         try:
             with ThreadPoolExecutor(
                 threads, initializer=torch.set_num_threads, initargs=(1,)
             ) as pool:
-                parts = list(pool.map(told, pieces))
+                parts = list(pool.map(predicted, pieces))
         finally:
             torch.set_num_threads(threads)
     return Estimate(

@@ -61,13 +61,13 @@ def at_place(
     record = stations_of(record_of(part, network.config.others), kept)
     place = torch.tensor([[latitude, longitude]], dtype=torch.float64)
     local = days.local_dates(part)
-    asked = np.flatnonzero(np.isin(local, np.array(dates, "datetime64[D]")))
+    requested = np.flatnonzero(np.isin(local, np.array(dates, "datetime64[D]")))
     near = nearest(place, record.places, network.config.neighbours)
     with torch.inference_mode():
-        found = estimate(network, record, torch.from_numpy(asked), near, place)
+        found = estimate(network, record, torch.from_numpy(requested), near, place)
     factor = about.day_factor if info.period == "hour" else about.factor
-    value = _daily(found.value.numpy(), local[asked], dates)
-    reach = OUTER * factor * _daily(found.scale.numpy(), local[asked], dates)
+    value = _daily(found.value.numpy(), local[requested], dates)
+    reach = OUTER * factor * _daily(found.scale.numpy(), local[requested], dates)
     units = {"units": "ug m-3"}
     return xr.Dataset(
         {
@@ -82,15 +82,15 @@ def at_place(
 
 def _kept(part: xr.Dataset, without: str | None, name: str) -> torch.Tensor:
     """Positions of the stations that tell: those that are heard, but for the place's own."""
-    heard = np.isfinite(part["pm2p5"].values).any(0)
+    valid = np.isfinite(part["pm2p5"].values).any(0)
     if without is not None:
         own = part["station"].values.astype(str) == without
         if not own.any():
             raise NotFoundError("there is no station {without!r}", where=name, without=without)
-        heard &= ~own
-    if not heard.any():
+        valid &= ~own
+    if not valid.any():
         raise RequestError("no station around has a reading", where=name, remedy="Choose another")
-    return torch.from_numpy(np.flatnonzero(heard))
+    return torch.from_numpy(np.flatnonzero(valid))
 
 
 def _daily(
@@ -100,7 +100,7 @@ def _daily(
     means = np.full(len(dates), np.nan, dtype=np.float32)
     for n, date in enumerate(dates):
         of_day = values[local == np.datetime64(date, "D")]
-        told = of_day[np.isfinite(of_day)]
-        if len(told) and 2 * len(told) >= len(of_day):
-            means[n] = told.mean()
+        predicted = of_day[np.isfinite(of_day)]
+        if len(predicted) and 2 * len(predicted) >= len(of_day):
+            means[n] = predicted.mean()
     return means

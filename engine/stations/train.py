@@ -17,7 +17,7 @@ from engine.core.valid_means import HOURS_OF_A_DAY
 from engine.library import DatasetInfo
 from engine.stations import weights as stationcheckpoint
 from engine.stations.covariance import Network, fit_covariance
-from engine.stations.networks.advected_kriging import Air
+from engine.stations.networks.advected_kriging import TransportCovariance
 from engine.stations.networks.knn import great_circle_km
 from engine.stations.networks.neighbourhood import Record, nearest, offsets
 from engine.stations.networks.reanalysis import Base, Reanalysis, ReanalysisConfig
@@ -225,7 +225,7 @@ def calibrate(
     later: tuple[int, int],
     *,
     hourly: bool,
-    asked: Sequence[int] | None = None,
+    requested: Sequence[int] | None = None,
 ) -> Calibration:
     """Each station from the others in later hours: how large errors are against their scale.
 
@@ -234,13 +234,13 @@ def calibrate(
         record: Of all stations.
         later: Time steps, from and to.
         hourly: Whether daily means of hourly estimates are calibrated too.
-        asked: Stations that are told; None: all. Where the network has learned from them, its
+        requested: Stations that are told; None: all. Where the network has learned from them, its
             intervals will hold a little less at places it has never seen.
 
     Raises:
         RequestError: If there are hardly any readings.
     """
-    chosen = torch.tensor(list(range(len(record.places)) if asked is None else asked))
+    chosen = torch.tensor(list(range(len(record.places)) if requested is None else requested))
     step = 24 if hourly else 1
     blocks = np.arange(later[0], later[1] - step + 1, step)
     most = max(MOST_ERRORS // (step * len(chosen)), 1)
@@ -373,7 +373,7 @@ def _corrected(shape: ReanalysisConfig) -> str:
     if shape.base == "idw":
         return f"inverse distance, exponent {shape.exponent:g} to begin with"
     if shape.base == "carried":
-        air = Air(*shape.air)
+        air = TransportCovariance(*shape.air)
         share = air.share / (1 + air.share)
         return (
             f"kriging carried with the wind: {share:.0%} of what stations share travels, at "

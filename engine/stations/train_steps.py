@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.stations.networks.advected_kriging import Air
+from engine.stations.networks.advected_kriging import TransportCovariance
 from engine.stations.networks.ensemble_mean import Averaged
 from engine.stations.networks.gls_mean import with_levels
 from engine.stations.networks.knn import chord
-from engine.stations.networks.neighbourhood import Around, Record, around
+from engine.stations.networks.neighbourhood import Record, StationContext, around
 from engine.stations.networks.reanalysis import FLOOR, Estimate, Reanalysis, ReanalysisConfig
 from engine.training import state, steps
 from engine.training.state import Counters
@@ -116,10 +116,10 @@ def part_of(record: Record, first: int, last: int) -> Record:
 def learn_normal(network: Reanalysis, record: Record, first: int, last: int) -> None:
     """Set mean and spread of the other variables from a part of the record."""
     part = record.others[first:last].flatten(0, 1).double()
-    heard = part.isfinite()
-    count = heard.sum(0).clamp(min=1)
-    mean = torch.where(heard, part, 0).sum(0) / count
-    variance = torch.where(heard, (part - mean) ** 2, 0).sum(0) / count
+    valid = part.isfinite()
+    count = valid.sum(0).clamp(min=1)
+    mean = torch.where(valid, part, 0).sum(0) / count
+    variance = torch.where(valid, (part - mean) ** 2, 0).sum(0) / count
     network.other_mean.copy_(mean)
     network.other_std.copy_(variance.sqrt().clamp(min=LEAST_SPREAD))
 
@@ -146,7 +146,7 @@ def train_all(
         torch.manual_seed(own.seed)
         network = Reanalysis(shape)
 
-        def told(share: float, doing: str, done: int = i) -> None:
+        def predicted(share: float, doing: str, done: int = i) -> None:
             if progress is not None:
                 progress((done + share) / config.members, f"network {done + 1}, {doing}")
 
@@ -158,7 +158,7 @@ def train_all(
             last,
             folder / str(i),
             identity=identity,
-            progress=told,
+            progress=predicted,
             cancelled=cancelled,
         )
         if not counters.over:
@@ -247,17 +247,19 @@ def examples(
     lags: tuple[int, ...],
     neighbours: int,
     generator: torch.Generator,
-) -> tuple[Around, Tensor]:
+) -> tuple[StationContext, Tensor]:
     """A batch: what is shown, and the readings that are asked for, (batch), ug m-3."""
     drawn = torch.randint(len(pairs.times), (config.batch,), generator=generator)
-    times, asked = pairs.times[drawn], pairs.stations[drawn]
+    times, requested = pairs.times[drawn], pairs.stations[drawn]
     count = record.readings.shape[1]
     # The nearest of those that are not hidden; of hidden ones in the list nothing is told.
     share = config.most_hidden * torch.rand(config.batch, 1, generator=generator)
     hidden = torch.rand(config.batch, count, generator=generator) < share
-    hidden[torch.arange(config.batch), asked] = True
-    near = (distance[asked] + FAR * hidden).topk(min(neighbours, count - 1), largest=False).indices
-    shown = around(record, times, near, record.places[asked], lags, asked)
+    hidden[torch.arange(config.batch), requested] = True
+    near = (
+        (distance[requested] + FAR * hidden).topk(min(neighbours, count - 1), largest=False).indices
+    )
+    shown = around(record, times, near, record.places[requested], lags, requested)
     silent = hidden.gather(1, near)[..., None]
     bare = torch.rand(config.batch, 1, 1, generator=generator) < config.bare
     lonely = torch.rand(config.batch, 1, 1, generator=generator) < config.lonely
@@ -268,7 +270,7 @@ def examples(
         others=shown.others.masked_fill(silent | bare, torch.nan),
         drift=None if shown.drift is None else shown.drift.masked_fill(bare, 0.0),
     )
-    return known, record.readings[times, asked]
+    return known, record.readings[times, requested]
 
 
 def fit_air(
@@ -281,7 +283,7 @@ def fit_air(
     batch: int = 160,
     rate: float = 0.04,
     large_error: float = 80.0,
-) -> Air:
+) -> TransportCovariance:
     """The covariance with which kriging carried by the wind errs least at stations left out.
 
     Args:
@@ -307,19 +309,19 @@ def fit_air(
         known, target = examples(
             drawn, seen, pairs, distance, shape.lags, shape.neighbours, generator
         )
-        told = network.carried(known, found.exp())
+        predicted = network.carried(known, found.exp())
         there = known.readings.isfinite().flatten(1).any(1)
-        value = nn.functional.huber_loss(told[there], target[there], delta=large_error) / 1000
+        value = nn.functional.huber_loss(predicted[there], target[there], delta=large_error) / 1000
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([found], 1.0)
         optimiser.step()
-    return Air(*(float(f"{x:.4g}") for x in found.detach().exp().tolist()))
+    return TransportCovariance(*(float(f"{x:.4g}") for x in found.detach().exp().tolist()))
 
 
 def turned(
-    known: Around, degrees: float, others: Sequence[str], generator: torch.Generator
-) -> Around:
+    known: StationContext, degrees: float, others: Sequence[str], generator: torch.Generator
+) -> StationContext:
     """Each example turned about the place asked for by a random angle, and its wind with it.
 
     Args:
@@ -356,8 +358,8 @@ def loss(config: StationTraining, found: Estimate, target: Tensor) -> Tensor:
     The scale is that of a Laplace distribution, whose tails suit errors that are mostly small; it
     does not pull at the value.
     """
-    told = found.value.isfinite()
-    value, target, scale = found.value[told], target[told], found.scale[told]
+    predicted = found.value.isfinite()
+    value, target, scale = found.value[predicted], target[predicted], found.scale[predicted]
     plain = nn.functional.huber_loss(value, target, delta=config.large_error) / 1000
     ratio = (value.clamp(min=FLOOR).log() - target.clamp(min=FLOOR).log()) ** 2
     away = (value.detach() - target).abs() / scale + scale.log()

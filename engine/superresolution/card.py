@@ -126,7 +126,10 @@ def _used(about: Checkpoint, history: History) -> dict[str, str]:
             f"{later[1]} µg/m³; {first[1]} of the bicubic map with exact block means "
             "that it adds to"
         )
-    kept = {"known": about.correct, "not known": about.correct_blind or about.base != "regression"}
+    kept = {
+        "known": about.correct,
+        "not known": about.correct_without_climatology or about.base != "regression",
+    }
     as_it_is = [name for name, correct in kept.items() if not correct]
     if as_it_is:
         rows["what is used"] = (
@@ -138,23 +141,23 @@ def _used(about: Checkpoint, history: History) -> dict[str, str]:
 
 def _guided(about: Checkpoint) -> dict[str, str]:
     """The row on guidance; none for a network without."""
-    past = [name for name in about.planes if name not in about.ground]
-    told = [f"the past of the place ({', '.join(past)})"] if past else []
-    if about.ground:
-        told.append(f"the ground ({', '.join(about.ground)})")
-    if about.planes and "elevation" not in about.ground:
-        told.append("no elevation, of which no file was at hand")
-    return {"guided by": "; ".join(told)} if told else {}
+    climatology = [name for name in about.planes if name not in about.static_fields]
+    parts = [f"the past of the place ({', '.join(climatology)})"] if climatology else []
+    if about.static_fields:
+        parts.append(f"the ground ({', '.join(about.static_fields)})")
+    if about.planes and "elevation" not in about.static_fields:
+        parts.append("no elevation, of which no file was at hand")
+    return {"guided by": "; ".join(parts)} if parts else {}
 
 
 def intervals(about: Checkpoint, inner: float, outer: float) -> str:
     """What the card says of the intervals."""
     scales = [f"{factor:.2f}" for factor in about.season_factors]
-    told = f"scale × {about.error_factor:.2f}"
+    parts = f"scale × {about.error_factor:.2f}"
     if len(set(scales)) > 1:
-        told = "scale × " + ", ".join(f"{f} in {s}" for f, s in zip(scales, SEASONS, strict=True))
+        parts = "scale × " + ", ".join(f"{f} in {s}" for f, s in zip(scales, SEASONS, strict=True))
     return (
-        f"{told}; the 50 % interval holds {inner:.0%} and the 90 % interval {outer:.0%} of the "
+        f"{parts}; the 50 % interval holds {inner:.0%} and the 90 % interval {outer:.0%} of the "
         "errors that sized them"
     )
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.core import dates as days
 from engine.core.errors import RequestError
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.core.paths import home
 from engine.core.progress import Progress, Stop, report
 from engine.data import pairs
@@ -194,5 +194,5 @@ def keep(maps: dict[str, Tensor], path: Path) -> None:
     problem = "what was learned from the past cannot be kept"
     remedy = "Make room there, or set AIRLENS_HOME to a place with room"
     tensors = {name: value.contiguous() for name, value in maps.items()}
-    with whole_file(path, problem, remedy) as part:
+    with atomic_file(path, problem, remedy) as part:
         save_file(tensors, part, metadata={"sha256": digest.hexdigest()})

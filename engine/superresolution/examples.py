@@ -26,11 +26,15 @@ from engine.superresolution.batches import Series
 from engine.superresolution.networks.regression import (
     LocalRegression,
     Parts,
-    Past,
+    PlaceClimatology,
     RegressionConfig,
     plain,
 )
-from engine.superresolution.recipe_airstfm import blind_planes, ground_planes, past_planes
+from engine.superresolution.recipe_airstfm import (
+    climatology_planes,
+    planes_without_climatology,
+    static_planes,
+)
 from engine.superresolution.regression_fit import Record, fit, read
 from engine.superresolution.regression_limits import LEAST_YEARS, MOST_VALUES
 from engine.superresolution.static import Plane, Spread
@@ -38,11 +42,11 @@ from engine.superresolution.weights import Base
 from engine.training.weights_folder import identity
 
 # Block corners of further looks at the same maps, in fine cells: each is new to the network.
-PHASES = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))
+BLOCK_OFFSETS = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))
 
 
 # Share of the frames that are looked at a second time, as if nothing were known of their past.
-BLIND = 4
+WITHOUT_CLIMATOLOGY = 4
 
 
 @dataclass(frozen=True)
@@ -73,25 +77,25 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class Examples:
     """What a training run needs of a dataset.
 
     Attributes:
         source: What it is.
         training: Series to learn from.
         validation: Series to stop by.
-        blind_training: Some of the training again, without its past.
-        blind_validation: The validation again, without its past.
+        training_without_climatology: Some of the training again, without its past.
+        validation_without_climatology: The validation again, without its past.
         mean: Of the training part's coarse maps, ug m-3.
         std: Of them too.
         base: What the network adds to.
         train_start: First date learned from.
         train_end: Last date learned from.
         validate_end: Last date that decides anything.
-        past: To be kept with the weights, with its grid; None: each dataset's own is used.
+        climatology: To be kept with the weights, with its grid; None: each dataset's own is used.
         calibration: Series to size the intervals by; none: the validation.
-        blind_calibration: The same, without their past.
-        ground: Planes of the ground that guide too, the last of each series' guidance.
+        calibration_without_climatology: The same, without their past.
+        static_fields: Planes of the ground that guide too, the last of each series' guidance.
         scale: Of each of them, from the cells of the training part.
         months: 1 to 12, of the frames of each series that sizes the intervals.
     """
@@ -99,18 +103,18 @@ class Lessons:
     source: Source
     training: tuple[Series, ...]
     validation: tuple[Series, ...]
-    blind_training: tuple[Series, ...]
-    blind_validation: tuple[Series, ...]
+    training_without_climatology: tuple[Series, ...]
+    validation_without_climatology: tuple[Series, ...]
     mean: float
     std: float
     base: Base
     train_start: dt.date
     train_end: dt.date
     validate_end: dt.date
-    past: tuple[Past, Grid] | None = None
+    climatology: tuple[PlaceClimatology, Grid] | None = None
     calibration: tuple[Series, ...] = ()
-    blind_calibration: tuple[Series, ...] = ()
-    ground: tuple[Plane, ...] = ()
+    calibration_without_climatology: tuple[Series, ...] = ()
+    static_fields: tuple[Plane, ...] = ()
     scale: tuple[Spread, ...] = ()
     months: tuple[tuple[int, ...], ...] = ()
 
@@ -126,13 +130,13 @@ def prepare(
     *,
     train_end: dt.date | None = None,
     validate_end: dt.date | None = None,
-    phases: int = 1,
+    block_offsets: int = 1,
     regress: bool = True,
     fraction: float = 1.0,
-    ground: Sequence[Plane] = (),
+    static_fields: Sequence[Plane] = (),
     progress: Progress | None = None,
     cancelled: Stop | None = None,
-) -> Lessons:
+) -> Examples:
     """Training and validation series of a gridded dataset.
 
     With five calendar years of training or more, the network learns to correct the regression of
@@ -144,10 +148,10 @@ def prepare(
         about: Its record.
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to validate on; None: half of what follows the training.
-        phases: How many corners to count blocks from, 1 to 8.
+        block_offsets: How many corners to count blocks from, 1 to 8.
         regress: Whether to learn the regression; without, the base is the bilinear map.
         fraction: Share of the training part to learn from, counted from its start.
-        ground: Planes of the ground that are to guide (`engine.superresolution.static`).
+        static_fields: Planes of the ground that are to guide (`engine.superresolution.static`).
         progress: Told while preparing.
         cancelled: Looked at while preparing.
 
@@ -173,20 +177,20 @@ def prepare(
     )
     training: list[Series] = []
     validation: list[Series] = []
-    blind: tuple[tuple[Series, ...], tuple[Series, ...]] = ((), ())
+    without_climatology: tuple[tuple[Series, ...], tuple[Series, ...]] = ((), ())
     mean = std = 0.0
-    if "elevation" in ground and ALTITUDE not in dataset.variables:
+    if "elevation" in static_fields and ALTITUDE not in dataset.variables:
         raise RequestError(
             "the dataset brings no height of the ground to be guided by",
             where=about.name,
             remedy="Leave elevation out, or import maps with a variable surface_altitude in m",
         )
-    fixed = planes_of.planes(ground, grid_of(dataset), dataset)
+    fixed = planes_of.planes(static_fields, grid_of(dataset), dataset)
     scale: tuple[Spread, ...] = ()
-    for i, (down, right) in enumerate(PHASES[:phases]):
-        told = part(progress, i / phases, (i + 1) / phases)
+    for i, (down, right) in enumerate(BLOCK_OFFSETS[:block_offsets]):
+        stage = part(progress, i / block_offsets, (i + 1) / block_offsets)
         shifted = dataset.isel(latitude=slice(down, None), longitude=slice(right, None))
-        record = read(shifted, first, part(told, 0.0, 0.3), cancelled)
+        record = read(shifted, first, part(stage, 0.0, 0.3), cancelled)
         if i == 0:
             known = record.coarse[record.mask]
             mean, std = float(known.mean()), float(known.std())
@@ -195,35 +199,35 @@ def prepare(
         network: LocalRegression | None = None
         parts: Parts | None = None
         if base == "regression":
-            tell = part(told, 0.3, 0.9)
+            tell = part(stage, 0.3, 0.9)
 
             def learning(share: float, tell: Progress | None = tell) -> None:
                 report(tell, cancelled, share, "learning from the past")
 
-            known_past, parts = fit(record, RegressionConfig(), learning)
-            network = LocalRegression(known_past)
+            known_climatology, parts = fit(record, RegressionConfig(), learning)
+            network = LocalRegression(known_climatology)
         training.append(series_of(record, parts, mean, std, beside))
         if i == 0:
-            later = read(shifted, second, part(told, 0.9, 1.0), cancelled)
+            later = read(shifted, second, part(stage, 0.9, 1.0), cancelled)
             validation.append(series_of(later, _mapped(network, later), mean, std, beside))
             if base == "regression":
-                few = cut(record, slice(0, first.size // BLIND))
-                blind = (
-                    (blind_series(few, mean, std, beside),),
-                    (blind_series(later, mean, std, beside),),
+                few = cut(record, slice(0, first.size // WITHOUT_CLIMATOLOGY))
+                without_climatology = (
+                    (series_without_climatology(few, mean, std, beside),),
+                    (series_without_climatology(later, mean, std, beside),),
                 )
-    return Lessons(
+    return Examples(
         source_of(about),
         tuple(training),
         tuple(validation),
-        *blind,
+        *without_climatology,
         mean,
         std,
         base,
         dates[first[0]].item(),
         dates[first[-1]].item(),
         dates[second[-1]].item(),
-        ground=tuple(ground),
+        static_fields=tuple(static_fields),
         scale=scale,
         months=(months_of(dates[second]),),
     )
@@ -246,12 +250,12 @@ def from_library(
     *,
     train_end: dt.date | None = None,
     validate_end: dt.date | None = None,
-    phases: int = 1,
+    block_offsets: int = 1,
     regress: bool = True,
-    ground: Sequence[Plane] = (),
+    static_fields: Sequence[Plane] = (),
     progress: Progress | None = None,
     cancelled: Stop | None = None,
-) -> Lessons:
+) -> Examples:
     """`prepare` for a dataset of the library.
 
     Args:
@@ -259,9 +263,9 @@ def from_library(
         title: Of the network that is to learn, for the reader.
         train_end: As for `prepare`, like all that follow.
         validate_end: Last local date to validate on.
-        phases: How many corners to count blocks from.
+        block_offsets: How many corners to count blocks from.
         regress: Whether to learn the regression.
-        ground: Planes of the ground that are to guide.
+        static_fields: Planes of the ground that are to guide.
         progress: Told while preparing.
         cancelled: Looked at while preparing.
 
@@ -283,9 +287,9 @@ def from_library(
         about,
         train_end=train_end,
         validate_end=validate_end,
-        phases=phases,
+        block_offsets=block_offsets,
         regress=regress,
-        ground=ground,
+        static_fields=static_fields,
         progress=progress,
         cancelled=cancelled,
     )
@@ -361,34 +365,36 @@ def series_of(
     def normal(values: Tensor, where: Tensor) -> Tensor:
         return torch.where(where, (values - mean) / std, 0)
 
-    past = None if parts is None else past_planes(parts, mean, std, record.fine_mask)
+    climatology = None if parts is None else climatology_planes(parts, mean, std, record.fine_mask)
     return Series(
         normal(record.coarse, record.mask),
         mask,
         normal(record.fine, record.fine_mask),
         fine_mask,
         None if parts is None else (parts.map - mean) / std,
-        _guide(past, beside, fine_mask),
+        _guide(climatology, beside, fine_mask),
     )
 
 
-def blind_series(record: Record, mean: float, std: float, beside: Tensor | None = None) -> Series:
+def series_without_climatology(
+    record: Record, mean: float, std: float, beside: Tensor | None = None
+) -> Series:
     """A record as it looks to who does not know its past; arguments as for `series_of`."""
     base = plain(record.coarse, record.mask, record.fine_mask)
     seen = series_of(record, None, mean, std)
-    past = blind_planes(base, mean, std, record.fine_mask)
-    guide = _guide(past, beside, seen.fine_mask)
+    climatology = planes_without_climatology(base, mean, std, record.fine_mask)
+    guide = _guide(climatology, beside, seen.fine_mask)
     return replace(seen, base=(base - mean) / std, guide=guide)
 
 
-def _guide(past: Tensor | None, beside: Tensor | None, fine_mask: Tensor) -> Tensor | None:
+def _guide(climatology: Tensor | None, beside: Tensor | None, fine_mask: Tensor) -> Tensor | None:
     """Planes of the past, then those of the ground, in half precision."""
     if beside is None or not len(beside):
-        return None if past is None else past.half()
-    ground = ground_planes(beside, fine_mask)
-    if past is None:
-        return ground.half()
-    return torch.cat((past, ground.expand(len(past), -1, -1, -1)), 1).half()
+        return None if climatology is None else climatology.half()
+    static_fields = static_planes(beside, fine_mask)
+    if climatology is None:
+        return static_fields.half()
+    return torch.cat((climatology, static_fields.expand(len(climatology), -1, -1, -1)), 1).half()
 
 
 def _once(mask: Tensor) -> Tensor:

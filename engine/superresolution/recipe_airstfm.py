@@ -26,7 +26,7 @@ TASK = Task("super-resolution", (Need("grid", before=HALF, after=HALF),))
 SEASONS = ("winter", "spring", "summer", "autumn")  # winter from December on
 
 # Guidance planes that the regression gives, each brought to a size of about one.
-PAST_PLANES = ("log_ratio", "log_detail", "log_spread", "base")
+CLIMATOLOGY_PLANES = ("log_ratio", "log_detail", "log_spread", "base")
 
 
 def season(month: int) -> int:
@@ -34,8 +34,8 @@ def season(month: int) -> int:
     return month % 12 // 3
 
 
-def past_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> Tensor:
-    """The planes of `PAST_PLANES`, (n, 4, H, W), 0 where the fine mask (n, H, W) is False."""
+def climatology_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> Tensor:
+    """Planes `CLIMATOLOGY_PLANES`, (n, 4, H, W), 0 where the fine mask (n, H, W) is False."""
     stacked = torch.stack(
         (
             3 * parts.log_ratio,
@@ -48,14 +48,14 @@ def past_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> Tensor:
     return torch.where(mask[:, None], stacked, 0)
 
 
-def blind_planes(base: Tensor, mean: float, std: float, mask: Tensor) -> Tensor:
+def planes_without_climatology(base: Tensor, mean: float, std: float, mask: Tensor) -> Tensor:
     """The same planes where no past is known: all 0 but the base (n, H, W)."""
     zero = torch.zeros_like(base)
     planes = torch.stack((zero, zero, zero, (base - mean) / std), 1)
     return torch.where(mask[:, None], planes, 0)
 
 
-def ground_planes(beside: Tensor, mask: Tensor) -> Tensor:
+def static_planes(beside: Tensor, mask: Tensor) -> Tensor:
     """Planes of the ground (k, H, W) beside maps of fine mask (n, H, W), (n, k, H, W)."""
     return torch.where(mask[:, None], beside, 0)
 
@@ -68,9 +68,9 @@ class AirSTFMRecipe:
         mean: Of the training part, ug m-3.
         std: Of the training part, ug m-3.
         error_factor: Multiplies the network's error scale (calibration on the validation part).
-        past: What the network corrects. None: it is blind or, if it was built without guidance,
+        climatology: What the network corrects. None: it has none or, built without guidance,
             corrects its own bilinear map.
-        ground: Planes of the ground that guide too (k, H, W); None: it was built without.
+        static_fields: Planes of the ground that guide too (k, H, W); None: it was built without.
         correct: Whether the map is the network's, and not its base map as it is.
         season_factors: What takes the place of the factor in each of `SEASONS`; empty: nothing.
         task: Five frames.
@@ -79,8 +79,8 @@ class AirSTFMRecipe:
     mean: float
     std: float
     error_factor: float
-    past: LocalRegression | None = None
-    ground: Tensor | None = None
+    climatology: LocalRegression | None = None
+    static_fields: Tensor | None = None
     season_factors: tuple[float, ...] = ()
     correct: bool = True
     task: Task = TASK
@@ -97,18 +97,18 @@ class AirSTFMRecipe:
             raise TypeError(f"AirSTFM's recipe runs AirSTFM, not {type(network).__name__}")
         raw, mask, fine_mask = tensors["coarse"], tensors["mask"], tensors["fine_mask"]
         base, guide = None, None
-        if network.config.guide > len(network.config.ground):
+        if network.config.guide > len(network.config.static_fields):
             base, guide = self._beside(tensors)
-        if self.ground is not None:
-            fixed = ground_planes(self.ground.to(raw.device), fine_mask[0])[None]
+        if self.static_fields is not None:
+            fixed = static_planes(self.static_fields.to(raw.device), fine_mask[0])[None]
             guide = fixed if guide is None else torch.cat((guide, fixed), 2)
         normal = torch.where(mask[:, :, None], (raw - self.mean) / self.std, 0)
         answer = tiled(
             network, normal, mask, fine_mask=fine_mask, base=base, guide=guide, frames=(HALF,)
         )
         # A concentration below 0 is no concentration; the network does not know that.
-        told = answer.mean if self.correct or base is None else base
-        result = {"prediction": (told[0, 0, 0] * self.std + self.mean).clamp(min=0)}
+        predicted = answer.mean if self.correct or base is None else base
+        result = {"prediction": (predicted[0, 0, 0] * self.std + self.mean).clamp(min=0)}
         if answer.log_scale is not None:
             scale = answer.log_scale[0, 0, 0].exp()
             factor = self.error_factor
@@ -128,12 +128,12 @@ class AirSTFMRecipe:
         here = slice(HALF, HALF + 1)
         coarse, mask = tensors["coarse"][:, here], tensors["mask"][:, here]
         fine_mask = tensors["fine_mask"]
-        if self.past is None:
+        if self.climatology is None:
             base = plain(coarse[0, :, 0], mask[0], fine_mask[0])
-            guide = blind_planes(base, self.mean, self.std, fine_mask[0])
+            guide = planes_without_climatology(base, self.mean, self.std, fine_mask[0])
             return ((base - self.mean) / self.std)[None, :, None], guide[None]
-        parts = self.past.to(coarse.device).parts(
+        parts = self.climatology.to(coarse.device).parts(
             coarse, mask, fine_mask=fine_mask, month=tensors["month"][:, here]
         )
-        guide = past_planes(parts, self.mean, self.std, fine_mask[0])
+        guide = climatology_planes(parts, self.mean, self.std, fine_mask[0])
         return ((parts.map - self.mean) / self.std)[None, :, None], guide[None]

@@ -24,7 +24,12 @@ from engine.data import pairs
 from engine.library import DatasetInfo
 from engine.superresolution.climatology_ratios import keep
 from engine.superresolution.networks.layers import SCALE
-from engine.superresolution.networks.regression import Parts, Past, RegressionConfig, learn
+from engine.superresolution.networks.regression import (
+    Parts,
+    PlaceClimatology,
+    RegressionConfig,
+    learn,
+)
 from engine.superresolution.regression_limits import LEAST_FRAMES, LEAST_YEARS, MOST_VALUES
 
 
@@ -51,7 +56,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Learned:
-    """What was learned, on disk: see `Past`.
+    """What was learned, on disk: see `PlaceClimatology`.
 
     Attributes:
         path: Where it is.
@@ -63,7 +68,7 @@ class Learned:
     train_end: dt.date
     sha256: str
 
-    def past(self, rows: slice, columns: slice) -> Past:
+    def climatology(self, rows: slice, columns: slice) -> PlaceClimatology:
         """What was learned, for a window of fine rows and columns in whole blocks."""
         coarse = tuple(slice(s.start // SCALE, s.stop // SCALE) for s in (rows, columns))
         with safe_open(self.path, "pt") as file:
@@ -72,7 +77,7 @@ class Learned:
             }
             log_coarse = file.get_slice("log_coarse")[:, coarse[0], coarse[1]]
             slopes = file.get_slice("slopes")[coarse[0], coarse[1]]
-        return Past(fine["log_ratio"], log_coarse, slopes.float(), fine["spread"])
+        return PlaceClimatology(fine["log_ratio"], log_coarse, slopes.float(), fine["spread"])
 
 
 def learned(
@@ -108,13 +113,13 @@ def learned(
     if not path.exists():
         record = read(dataset, steps, part(progress, 0.0, 0.3), cancelled)
 
-        def told(share: float) -> None:
+        def report_share(share: float) -> None:
             report(part(progress, 0.3, 1.0), cancelled, share, "learning from the past")
 
-        past, _ = fit(record, config, told)
-        values = past._asdict()
+        climatology, _ = fit(record, config, report_share)
+        values = climatology._asdict()
         # Slopes are the bulk of the file; half precision changes a map by less than 0.01 ug m-3.
-        keep({**values, "slopes": past.slopes.half()}, path)
+        keep({**values, "slopes": climatology.slopes.half()}, path)
     with safe_open(path, "pt") as file:
         sha256 = file.metadata()["sha256"]
     return Learned(path, last.item(), sha256)
@@ -182,8 +187,10 @@ def read(
 
 
 def fit(
-    record: Record, config: RegressionConfig, told: Callable[[float], None] = lambda share: None
-) -> tuple[Past, Parts]:
+    record: Record,
+    config: RegressionConfig,
+    report_share: Callable[[float], None] = lambda share: None,
+) -> tuple[PlaceClimatology, Parts]:
     """What the record teaches, and its own maps with each year left out."""
     return learn(
         record.coarse,
@@ -193,5 +200,5 @@ def fit(
         # Small numbers, so that float32 keeps months apart.
         (record.years - float(np.floor(float(record.years[0])))).float(),
         config,
-        told,
+        report_share,
     )

@@ -114,7 +114,9 @@ def of_weights(
     """
     if not scale:
         return None
-    return standard(planes(tuple(scale), grid, dataset), [Spread(*told) for told in scale.values()])
+    return standard(
+        planes(tuple(scale), grid, dataset), [Spread(*numbers) for numbers in scale.values()]
+    )
 
 
 @lru_cache(maxsize=8)  # a second for 800 × 720 cells; a page asks for day after day

@@ -16,11 +16,11 @@ from engine.core.progress import Progress, Stop, part
 from engine.superresolution import examples, weights
 from engine.superresolution.batches import Series, window
 from engine.superresolution.card import History, card
-from engine.superresolution.examples import Lessons
+from engine.superresolution.examples import Examples
 from engine.superresolution.loop import forward, train, validate
 from engine.superresolution.networks.airstfm import PRESETS, AirSTFM, preset
 from engine.superresolution.networks.initialisation import keep_signal
-from engine.superresolution.recipe_airstfm import PAST_PLANES, season
+from engine.superresolution.recipe_airstfm import CLIMATOLOGY_PLANES, season
 from engine.superresolution.static import Plane
 from engine.superresolution.training_config import TrainingConfig
 from engine.superresolution.weights import Checkpoint
@@ -47,7 +47,7 @@ RECIPES: dict[str, TrainingConfig] = {
     ),
 }
 # What ships of the ground for any place; it helps where the past is not known (decision 0024).
-GROUND: tuple[Plane, ...] = ("coast", "cities")
+STATIC_FIELDS: tuple[Plane, ...] = ("coast", "cities")
 # Error scale that the network starts from, as a logarithm in its unit.
 FIRST_LOG_SCALE = -0.5
 
@@ -76,8 +76,8 @@ def train_airstfm(
     seed: int = 0,
     train_end: dt.date | None = None,
     validate_end: dt.date | None = None,
-    phases: int = 1,
-    ground: Sequence[Plane] = GROUND,
+    block_offsets: int = 1,
+    static_fields: Sequence[Plane] = STATIC_FIELDS,
     device: str = "cpu",
     progress: Progress | None = None,
     cancelled: Stop | None = None,
@@ -92,8 +92,8 @@ def train_airstfm(
         seed: Of the initial weights and the order of the data.
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to validate on; None: half of what follows.
-        phases: Corners to count blocks from; more make more of a short record.
-        ground: Planes of the ground that guide it.
+        block_offsets: Corners to count blocks from; more make more of a short record.
+        static_fields: Planes of the ground that guide it.
         device: "cpu" or "cuda".
         progress: Told how far it is.
         cancelled: Looked at between steps; the state stays and the run can go on.
@@ -106,8 +106,8 @@ def train_airstfm(
         "AirSTFM",
         train_end=train_end,
         validate_end=validate_end,
-        phases=phases,
-        ground=ground,
+        block_offsets=block_offsets,
+        static_fields=static_fields,
         progress=part(progress, 0.0, 0.1),
         cancelled=cancelled,
     )
@@ -136,7 +136,7 @@ def training_config(
 
 
 def train_on(
-    known: Lessons,
+    known: Examples,
     folder: Path,
     *,
     config: TrainingConfig,
@@ -161,7 +161,7 @@ def train_on(
     Raises:
         EngineError: If the folder cannot be written, or holds another run.
     """
-    unit = leftover(known)
+    unit = residual_spread(known)
     config = replace(config, unit=unit)
     network = build(known, size, config.seed, **({"unit": unit} | changes))
     frames = network.config.frames
@@ -170,9 +170,9 @@ def train_on(
         config,
         network,
         frames,
-        (*known.training, *known.blind_training),
+        (*known.training, *known.training_without_climatology),
         # Stopped by both: where the past is known, the base is as good as the network (`correct`).
-        (*known.validation, *known.blind_validation),
+        (*known.validation, *known.validation_without_climatology),
         folder / STATE,
         device=device,
         identity=f"{known.identity} {network.config}",
@@ -187,13 +187,15 @@ def train_on(
         raise ValueError("a network without log_scale has no uncertainty to ship")
     after = _scores(network, known)
     better = after[0] < before[0]
-    blind_better = after[1] < before[1] or not known.blind_validation
+    better_without_climatology = after[1] < before[1] or not known.validation_without_climatology
     if known.base == "bilinear" and not better:
         keep_base(network)
     sizing = known.calibration or known.validation
-    unknown = known.blind_calibration or known.blind_validation
+    unknown = known.calibration_without_climatology or known.validation_without_climatology
     factor, seasons, coverage = calibrate(network, sizing, known.months, correct=better)
-    blind = calibrate(network, unknown, correct=blind_better).factor if unknown else 1.0
+    without_climatology = (
+        calibrate(network, unknown, correct=better_without_climatology).factor if unknown else 1.0
+    )
     described = Checkpoint(
         model="airstfm",
         network=weights.network_fields(network.config),
@@ -201,13 +203,13 @@ def train_on(
         std=known.std,
         base=known.base,
         planes=guidance(known),
-        ground=dict(zip(known.ground, known.scale, strict=True)),
+        static_fields=dict(zip(known.static_fields, known.scale, strict=True)),
         period=known.source.period,
         error_factor=factor,
-        blind_factor=blind,
+        factor_without_climatology=without_climatology,
         season_factors=seasons,
         correct=better,
-        correct_blind=blind_better,
+        correct_without_climatology=better_without_climatology,
         trained_on=known.source.words,
         train_start=known.train_start.isoformat(),
         train_end=known.train_end.isoformat(),
@@ -219,16 +221,16 @@ def train_on(
         counters, config, len(known.training), coverage, counters.seconds, device, before, after
     )
     text = card(described, known.source, network, history)
-    weights.save(folder, described, network, text, known.past)
+    weights.save(folder, described, network, text, known.climatology)
     return Trained(folder, counters, coverage)
 
 
-def _scores(network: AirSTFM, known: Lessons) -> tuple[float, float]:
+def _scores(network: AirSTFM, known: Examples) -> tuple[float, float]:
     """RMSE of the validation, in standard deviations, with the past known and with it unknown."""
-    parts = (known.validation, known.blind_validation)
+    parts = (known.validation, known.validation_without_climatology)
     frames, device = network.config.frames, torch.device("cpu")
-    known_one, blind_one = (validate(network, part, frames, device) for part in parts)
-    return known_one, blind_one
+    known_one, one_without_climatology = (validate(network, part, frames, device) for part in parts)
+    return known_one, one_without_climatology
 
 
 def keep_base(network: AirSTFM) -> None:
@@ -238,7 +240,7 @@ def keep_base(network: AirSTFM) -> None:
         network.tail.last.get_parameter("bias")[0] = 0
 
 
-def leftover(known: Lessons) -> float:
+def residual_spread(known: Examples) -> float:
     """Size of what the base maps of the training part leave over, in standard deviations."""
     squares, count = 0.0, 0
     for series in known.training:
@@ -251,7 +253,7 @@ def leftover(known: Lessons) -> float:
     return max(math.sqrt(squares / max(count, 1)), 1e-4)
 
 
-def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
+def build(known: Examples, size: str, seed: int, **changes: object) -> AirSTFM:
     """The network, which at first gives what it is to correct; with fields replaced.
 
     With `quiet_start`, the small preset's, the tail keeps the size of its signal too (0034).
@@ -261,7 +263,7 @@ def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
     torch.manual_seed(seed)
     fields: dict[str, object] = {
         "guide": len(guidance(known)),
-        "ground": known.ground,
+        "static_fields": known.static_fields,
         "guide_at": "both",
         "conserve": True,
         "log_scale": True,
@@ -282,10 +284,10 @@ def build(known: Lessons, size: str, seed: int, **changes: object) -> AirSTFM:
     return network
 
 
-def guidance(known: Lessons) -> tuple[str, ...]:
+def guidance(known: Examples) -> tuple[str, ...]:
     """Names of the planes that guide a network on these lessons, in order."""
-    past = PAST_PLANES if known.base == "regression" else ()
-    return (*past, *known.ground)
+    climatology = CLIMATOLOGY_PLANES if known.base == "regression" else ()
+    return (*climatology, *known.static_fields)
 
 
 class Sizing(NamedTuple):
@@ -325,8 +327,8 @@ def calibrate(
                 answer = forward(network, batch)
                 if answer.log_scale is None:
                     raise ValueError("a network without log_scale has nothing to calibrate")
-                told = answer.mean if correct or batch.base is None else batch.base
-                away = (told - batch.fine).abs() / answer.log_scale.exp()
+                predicted = answer.mean if correct or batch.base is None else batch.base
+                away = (predicted - batch.fine).abs() / answer.log_scale.exp()
                 frames.append(away[:, :, 0][batch.fine_mask].double())
     seen = [season(month) for each in months for month in each]
     factor = _factor(frames)

@@ -17,7 +17,7 @@ from torch import nn
 from engine.core.progress import Progress, Stop, part
 from engine.superresolution import examples, weights
 from engine.superresolution.card import History, card
-from engine.superresolution.examples import Lessons
+from engine.superresolution.examples import Examples
 from engine.superresolution.loop import train
 from engine.superresolution.networks.initialisation import keep_signal
 from engine.superresolution.networks.networks import NETWORKS, from_preset
@@ -54,7 +54,7 @@ def train_network(
     seed: int = 0,
     train_end: dt.date | None = None,
     validate_end: dt.date | None = None,
-    phases: int = 1,
+    block_offsets: int = 1,
     device: str = "cpu",
     progress: Progress | None = None,
     cancelled: Stop | None = None,
@@ -70,7 +70,7 @@ def train_network(
         seed: Of the initial weights and the order of the data.
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to validate on; None: half of what follows.
-        phases: Corners to count blocks from; more make more of a short record.
+        block_offsets: Corners to count blocks from; more make more of a short record.
         device: "cpu" or "cuda".
         progress: Told how far it is.
         cancelled: Looked at between steps; the state stays and the run can go on.
@@ -83,7 +83,7 @@ def train_network(
         NETWORKS[model].title,
         train_end=train_end,
         validate_end=validate_end,
-        phases=phases,
+        block_offsets=block_offsets,
         regress=False,
         progress=part(progress, 0.0, 0.1),
         cancelled=cancelled,
@@ -121,7 +121,7 @@ def plain_config(config: TrainingConfig) -> TrainingConfig:
 def fresh(
     model: str,
     size: str,
-    known: Lessons,
+    known: Examples,
     seed: int,
     *,
     drawn_anew: bool = True,
@@ -151,7 +151,7 @@ def fresh(
 
 def learn(
     network: nn.Module,
-    known: Lessons,
+    known: Examples,
     config: TrainingConfig,
     folder: Path,
     *,
@@ -178,7 +178,7 @@ def learn(
 def publish(
     model: str,
     network: nn.Module,
-    known: Lessons,
+    known: Examples,
     folder: Path,
     config: TrainingConfig,
     counters: Counters,
@@ -202,8 +202,8 @@ def publish(
         licence=known.source.licence,
         seed=config.seed,
     )
-    unsure = (float("nan"), float("nan"))
-    history = History(counters, config, len(known.training), unsure, counters.seconds, device)
+    std = (float("nan"), float("nan"))
+    history = History(counters, config, len(known.training), std, counters.seconds, device)
     text = card(described, known.source, network, history)
     weights.save(folder, described, copy.deepcopy(network).half(), text)
     return described

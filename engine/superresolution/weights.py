@@ -20,7 +20,7 @@ from engine.core.grid import Grid
 from engine.superresolution.networks.airstfm import AirSTFM, AirSTFMConfig
 from engine.superresolution.networks.layers import SCALE
 from engine.superresolution.networks.networks import from_fields
-from engine.superresolution.networks.regression import Past
+from engine.superresolution.networks.regression import PlaceClimatology
 from engine.superresolution.networks.video import VideoConfig
 from engine.training.weights_folder import (
     Beside,
@@ -32,7 +32,7 @@ from engine.training.weights_folder import (
     publish,
 )
 
-PAST = "past.safetensors"
+CLIMATOLOGY = "past.safetensors"
 Base = Literal["bilinear", "regression"]
 Fields = dict[str, bool | int | float | str | tuple[int, ...] | tuple[str, ...] | None]
 
@@ -49,27 +49,38 @@ class Checkpoint(Described):
             `engine.superresolution.networks.regression`, learned from the past of the dataset at
             hand, or, on the grid of `past.safetensors`, read there.
         planes: Names of the guidance planes, in order.
-        ground: Mean and standard deviation of each of them that no date changes, by name.
+        static_fields: Mean and standard deviation of each of them that no date changes, by name.
         period: Averaging time of the maps it was trained on.
         error_factor: What the network's error scale is multiplied with so that intervals cover
             what they say on the validation part.
-        blind_factor: The same for maps of places whose past is not known.
+        factor_without_climatology: The same for places without a climatology.
         season_factors: The same for each season, winter first, where the past is known; empty:
             one for all.
         correct: Whether the map is the network's where the past is known, and not its base map as
             it is, below which no step of the training came.
-        correct_blind: The same where the past is not known.
+        correct_without_climatology: The same without a climatology.
         trained_on: The training data, in words.
         train_start: First local date it learned from.
         train_end: Last local date it learned from.
         validate_end: Last local date that decided anything.
         licence: Of the training data.
         seed: Of the run that is kept.
-        past_sha256: Of past.safetensors; empty where there is none.
+        climatology_sha256: Of past.safetensors; empty where there is none.
     """
 
-    positive: ClassVar[tuple[str, ...]] = ("std", "error_factor", "blind_factor", "season_factors")
+    positive: ClassVar[tuple[str, ...]] = (
+        "std",
+        "error_factor",
+        "factor_without_climatology",
+        "season_factors",
+    )
     dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end", "validate_end")
+    renamed: ClassVar[dict[str, str]] = {
+        "ground": "static_fields",
+        "blind_factor": "factor_without_climatology",
+        "correct_blind": "correct_without_climatology",
+        "past_sha256": "climatology_sha256",
+    }
 
     model: str
     network: Fields
@@ -77,20 +88,20 @@ class Checkpoint(Described):
     std: float
     base: Base
     planes: tuple[str, ...]
-    ground: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    static_fields: dict[str, tuple[float, float]] = Field(default_factory=dict)
     period: str
     error_factor: float
-    blind_factor: float = 1.0
+    factor_without_climatology: float = 1.0
     season_factors: tuple[float, ...] = ()
     correct: bool = True
-    correct_blind: bool = True
+    correct_without_climatology: bool = True
     trained_on: str
     train_start: str
     train_end: str
     validate_end: str
     licence: str
     seed: int
-    past_sha256: str = ""
+    climatology_sha256: str = ""
 
 
 def save(
@@ -98,14 +109,18 @@ def save(
     about: Checkpoint,
     network: nn.Module,
     card: str,
-    past: tuple[Past, Grid] | None = None,
+    climatology: tuple[PlaceClimatology, Grid] | None = None,
 ) -> None:
     """Publish a checkpoint, with what was learned of the past of one place if that is given.
 
     Raises:
         StorageError: If it cannot be written.
     """
-    beside = None if past is None else Beside(PAST, "past_sha256", *_pack(*past))
+    beside = (
+        None
+        if climatology is None
+        else Beside(CLIMATOLOGY, "climatology_sha256", *_pack(*climatology))
+    )
     publish(folder, about, network, card, beside)
 
 
@@ -148,16 +163,16 @@ def describe(folder: Path) -> Checkpoint:
     return described(Checkpoint, folder, "airstfm")
 
 
-def past_of(folder: Path, about: Checkpoint, grid: Grid) -> Past | None:
+def climatology_of(folder: Path, about: Checkpoint, grid: Grid) -> PlaceClimatology | None:
     """What lies with the weights about the past of a grid's cells; None if they lie elsewhere.
 
     Raises:
         DataError: If the file is damaged or missing.
     """
-    if not about.past_sha256:
+    if not about.climatology_sha256:
         return None
     missing = "the climatology of the weights is missing or not what the configuration names"
-    path = checked(folder / PAST, about.past_sha256, missing)
+    path = checked(folder / CLIMATOLOGY, about.climatology_sha256, missing)
     with safe_open(path, "pt") as file:
         whole = Grid(**json.loads(file.metadata()["grid"]))
     place = _place(whole, grid)
@@ -184,15 +199,15 @@ def _place(whole: Grid, part: Grid) -> tuple[slice, slice] | None:
     return (rows, columns) if inside else None
 
 
-def _pack(past: Past, grid: Grid) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _pack(climatology: PlaceClimatology, grid: Grid) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A past in few bytes: halves, slopes of each block in 8 bits, equal months once."""
-    known = past.slopes.abs().amax((2, 3)) > 0
-    slopes = past.slopes[known]
+    known = climatology.slopes.abs().amax((2, 3)) > 0
+    slopes = climatology.slopes[known]
     scale = slopes.abs().amax((1, 2)) / 127
     tensors = {
-        "log_ratio": _once(past.log_ratio).half(),
-        "spread": _once(past.spread).half(),
-        "log_coarse": _once(past.log_coarse),
+        "log_ratio": _once(climatology.log_ratio).half(),
+        "spread": _once(climatology.spread).half(),
+        "log_coarse": _once(climatology.log_coarse),
         "slopes": (slopes / scale[:, None, None]).round().to(torch.int8),
         "scale": scale,
         "known": known,
@@ -201,7 +216,7 @@ def _pack(past: Past, grid: Grid) -> tuple[dict[str, Tensor], dict[str, str]]:
     return packed, {"grid": json.dumps(asdict(grid))}
 
 
-def _unpack(packed: dict[str, Tensor], rows: slice, columns: slice) -> Past:
+def _unpack(packed: dict[str, Tensor], rows: slice, columns: slice) -> PlaceClimatology:
     """The part of a packed past that belongs to some rows and columns."""
     down, across = (slice(s.start // SCALE, s.stop // SCALE) for s in (rows, columns))
     number = torch.full(packed["known"].shape, -1)
@@ -211,7 +226,7 @@ def _unpack(packed: dict[str, Tensor], rows: slice, columns: slice) -> Past:
     found = here[here >= 0]
     slopes[here >= 0] = packed["slopes"][found].float() * packed["scale"][found, None, None]
     log_ratio, spread = packed["log_ratio"], packed["spread"]
-    return Past(
+    return PlaceClimatology(
         log_ratio[:, rows, columns].float().expand(12, -1, -1),
         packed["log_coarse"][:, down, across].expand(12, -1, -1),
         slopes,

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.core.errors import StorageError
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 
 FILE = "state.safetensors"
 
@@ -58,7 +58,7 @@ def write(
     header = {"counters": json.dumps(asdict(counters)), "config": config}
     problem = "the state of the training run cannot be written"
     remedy = "Make room there; the run goes on from its last state when started again"
-    with whole_file(folder / FILE, problem, remedy) as part:
+    with atomic_file(folder / FILE, problem, remedy) as part:
         save_file(plain, part, metadata=header)
 
 

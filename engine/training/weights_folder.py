@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -39,9 +39,23 @@ class Described(BaseModel):
     """Fields that are divided by or multiplied with: 0 or less is damage."""
     dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end")
     """Fields that hold a local date."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Old names of fields, here and in `network`, and what they are called now."""
 
     sha256: str = ""
     """Of weights.safetensors."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, given: object) -> object:
+        """A folder that an earlier version wrote names some fields otherwise."""
+        if not isinstance(given, Mapping):
+            return given
+        known = {cls.renamed.get(name, name): value for name, value in given.items()}
+        shape = known.get("network")
+        if isinstance(shape, Mapping):
+            known["network"] = {cls.renamed.get(name, name): v for name, v in shape.items()}
+        return known
 
 
 D = TypeVar("D", bound=Described)

@@ -31,8 +31,8 @@ def quantile_score(members: Float[Tensor, "member n"], target: Float[Tensor, " n
     Source: Tashiro et al. 2021, arXiv:2107.03502, appendix G.
     """
     levels = torch.tensor(QUANTILES).to(members)
-    told = members.quantile(levels, dim=0)
-    off = target - told
+    predicted = members.quantile(levels, dim=0)
+    off = target - predicted
     pinball = torch.maximum(levels[:, None] * off, (levels[:, None] - 1) * off)
     return float(2 * pinball.sum(1).mean() / target.abs().sum())
 
@@ -57,8 +57,8 @@ class Scores:
         rmse: Of the mean, ug m-3.
         mape: Mean absolute error relative to the target, which counts as `floor` at least.
         crps: ug m-3; of a single forecast its mean absolute error.
-        half: Share of the targets in the central half; NaN for a single forecast.
-        most: Share in the central 90 per cent.
+        coverage_50: Share of the targets in the central half; NaN for a single forecast.
+        coverage_90: Share in the central 90 per cent.
         quantile: As `quantile_score`.
     """
 
@@ -67,8 +67,8 @@ class Scores:
     rmse: float
     mape: float
     crps: float
-    half: float
-    most: float
+    coverage_50: float
+    coverage_90: float
     quantile: float
 
 
@@ -94,8 +94,8 @@ def score(
         rmse=float((error**2).mean().sqrt()),
         mape=float((error.abs() / target.clamp(min=floor)).mean()),
         crps=float(crps(members, target).mean()),
-        half=float(covered(members, target, 0.5).mean()) if sure else float("nan"),
-        most=float(covered(members, target, 0.9).mean()) if sure else float("nan"),
+        coverage_50=float(covered(members, target, 0.5).mean()) if sure else float("nan"),
+        coverage_90=float(covered(members, target, 0.9).mean()) if sure else float("nan"),
         quantile=quantile_score(members, target),
     )
 

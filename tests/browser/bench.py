@@ -123,8 +123,8 @@ def missed(found: dict[str, Any], machine: dict[str, Any]) -> list[str]:
 
 def machine(busy: float) -> dict[str, Any]:
     """What it ran on, and how busy that was: browser, server and users share these processors."""
-    told = Path("/proc/cpuinfo").read_text()
-    model = next((line for line in told.splitlines() if line.startswith("model name")), ":")
+    predicted = Path("/proc/cpuinfo").read_text()
+    model = next((line for line in predicted.splitlines() if line.startswith("model name")), ":")
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "cpus": os.cpu_count(),

@@ -125,15 +125,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="only pictures whose name begins so")
     parser.add_argument("--at", help="address of a server that runs already")
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    asked = parser.parse_args()
+    requested = parser.parse_args()
     # The picture of the README first.
-    wanted = [s for s in shots()[::-1] if s.name.startswith(tuple(asked.names or [""]))]
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    if asked.at:
-        take(asked.at, wanted, asked.folder)
+    wanted = [s for s in shots()[::-1] if s.name.startswith(tuple(requested.names or [""]))]
+    requested.folder.mkdir(parents=True, exist_ok=True)
+    if requested.at:
+        take(requested.at, wanted, requested.folder)
     else:
         with server() as address:
-            take(address, wanted, asked.folder)
+            take(address, wanted, requested.folder)
 
 
 def take(address: str, wanted: list[Shot], folder: Path) -> None:

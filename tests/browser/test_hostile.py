@@ -35,11 +35,11 @@ def visit(browser, hostile_server):
         context = browser.new_context(viewport={"width": 1366, "height": 900})
         contexts.append(context)
 
-        def asked(request):
+        def requested(request):
             if not request.url.startswith((hostile_server.url, "data:", "blob:")):
                 wrong.append(request.url)
 
-        context.on("request", asked)
+        context.on("request", requested)
         context.on("dialog", lambda dialog: wrong.append(dialog.message))
         context.on(
             "console", lambda m: "Content Security Policy" in m.text and wrong.append(m.text)
@@ -113,12 +113,12 @@ def test_a_saved_page_runs_nothing(visit, browser, tmp_path):
         page.locator('.airmap [data-do="save_html"]').click()
     download.value.save_as(tmp_path / "map.html")
     alone = browser.new_context(offline=True)
-    asked = []
-    alone.on("request", lambda r: asked.append(r.url))
+    requested = []
+    alone.on("request", lambda r: requested.append(r.url))
     saved = alone.new_page()
     saved.goto((tmp_path / "map.html").as_uri())
     saved.locator(".legend svg").first.wait_for()
     assert saved.evaluate("window.hacked") is None
     assert "{{7*7}}" in saved.locator("footer").inner_text()
     alone.close()
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in requested)

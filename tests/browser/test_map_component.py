@@ -620,9 +620,9 @@ def test_a_map_fades_with_distance_and_the_legend_says_so(on_page):
     level = int(palette.index(np.array([100.0]), scale)[0]) - 1
     full = palette.colours(scale)[level].astype(float)
     assert np.abs(colour(30) - full).max() <= 3
-    ground = (colour(400) - PALEST * full) / (1 - PALEST)
+    static_fields = (colour(400) - PALEST * full) / (1 - PALEST)
     middle = (1 + PALEST) / 2
-    assert np.abs(colour(100) - (middle * full + (1 - middle) * ground)).max() <= 6
+    assert np.abs(colour(100) - (middle * full + (1 - middle) * static_fields)).max() <= 6
     assert np.abs(colour(400) - full).max() > 60
     assert "fades between 50 and 150 km from a station" in here.root.text_content()
 
@@ -783,10 +783,10 @@ def test_a_saved_page_opens_offline_and_reads_values(on_page, browser, tmp_path)
     assert download.suggested_filename == "airlens-coarse-fine-2015-01-01.html"
     download.save_as(tmp_path / "map.html")
     alone = browser.new_context(offline=True, viewport={"width": 1366, "height": 768})
-    said, asked = [], []
+    said, requested = [], []
     alone.on("console", lambda m: m.type in ("error", "warning") and said.append(m.text))
     alone.on("weberror", lambda e: said.append(str(e.error)))
-    alone.on("request", lambda r: asked.append(r.url))
+    alone.on("request", lambda r: requested.append(r.url))
     page = alone.new_page()
     page.goto((tmp_path / "map.html").as_uri())
     page.wait_for_selector(".legend svg")
@@ -805,7 +805,7 @@ def test_a_saved_page_opens_offline_and_reads_values(on_page, browser, tmp_path)
     assert page.get_by_text("DEMO · SYNTHETIC DATA").count() == 2
     alone.close()
     assert not said
-    assert all(u.startswith(("file:", "data:", "blob:")) for u in asked)
+    assert all(u.startswith(("file:", "data:", "blob:")) for u in requested)
 
 
 # ---- when something is missing ------------------------------------------------------------------

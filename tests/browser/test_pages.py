@@ -60,9 +60,9 @@ def opened(browser, dashboard):
         context.on("weberror", lambda error: said.append(str(error.error)))
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        asked = {"dataset": "tiny"} | query
+        requested = {"dataset": "tiny"} | query
         path = "" if name == "map" else name  # the default page has the bare address
-        page.goto(f"{dashboard.url}/{path}?" + "&".join(f"{k}={v}" for k, v in asked.items()))
+        page.goto(f"{dashboard.url}/{path}?" + "&".join(f"{k}={v}" for k, v in requested.items()))
         return settled(page)
 
     yield go
@@ -233,12 +233,12 @@ def test_a_click_tells_the_course_that_the_stations_around_give(opened):
     panel = page.locator(".st-key-series-panel")
     line = panel.locator(".legendtext", has_text="Reanalysed here")
     expect(line).to_be_visible()
-    told = panel.locator(".js-plotly-plot").evaluate(
+    predicted = panel.locator(".js-plotly-plot").evaluate(
         "(plot, name) => plot.data.filter(t => t.name === name).map(t => t.y)",
         line.text_content(),
     )
-    assert told, "the legend names a line that is drawn"
-    assert any(value for value in told[0])
+    assert predicted, "the legend names a line that is drawn"
+    assert any(value for value in predicted[0])
     page.get_by_text("Reanalysis from stations", exact=True).first.click()
     expect(line).to_have_count(0)
 

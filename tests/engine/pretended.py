@@ -70,16 +70,16 @@ class PretendedGPU(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in READS_HERE and there:
             raise WrongSideError(f"{name} of a tensor on the GPU")
-        asked, args, kwargs = _asked(args, kwargs, self)
+        requested, args, kwargs = _asked(args, kwargs, self)
         if name in ("to", "type_as") and len(given) > 1:
             like = given[1] if given[1].numel() else given[0]  # nothing is nowhere
-            asked = THERE if self.has(like) else HERE
+            requested = THERE if self.has(like) else HERE
         elif there and name not in MAY_MIX:
             self._refuse_mixed(name, args, given)
-        if asked is None:
-            asked = THERE if there and name not in LEAVES else HERE
-        self.calls += asked.type == "cuda"
-        if asked.type == "cpu":
+        if requested is None:
+            requested = THERE if there and name not in LEAVES else HERE
+        self.calls += requested.type == "cuda"
+        if requested.type == "cpu":
             found = func(*args, **kwargs)
             return (
                 found.clone() if there and torch.is_tensor(found) and name != "__get__" else found
@@ -104,12 +104,12 @@ def _tensors(tree) -> list[torch.Tensor]:
 
 def _asked(args, kwargs, gpu):
     """The device that a call names, and the call without it."""
-    asked = None
+    requested = None
 
     def plain(value):
-        nonlocal asked
+        nonlocal requested
         if isinstance(value, torch.device) or value in ("cuda", "cuda:0"):
-            asked = THERE if torch.device(value).type == "cuda" else HERE
+            requested = THERE if torch.device(value).type == "cuda" else HERE
             return HERE
         return value
 
@@ -117,7 +117,7 @@ def _asked(args, kwargs, gpu):
     args = tuple(
         plain(a) if isinstance(a, (torch.device, str)) else a for a in args
     )  # fmt: skip
-    return asked, args, kwargs
+    return requested, args, kwargs
 
 
 @contextmanager

@@ -58,11 +58,11 @@ class DeepONet(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(
-        self, measured: Float[Tensor, "b history sensor"], asked: Float[Tensor, "point c"]
+        self, measured: Float[Tensor, "b history sensor"], requested: Float[Tensor, "point c"]
     ) -> Float[Tensor, "b point"]:
         """The answer at each point asked for, in the unit of what was measured."""
         branch: Tensor = self.branch(self.drop(measured.flatten(1)))
-        trunk: Tensor = self.trunk(asked)
+        trunk: Tensor = self.trunk(requested)
         return branch @ trunk.T + self.bias
 
 
@@ -82,7 +82,7 @@ def on_lattice(
     return mean.flatten(2)
 
 
-def asked_for(lead_times: int, rows: int, columns: int) -> Float[Tensor, "point 3"]:
+def query_points(lead_times: int, rows: int, columns: int) -> Float[Tensor, "point 3"]:
     """Trunk coordinates of every hour, row and column, each from 0 to 1; the hour runs slowest."""
 
     def along(count: int) -> Tensor:

@@ -130,10 +130,10 @@ class DDIM:
             if after < 0:
                 return clean
             # The noise that goes with the limited estimate, so that both stay one picture.
-            told = (x - kept[k] ** 0.5 * clean) / (1 - kept[k]) ** 0.5
+            predicted = (x - kept[k] ** 0.5 * clean) / (1 - kept[k]) ** 0.5
             fresh_var = (1 - kept[after]) / (1 - kept[k]) * (1 - kept[k] / kept[after])
             deviation = self.eta * fresh_var**0.5
-            x = kept[after] ** 0.5 * clean + (1 - kept[after] - deviation**2) ** 0.5 * told
+            x = kept[after] ** 0.5 * clean + (1 - kept[after] - deviation**2) ** 0.5 * predicted
             if deviation:
                 x = x + deviation * fresh()
         return x
@@ -166,13 +166,16 @@ class Multistep:
             if after < 0:
                 return clean
             width = half_log[after] - half_log[k]
-            told = clean
+            predicted = clean
             if before is not None:
                 share = width / (2 * last_width)
-                told = (1 + share) * clean - share * before
+                predicted = (1 + share) * clean - share * before
             noise_ratio = ((1 - kept[after]) / (1 - kept[k])) ** 0.5
             signal = kept[after] ** 0.5
-            x = float(noise_ratio) * x - float(signal) * float(torch.tensor(-width).expm1()) * told
+            x = (
+                float(noise_ratio) * x
+                - float(signal) * float(torch.tensor(-width).expm1()) * predicted
+            )
             before, last_width = clean, width
         return x
 

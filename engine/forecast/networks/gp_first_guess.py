@@ -83,8 +83,8 @@ class Trend:
         outer = _covariance(wanted[:, None] - time, p)
         factor = torch.linalg.cholesky(inner)
         mean = outer @ torch.cholesky_solve(anomaly[there, None], factor)[:, 0]
-        told = (outer * torch.cholesky_solve(outer.T, factor).T).sum(1) * self.variance
-        return mean, (sill - told).clamp(min=1e-6 * self.variance).sqrt()
+        explained = (outer * torch.cholesky_solve(outer.T, factor).T).sum(1) * self.variance
+        return mean, (sill - explained).clamp(min=1e-6 * self.variance).sqrt()
 
     def _sill(self) -> float:
         p = self.covariance
@@ -153,9 +153,9 @@ def climatology(
     # Every hour counts once, however many cells were measured in it: hours are the sample.
     count = known.sum(1)
     city = torch.where(count > 0, filled.sum(1) / count.clamp(min=1) - mean, 0)
-    heard = (count > 0).double()
-    days = torch.zeros(HOURS, dtype=torch.float64).index_add(0, hour, heard)
-    total = torch.zeros(HOURS, dtype=torch.float64).index_add(0, hour, city * heard)
+    valid = (count > 0).double()
+    days = torch.zeros(HOURS, dtype=torch.float64).index_add(0, hour, valid)
+    total = torch.zeros(HOURS, dtype=torch.float64).index_add(0, hour, city * valid)
     hourly = total / (days + SHRINK_HOUR)
     left = torch.where(known, values - mean - hourly[hour][:, None], 0)
     city_left = torch.where(count > 0, left.sum(1) / count.clamp(min=1), 0)
@@ -163,8 +163,8 @@ def climatology(
     cells = own / (known.sum(0) + SHRINK)
     trend = Trend(mean, hourly, cells, 1.0)
     anomaly, _ = trend.anomaly(values, hour)
-    told = anomaly[anomaly.isfinite()]
-    return replace(trend, variance=max(float((told**2).mean()), 1e-3))
+    explained = anomaly[anomaly.isfinite()]
+    return replace(trend, variance=max(float((explained**2).mean()), 1e-3))
 
 
 def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], steps: int = 60) -> Trend:
@@ -208,8 +208,8 @@ def _missed(
         wanted = torch.arange(start, start + LEADS) - (back.start or 0)
         for trend, error in zip(trends, errors, strict=True):
             less = replace(own, covariance=trend.covariance, variance=trend.variance)
-            told, _ = less.ahead(values[back], hour[back], wanted)
-            error += (told - true)[there].abs().tolist()
+            explained, _ = less.ahead(values[back], hour[back], wanted)
+            error += (explained - true)[there].abs().tolist()
     return [sum(error) / max(len(error), 1) for error in errors]
 
 
@@ -223,7 +223,7 @@ def _likeliest(
     """The trend with a covariance that was led from a start to where the data are likeliest."""
     anomaly, count = trend.anomaly(values[-LONGEST_FIT:], hour[-LONGEST_FIT:])
     there = anomaly.isfinite().nonzero()[:, 0]
-    time, told = there.double(), anomaly[there] / trend.variance**0.5
+    time, explained = there.double(), anomaly[there] / trend.variance**0.5
     lag, noise_of = time[:, None] - time, count[there]
     first = torch.tensor(start, dtype=torch.float64).log()
     free = first.clone().requires_grad_()
@@ -232,7 +232,7 @@ def _likeliest(
         for _ in range(steps):
             p = free.clamp(first - 4, first + 4).exp()
             factor = torch.linalg.cholesky(_covariance(lag, p) + torch.diag(_noise(noise_of, p)))
-            white = torch.linalg.solve_triangular(factor, told[:, None], upper=False)
+            white = torch.linalg.solve_triangular(factor, explained[:, None], upper=False)
             unlikely = 0.5 * (white**2).sum() + factor.diagonal().log().sum()
             unlikely = unlikely + TIES * ((free - first) ** 2).sum()
             optimiser.zero_grad()

@@ -96,16 +96,16 @@ def texture_of(
     count = weight.sum(1)
     level = (values * weight).sum(1) / count.clamp(min=1)  # (window, lead)
     left = (values - level[:, None]) * weight
-    heard = count >= 2
-    if not heard.any():
+    valid = count >= 2
+    if not valid.any():
         return WHITE
     within = float((left**2).sum() / (count - 1).clamp(min=0).sum().clamp(min=1))
     # A mean of few cells varies by their own noise too.
-    between = float((level**2 - within / count.clamp(min=1))[heard].mean())
+    between = float((level**2 - within / count.clamp(min=1))[valid].mean())
     common = min(max(between, 0.0) / max(between + within, 1e-9), 1 - LEAST_OWN)
     smooth = (1 - common) * min(max(_neighbours(left, known, grid) / max(within, 1e-9), 0.0), 1.0)
     smooth = min(smooth * math.exp(1 / (2 * REACH**2)), 1 - LEAST_OWN - common)
-    both = heard[:, :-LAG] & heard[:, LAG:]
+    both = valid[:, :-LAG] & valid[:, LAG:]
     alike = float((level[:, :-LAG] * level[:, LAG:])[both].mean()) / max(between, 1e-9)
     alike = min(max(alike, math.exp(-LAG)), math.exp(-LAG / LONGEST)) if both.any() else 0.5
     return Texture(round(common, 3), round(max(smooth, 0.0), 3), round(-LAG / math.log(alike), 1))

@@ -78,14 +78,14 @@ def windows(
             own = known_climates[days]
         rows.append(_window(record, flat, begin, config, own, scale))
     parts = zip(*rows, strict=True)
-    values, known, base, unsure, hour = (torch.stack(part) for part in parts)
+    values, known, base, std, hour = (torch.stack(part) for part in parts)
     wind = stations = None
     if record.wind is not None and config.wind:
         wind = torch.stack([_still(record.wind, b, config).T for b in begins])
     if record.stations is not None and config.stations:
-        told = torch.stack([_past(record.stations.flatten(1), b, config) for b in begins])
-        stations = (told.transpose(1, 2) - base) / scale
-    return Window(values, known, base, unsure, hour, scale, wind, stations)
+        measured = torch.stack([_past(record.stations.flatten(1), b, config) for b in begins])
+        stations = (measured.transpose(1, 2) - base) / scale
+    return Window(values, known, base, std, hour, scale, wind, stations)
 
 
 def scale_of(window: Window, config: StepDiffConfig) -> float:
@@ -102,7 +102,7 @@ def in_unit(window: Window, scale: float) -> Window:
     return replace(
         window,
         values=window.values * ratio,
-        unsure=window.unsure * ratio,
+        std=window.std * ratio,
         stations=stations,
         scale=scale,
     )
@@ -117,7 +117,7 @@ def _window(
     record: Record, flat: Tensor, begin: int, config: StepDiffConfig, own: Trend, scale: float
 ) -> tuple[Tensor, ...]:
     first, last = begin - config.history, begin + config.lead_times
-    base, unsure = own.guess(flat[:begin], record.hour[:last], config.history, config.lead_times)
+    base, std = own.guess(flat[:begin], record.hour[:last], config.history, config.lead_times)
     here = torch.full((config.hours, flat.shape[1]), torch.nan, dtype=flat.dtype)
     measured = flat[first:last]  # shorter where the record ends
     here[: len(measured)] = measured
@@ -127,7 +127,7 @@ def _window(
         values.T.float(),
         known.T,
         base.T.float(),
-        (unsure / scale).float(),
+        (std / scale).float(),
         record.hour[first:last].float(),
     )
 

@@ -32,7 +32,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from engine.forecast.networks.advection import Transport
-from engine.forecast.networks.deeponet import DeepONet, DeepONetConfig, asked_for, on_lattice
+from engine.forecast.networks.deeponet import DeepONet, DeepONetConfig, on_lattice, query_points
 from engine.forecast.networks.denoiser import Denoiser, DenoiserConfig
 from engine.forecast.networks.diffusion import Sampler, Schedule
 from engine.forecast.networks.mobile_noise import Factors, Texture
@@ -134,7 +134,7 @@ class Window:
             nothing is known.
         known: Where something was measured; at work the lead times hold nothing.
         guess: First guess, ug m-3.
-        unsure: Its standard deviation in units of `scale`, (batch, time).
+        std: Its standard deviation in units of `scale`, (batch, time).
         hour: Local hour of the day, (batch, time).
         scale: ug m-3.
         wind: Towards larger columns and rows, cells an hour, (batch, 2, time).
@@ -144,7 +144,7 @@ class Window:
     values: Float[Tensor, "b cell time"]
     known: Bool[Tensor, "b cell time"]
     guess: Float[Tensor, "b cell time"]
-    unsure: Float[Tensor, "b time"]
+    std: Float[Tensor, "b time"]
     hour: Float[Tensor, "b time"]
     scale: float
     wind: Float[Tensor, "b 2 time"] | None = None
@@ -171,7 +171,7 @@ class Window:
             values=change(self.values),
             known=change(self.known),
             guess=change(self.guess),
-            unsure=change(self.unsure),
+            std=change(self.std),
             hour=change(self.hour),
             wind=None if self.wind is None else change(self.wind),
             stations=None if self.stations is None else change(self.stations),
@@ -227,9 +227,9 @@ class StepDiff(nn.Module):
         shape = (len(window), history, rows, columns)
         past = window.values[..., :history].transpose(1, 2).reshape(shape)
         there = window.known[..., :history].transpose(1, 2).reshape(shape)
-        asked = asked_for(self.config.lead_times, rows, columns).to(past)
-        told: Tensor = self.deeponet(on_lattice(past, there, self.config.sensors), asked)
-        return told.reshape(len(window), self.config.lead_times, -1).transpose(1, 2)
+        requested = query_points(self.config.lead_times, rows, columns).to(past)
+        predicted: Tensor = self.deeponet(on_lattice(past, there, self.config.sensors), requested)
+        return predicted.reshape(len(window), self.config.lead_times, -1).transpose(1, 2)
 
     def planes(
         self, window: Window, operator: Float[Tensor, "b cell lead"] | None
@@ -250,7 +250,7 @@ class StepDiff(nn.Module):
             angle = window.hour * (2 * math.pi / 24)
             found.append((window.guess - level) / (4 * window.scale))
             found += [
-                row[:, None].expand_as(like) for row in (window.unsure, angle.sin(), angle.cos())
+                row[:, None].expand_as(like) for row in (window.std, angle.sin(), angle.cos())
             ]
         if config.wind:
             if window.wind is None:
@@ -272,11 +272,11 @@ class StepDiff(nn.Module):
         planes: Float[Tensor, "b plane cell time"] | None,
     ) -> tuple[Float[Tensor, "b cell time"], Float[Tensor, "b cell time"]]:
         """What the network tells, and the noise that follows from it."""
-        told = self.denoiser(window.values, mask, noisy, step, places, planes)
+        predicted = self.denoiser(window.values, mask, noisy, step, places, planes)
         if self.config.predicts == "noise":
-            return told, told
+            return predicted, predicted
         kept = self.kept[step][:, None, None]
-        return told, kept.sqrt() * told + (1 - kept).sqrt() * noisy
+        return predicted, kept.sqrt() * predicted + (1 - kept).sqrt() * noisy
 
     def places(self, grid: tuple[int, int]) -> Tensor:
         """What says which cell, for every cell of a grid: its number, or row and column, 0 to 1.
@@ -286,7 +286,7 @@ class StepDiff(nn.Module):
         """
         rows, columns = grid
         if self.config.places == "coordinates":
-            return asked_for(1, rows, columns)[:, 1:].to(self.kept.device)
+            return query_points(1, rows, columns)[:, 1:].to(self.kept.device)
         if grid != (self.config.rows, self.config.columns):
             raise ValueError(
                 f"this network knows the cells of {self.config.rows} × {self.config.columns} and "

@@ -23,15 +23,15 @@ import torch
 from engine import library
 from engine.core import results_page
 from engine.core.errors import NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ROOT
 from engine.core.progress import Progress, part
 from engine.superresolution.batches import Series
-from engine.superresolution.examples import Lessons, prepare
+from engine.superresolution.examples import Examples, prepare
 from engine.superresolution.loop import train, validate
 from engine.superresolution.networks.airstfm import preset
-from engine.superresolution.recipe_airstfm import PAST_PLANES
-from engine.superresolution.train_airstfm import GROUND, build
+from engine.superresolution.recipe_airstfm import CLIMATOLOGY_PLANES
+from engine.superresolution.train_airstfm import STATIC_FIELDS, build
 from engine.superresolution.training_config import TrainingConfig
 
 RESULTS = ROOT / "docs" / "results" / "airstfm-ablation.json"
@@ -57,19 +57,19 @@ class Row:
 
     Attributes:
         name: What is special about it.
-        past: Whether the network corrects the regression on the place's past, guided by it, or
+        climatology: Whether the network corrects the regression on the place's climatology, or
             its own bilinear map as in the paper.
         gaussian: Whether the error's scale is learned too.
-        blind: Whether nothing is known of the past, and bicubic maps with exact block means are
+        without_climatology: Whether there is none, and bicubic maps with exact block means are
             corrected.
         network: Fields of the configuration that differ from the small preset.
         seed: Of the run.
     """
 
     name: str
-    past: bool = False
+    climatology: bool = False
     gaussian: bool = False
-    blind: bool = False
+    without_climatology: bool = False
     network: Mapping[str, object] = field(default_factory=dict)
     seed: int = 0
 
@@ -81,16 +81,24 @@ def _modules(name: str) -> Row:
 
 
 OURS = {"conserve": True, "mask_plane": True, "guide_at": "both"}
-WITH_GROUND = OURS | {"guide": len(PAST_PLANES) + len(GROUND), "ground": GROUND}
+WITH_STATIC_FIELDS = OURS | {
+    "guide": len(CLIMATOLOGY_PLANES) + len(STATIC_FIELDS),
+    "static_fields": STATIC_FIELDS,
+}
 QUIET = {"quiet_start": True}
 ROWS = (
     _modules("A+F+S"),
     replace(_modules("A+F+S"), name="modules A+F+S, another seed", seed=1),
     Row("paper + exact block means", network={"conserve": True}),
-    Row("ours", past=True, gaussian=True, network=OURS),
-    Row("ours, without guidance", past=True, gaussian=True, network=OURS | {"guide": 0}),
-    Row("ours, without the error's scale", past=True, network=OURS),
-    Row("ours, block means free", past=True, gaussian=True, network=OURS | {"conserve": False}),
+    Row("ours", climatology=True, gaussian=True, network=OURS),
+    Row("ours, without guidance", climatology=True, gaussian=True, network=OURS | {"guide": 0}),
+    Row("ours, without the error's scale", climatology=True, network=OURS),
+    Row(
+        "ours, block means free",
+        climatology=True,
+        gaussian=True,
+        network=OURS | {"conserve": False},
+    ),
     *(_modules(name) for name in ("A+F", "A+S", "F+S", "A", "F", "S")),
     # The paper's Tables 5 to 10; blocks and channels in its proportions to its own choice.
     Row("fusion add, after", network={"fusion_place": "after"}),
@@ -108,12 +116,19 @@ ROWS = (
     Row("overlap 50 %", network={"stride": 5}),
     Row("overlap 0 %", network={"stride": 10}),
     replace(_modules("A+F+S"), name="modules A+F+S, a third seed", seed=2),
-    Row("ours + coast and cities", past=True, gaussian=True, network=WITH_GROUND),
-    Row("ours, quiet start", past=True, gaussian=True, network=OURS | QUIET),
-    Row("past unknown", past=True, gaussian=True, blind=True, network=OURS | QUIET),
+    Row("ours + coast and cities", climatology=True, gaussian=True, network=WITH_STATIC_FIELDS),
+    Row("ours, quiet start", climatology=True, gaussian=True, network=OURS | QUIET),
+    Row(
+        "past unknown",
+        climatology=True,
+        gaussian=True,
+        without_climatology=True,
+        network=OURS | QUIET,
+    ),
     Row(
         "past unknown + coast and cities",
-        past=True, gaussian=True, blind=True, network=WITH_GROUND | QUIET,
+        climatology=True, gaussian=True, without_climatology=True,
+        network=WITH_STATIC_FIELDS | QUIET,
     ),
     Row("modules A+F+S, quiet start", network=QUIET),
     Row("modules A+F+S, quiet start, another seed", network=QUIET, seed=1),
@@ -121,7 +136,7 @@ ROWS = (
 
 
 def run(
-    learn: Callable[[], Lessons],
+    learn: Callable[[], Examples],
     rows: Sequence[Row] = ROWS,
     *,
     results: Path = RESULTS,
@@ -154,57 +169,57 @@ def run(
         "base_rmse": _base_rmse(known),
     }
     for i, row in enumerate(missing):
-        told = part(progress, i / len(missing), (i + 1) / len(missing))
-        done[row.name] = _train(row, known, config, told)
+        stage = part(progress, i / len(missing), (i + 1) / len(missing))
+        done[row.name] = _train(row, known, config, stage)
         text = json.dumps({"about": about, "rows": done}, indent=1, ensure_ascii=False)
-        write_whole(results, text + "\n")
+        write_atomic(results, text + "\n")
     return done
 
 
 def _train(
-    row: Row, known: Lessons, config: TrainingConfig, progress: Progress | None
+    row: Row, known: Examples, config: TrainingConfig, progress: Progress | None
 ) -> dict[str, float]:
     way = replace(config, seed=row.seed, loss="gaussian" if row.gaussian else "mse")
-    plain = {"guide": 0, "ground": (), "conserve": False, "mask_plane": False}
+    plain = {"guide": 0, "static_fields": (), "conserve": False, "mask_plane": False}
     plain |= {"log_scale": row.gaussian, "quiet_start": False}
-    seen = replace(known, base="regression" if row.past else "bilinear")
-    fields = (plain | {"guide": 4} if row.past else plain) | dict(row.network)
+    seen = replace(known, base="regression" if row.climatology else "bilinear")
+    fields = (plain | {"guide": 4} if row.climatology else plain) | dict(row.network)
     network = build(seen, "small", row.seed, **fields)
     parts = (known.training, known.validation)
-    if row.blind:
-        parts = (known.blind_training, known.blind_validation)
+    if row.without_climatology:
+        parts = (known.training_without_climatology, known.validation_without_climatology)
     planes = network.config.guide
-    training, validation = ([_as(s, row.past, planes) for s in part_] for part_ in parts)
+    training, validation = ([_as(s, row.climatology, planes) for s in part_] for part_ in parts)
     with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
-        told = train(
+        stage = train(
             way, network, network.config.frames, training, validation, Path(folder),
             progress=progress,
         )  # fmt: skip
     return {
-        "rmse": told.best * known.std,
+        "rmse": stage.best * known.std,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "seconds": round(told.seconds, 1),
+        "seconds": round(stage.seconds, 1),
     }
 
 
-def _as(series: Series, past: bool, planes: int) -> Series:
+def _as(series: Series, climatology: bool, planes: int) -> Series:
     """The series with as much of the past, and so many planes of guidance, as the row may see."""
     guide = None if series.guide is None or not planes else series.guide[:, :planes]
-    return replace(series, base=series.base if past else None, guide=guide)
+    return replace(series, base=series.base if climatology else None, guide=guide)
 
 
-def _base_rmse(known: Lessons) -> dict[str, float]:
+def _base_rmse(known: Examples) -> dict[str, float]:
     """What the networks start from: the regression's map, the bilinear one, the exact bicubic."""
     frames, device = preset("small").frames, torch.device("cpu")
     found = {}
-    for name, past, series in (
+    for name, climatology, series in (
         ("regression", True, known.validation),
         ("bilinear", False, known.validation),
-        ("bicubic, exact", True, known.blind_validation),
+        ("bicubic, exact", True, known.validation_without_climatology),
     ):
-        fields = {"guide": 0, "ground": (), "conserve": past, "log_scale": False}
+        fields = {"guide": 0, "static_fields": (), "conserve": climatology, "log_scale": False}
         untrained = build(replace(known, base="bilinear"), "small", 0, **fields)
-        parts = [_as(s, past, 0) for s in series]
+        parts = [_as(s, climatology, 0) for s in series]
         found[name] = validate(untrained, parts, frames, device) * known.std
     return found
 
@@ -224,7 +239,7 @@ def own_library() -> Iterator[None]:
                 os.environ["AIRLENS_HOME"] = before
 
 
-def wustl(source: Path) -> Lessons:
+def wustl(source: Path) -> Examples:
     """Lessons of the monthly record: 1998 to 2014 to learn from, 2015 and 2016 to judge by.
 
     Raises:
@@ -235,7 +250,7 @@ def wustl(source: Path) -> Lessons:
     with own_library():
         about = library.import_files("grid", [source], "wustl", train_end=TRAIN_END)
         dataset = library.open_dataset("wustl")
-        return prepare(dataset, about, validate_end=JUDGE_END, ground=GROUND)
+        return prepare(dataset, about, validate_end=JUDGE_END, static_fields=STATIC_FIELDS)
 
 
 def section(short: Mapping[str, Any], parts: Mapping[str, str]) -> str:

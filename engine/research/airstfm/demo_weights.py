@@ -27,19 +27,19 @@ from engine.research.demo.build_demo import SCALE
 from engine.superresolution import weights
 from engine.superresolution.card import intervals
 from engine.superresolution.examples import (
-    BLIND,
-    Lessons,
+    WITHOUT_CLIMATOLOGY,
+    Examples,
     Source,
-    blind_series,
     cut,
     months_of,
     series_of,
+    series_without_climatology,
 )
 from engine.superresolution.networks.masking import masked_block_mean
 from engine.superresolution.networks.regression import (
     LocalRegression,
     Parts,
-    Past,
+    PlaceClimatology,
     RegressionConfig,
     learn,
     valid_blocks,
@@ -47,7 +47,7 @@ from engine.superresolution.networks.regression import (
 from engine.superresolution.regression_fit import Record
 from engine.superresolution.static import Plane, Spread, planes, spreads, standard
 from engine.superresolution.train_airstfm import (
-    GROUND,
+    STATIC_FIELDS,
     Trained,
     calibrate,
     train_on,
@@ -109,22 +109,22 @@ WORDS = (
 )
 
 
-def lessons_of(
+def demo_examples(
     training: Sequence[World] = TRAINING,
     validation: Sequence[World] = VALIDATION,
     calibration: Sequence[World] = (),
     *,
-    ground: Sequence[Plane] = GROUND,
+    static_fields: Sequence[Plane] = STATIC_FIELDS,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
-) -> Lessons:
+) -> Examples:
     """Simulate worlds and make lessons of them.
 
     Args:
         training: Worlds to learn from, three or more.
         validation: Worlds to stop by.
         calibration: Worlds to size the intervals by; none: those of the validation.
-        ground: Planes of the ground that guide.
+        static_fields: Planes of the ground that guide.
         progress: Told while simulating.
         cancelled: Looked at between days.
 
@@ -143,7 +143,7 @@ def lessons_of(
     coarse = torch.cat([r.coarse for r in records])
     mask = torch.cat([r.mask for r in records])
     # Whole numbers are worlds; a fraction would be a season, which the worlds share.
-    past, parts = learn(
+    climatology, parts = learn(
         coarse,
         mask,
         torch.cat([r.fine for r in records]),
@@ -152,10 +152,12 @@ def lessons_of(
         REGRESSION,
     )
     # No seasons were told apart; what differs between months is rounding.
-    past = Past(*(z if z is past.slopes else z[:1].expand(12, -1, -1) for z in past))
+    climatology = PlaceClimatology(
+        *(z if z is climatology.slopes else z[:1].expand(12, -1, -1) for z in climatology)
+    )
     known = coarse[mask]
     mean, std = float(known.mean()), float(known.std())
-    fixed = planes(ground, GRID)
+    fixed = planes(static_fields, GRID)
     scale = spreads(fixed, records[0].fine_mask.any(0).numpy())
     beside = standard(fixed, scale)
     series, first = [], 0
@@ -171,28 +173,30 @@ def lessons_of(
             )
         )
         first = frames.stop
-    network = LocalRegression(past)
+    network = LocalRegression(climatology)
     later, last = ([days_of(world) for world in part_] for part_ in (validation, calibration))
     report(progress, cancelled, 1.0, "lessons are ready")
-    return Lessons(
+    return Examples(
         Source("demo", WORDS, LICENCE, "day", PLACE, True, JUDGED, "worlds", BASE),
         tuple(series),
         tuple(series_of(r, mapped(network, r), mean, std, beside) for r in later),
         tuple(
-            blind_series(cut(r, slice(0, len(r.coarse) // BLIND)), mean, std, beside)
+            series_without_climatology(
+                cut(r, slice(0, len(r.coarse) // WITHOUT_CLIMATOLOGY)), mean, std, beside
+            )
             for r in records
         ),
-        tuple(blind_series(r, mean, std, beside) for r in later),
+        tuple(series_without_climatology(r, mean, std, beside) for r in later),
         mean,
         std,
         "regression",
         min(w.start for w in training),
         max(w.start + dt.timedelta(days=w.days - 1) for w in training),
         max(w.start + dt.timedelta(days=w.days - 1) for w in validation),
-        (past, GRID),
+        (climatology, GRID),
         tuple(series_of(r, mapped(network, r), mean, std, beside) for r in last),
-        tuple(blind_series(r, mean, std, beside) for r in last),
-        tuple(ground),
+        tuple(series_without_climatology(r, mean, std, beside) for r in last),
+        tuple(static_fields),
         scale,
         tuple(months_of(record.dates) for record in last or later),
     )
@@ -232,7 +236,7 @@ def mapped(network: LocalRegression, record: Record) -> Parts:
     return Parts(*(z.clone() for z in parts))
 
 
-def train_worlds(
+def train_demo_weights(
     folder: Path,
     *,
     training: Sequence[World] = TRAINING,
@@ -247,7 +251,7 @@ def train_worlds(
     Raises:
         StorageError: If the folder cannot be written, or holds another run.
     """
-    known = lessons_of(
+    known = demo_examples(
         training,
         validation,
         calibration,
@@ -281,24 +285,30 @@ def size_intervals(
         EngineError: If there are no such weights, or they cannot be written.
     """
     about, network = weights.load(folder)
-    past = weights.past_of(folder, about, GRID)
-    if past is None:
+    climatology = weights.climatology_of(folder, about, GRID)
+    if climatology is None:
         raise NotFoundError("these weights know no past of the demo's grid", where=str(folder))
-    known = LocalRegression(past)
+    known = LocalRegression(climatology)
     records = [days_of(world, progress, cancelled) for world in calibration]
     mean, std = about.mean, about.std
     beside = standard(
-        planes(tuple(about.ground), GRID), [Spread(*t) for t in about.ground.values()]
+        planes(tuple(about.static_fields), GRID), [Spread(*t) for t in about.static_fields.values()]
     )
     series = [series_of(r, mapped(known, r), mean, std, beside) for r in records]
     months, unknown = (
         [months_of(r.dates) for r in records],
-        [blind_series(r, mean, std, beside) for r in records],
+        [series_without_climatology(r, mean, std, beside) for r in records],
     )
     factor, seasons, held = calibrate(network, series, months, correct=about.correct)
-    blind = calibrate(network, unknown, correct=about.correct_blind).factor
+    without_climatology = calibrate(
+        network, unknown, correct=about.correct_without_climatology
+    ).factor
     sized = about.model_copy(
-        update={"error_factor": factor, "season_factors": seasons, "blind_factor": blind}
+        update={
+            "error_factor": factor,
+            "season_factors": seasons,
+            "factor_without_climatology": without_climatology,
+        }
     )
     text = (folder / CARD).read_text(encoding="utf-8")
     for row, said in {"intervals": intervals(sized, *held), "stopped by": JUDGED}.items():
@@ -316,7 +326,7 @@ def main(folder: Path, *, sizing: bool = False) -> None:
     if sizing:
         inner, outer = size_intervals(folder, progress=tell)
     else:
-        inner, outer = train_worlds(folder, progress=tell).coverage
+        inner, outer = train_demo_weights(folder, progress=tell).coverage
     _tell(f"done; 50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of unseen worlds\n")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine import library
 from engine.core.errors import EngineError, NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.progress import Progress, part
 from engine.core.results_page import TEMPLATES, fill, reached, read, table
 from engine.inference.catalogue import MODELS
@@ -212,7 +212,7 @@ def main(source: Path = WUSTL, results: Path = RESULTS) -> None:
     """Measure, and write the page and its numbers."""
     found = measure(source, lambda share, doing: _tell(f"{share:4.0%} {doing}"))
     numbers = json.dumps({"scores": found}, indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole(results / "airstfm.json", numbers + "\n")
+    write_atomic(results / "airstfm.json", numbers + "\n")
     again(results)
     _tell("done\n")
 
@@ -233,7 +233,7 @@ def again(results: Path = RESULTS, short_rows: Path = ablation.RESULTS) -> None:
     paper = (RESULTS / "airstfm-paper.md").read_text(encoding="utf-8")
     static = static_guidance.RESULTS
     fields = json.loads(static.read_text(encoding="utf-8")) if static.is_file() else {}
-    write_whole(results / "airstfm.md", page(found, short, paper, fields))
+    write_atomic(results / "airstfm.md", page(found, short, paper, fields))
 
 
 def _tell(text: str) -> None:

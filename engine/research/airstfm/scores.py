@@ -121,10 +121,15 @@ def _run(question: Question, name: str) -> Run:
     run = open_run(request)
     if name != BASE:
         return run
-    past = cast(AirSTFMRecipe, run.model.recipe).past
-    if past is None:
+    climatology = cast(AirSTFMRecipe, run.model.recipe).climatology
+    if climatology is None:
         raise ValueError(f"AirSTFM corrects nothing on {question.dataset}")
-    model = Model(Classical(), LocalRegression(past.past), run.model.weights, run.model.train_end)
+    model = Model(
+        Classical(),
+        LocalRegression(climatology.climatology),
+        run.model.weights,
+        run.model.train_end,
+    )
     return replace(run, model=model)
 
 

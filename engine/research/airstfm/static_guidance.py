@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.core import results_page
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ROOT
 from engine.research.airstfm.ablation import WUSTL, wustl
-from engine.research.airstfm.demo_weights import lessons_of
+from engine.research.airstfm.demo_weights import demo_examples
 from engine.superresolution.batches import Series
-from engine.superresolution.examples import Lessons
+from engine.superresolution.examples import Examples
 from engine.superresolution.networks.layers import SCALE
 from engine.superresolution.networks.masking import masked_block_mean
 
@@ -42,7 +42,7 @@ class Sums(NamedTuple):
     value: Tensor
 
 
-def ask(known: Lessons) -> dict[str, dict[str, float]]:
+def ask(known: Examples) -> dict[str, dict[str, float]]:
     """RMSE over the validation part in ug m-3, with the past known and with it unknown.
 
     Returns:
@@ -50,16 +50,16 @@ def ask(known: Lessons) -> dict[str, dict[str, float]]:
     """
     parts = {
         "known": (known.training[:1], known.validation),
-        "unknown": (known.blind_training, known.blind_validation),
+        "unknown": (known.training_without_climatology, known.validation_without_climatology),
     }
     return {name: _compare(known, *pair) for name, pair in parts.items()}
 
 
 def _compare(
-    known: Lessons, training: Sequence[Series], validation: Sequence[Series]
+    known: Examples, training: Sequence[Series], validation: Sequence[Series]
 ) -> dict[str, float]:
     mask = training[0].fine_mask[0]
-    planes = _within(training[0], len(known.ground), mask)
+    planes = _within(training[0], len(known.static_fields), mask)
     first, later = _sums(known, training), _sums(known, validation)
     squares = _squares(mask)
     mixed = torch.where(
@@ -84,7 +84,7 @@ def _within(series: Series, count: int, mask: Tensor) -> Tensor:
     return torch.where(mask, planes - _repeat(means), 0).double()
 
 
-def _sums(known: Lessons, parts: Sequence[Series]) -> Sums:
+def _sums(known: Examples, parts: Sequence[Series]) -> Sums:
     total = [torch.zeros(parts[0].fine.shape[1:], dtype=torch.float64) for _ in Sums._fields]
     for series in parts:
         if series.base is None:
@@ -120,7 +120,7 @@ def _pool(values: Tensor) -> Tensor:
     return around.permute(1, 2, 0)
 
 
-def _rmse(sums: Sums, said: Tensor, mask: Tensor, known: Lessons) -> float:
+def _rmse(sums: Sums, said: Tensor, mask: Tensor, known: Examples) -> float:
     """Of what is left over after `said` times the value is taken away."""
     squares = sums.left - 2 * said * sums.both + said**2 * sums.value
     frames = sum(len(s) for s in known.validation)
@@ -187,14 +187,17 @@ def _short(short: Mapping[str, Any], parts: Mapping[str, str]) -> str:
 
 def main(source: Path = WUSTL, results: Path = RESULTS) -> dict[str, Any]:
     """Look at both datasets, one after the other, and write the numbers."""
-    looks: dict[str, Callable[[], Lessons]] = {"wustl": lambda: wustl(source), "demo": lessons_of}
+    looks: dict[str, Callable[[], Examples]] = {
+        "wustl": lambda: wustl(source),
+        "demo": demo_examples,
+    }
     found = {name: ask(learn()) for name, learn in looks.items()}
-    write_whole(results, json.dumps(found, indent=1) + "\n")
+    write_atomic(results, json.dumps(found, indent=1) + "\n")
     return found
 
 
 if __name__ == "__main__":
     for data, answers in main(*(Path(given) for given in sys.argv[1:2])).items():
         for kind, row in answers.items():
-            told = ", ".join(f"{name} {value:.4f}" for name, value in row.items())
-            sys.stdout.write(f"{data}, past {kind}: {told}\n")
+            predicted = ", ".join(f"{name} {value:.4f}" for name, value in row.items())
+            sys.stdout.write(f"{data}, past {kind}: {predicted}\n")

@@ -34,9 +34,9 @@ def inverse_distance(
 
 def weighted(values: Values, weight: Values) -> Values:
     """Weighted mean along the last axis over what is there; NaN where nothing is."""
-    heard = np.isfinite(values)
-    total = (heard * weight).sum(-1)
-    mean = np.where(heard, values, 0) * weight
+    valid = np.isfinite(values)
+    total = (valid * weight).sum(-1)
+    mean = np.where(valid, values, 0) * weight
     result: Values = np.divide(
         mean.sum(-1), total, out=np.full(total.shape, np.nan), where=total > 0
     )
@@ -137,13 +137,13 @@ def boosted_trees(
     share: int = 6,
     trees: int = 300,
     seed: int = 0,
-    told_from: Sequence[int] | None = None,
+    predicted_from: Sequence[int] | None = None,
 ) -> Values:
     """What boosted trees tell of hidden stations, (time, hidden).
 
     They learn what to add to inverse distance at stations that are not hidden, from every
     `share`-th of the hours before `end`, drawn at random. Each hidden station is told from the
-    stations `told_from`; None: from all others.
+    stations `predicted_from`; None: from all others.
     """
     everyone = range(network.readings.shape[1])
     known = [s for s in everyone if s not in hidden]
@@ -153,9 +153,9 @@ def boosted_trees(
         some = np.sort(random.choice(end, end // share, replace=False))
         features = tree_features(network, station, [s for s in known if s != station])[some]
         target = network.readings[some, station] - features[:, 0]
-        told = np.isfinite(target)
-        rows.append(features[told])
-        targets.append(target[told])
+        predicted = np.isfinite(target)
+        rows.append(features[predicted])
+        targets.append(target[predicted])
     model = HistGradientBoostingRegressor(
         max_iter=trees,
         learning_rate=0.05,
@@ -165,13 +165,13 @@ def boosted_trees(
     ).fit(np.concatenate(rows), np.concatenate(targets))
     answers = []
     for station in hidden:
-        seen = told_from or [s for s in everyone if s != station]
+        seen = predicted_from or [s for s in everyone if s != station]
         features = tree_features(network, station, seen)
         answers.append((features[:, 0] + model.predict(features)).clip(0))
     return np.stack(answers, 1)
 
 
-def scores(target: NDArray[np.floating], told: NDArray[np.floating]) -> dict[str, float]:
+def scores(target: NDArray[np.floating], predicted: NDArray[np.floating]) -> dict[str, float]:
     """RMSE and MAE in ug m-3, R², and the number of pairs, over what both have."""
-    found = score_valid(told, target)
+    found = score_valid(predicted, target)
     return {name: found[name] for name in ("rmse", "mae", "determination", "n")}

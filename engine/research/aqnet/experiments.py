@@ -21,7 +21,7 @@ from sklearn.linear_model import RidgeCV
 
 from engine import library
 from engine.core.errors import EngineError, NotFoundError
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.research.aqnet import page, splits
 from engine.research.aqnet.baselines import inverse_distance, kriging, scores, shifted, weighted
 from engine.research.aqnet.probes_table import FILE
@@ -53,9 +53,9 @@ def every_station(known: Setup, way: Way, name: str) -> Values:
         def make(
             hidden: list[int] = hidden, seen: list[int] = seen
         ) -> dict[str, NDArray[np.float32]]:
-            return {"told": way(known, hidden, seen).astype(np.float32)}
+            return {"predicted": way(known, hidden, seen).astype(np.float32)}
 
-        columns[:, hidden] = kept(text, make)["told"]
+        columns[:, hidden] = kept(text, make)["predicted"]
     return columns
 
 
@@ -88,8 +88,8 @@ def by_regime(classes: NDArray[np.integer]) -> Way:
             net = replace(known.plain, readings=only)
             covariance = fit_covariance(net, seen, known.parts.train, most_lag=0)
             for i, s in enumerate(hidden):
-                told = kriging(net, s, others_of(known, s), covariance)
-                found[of_it, i] = told[of_it]
+                predicted = kriging(net, s, others_of(known, s), covariance)
+                found[of_it, i] = predicted[of_it]
         return found
 
     return way
@@ -122,9 +122,9 @@ def carried_by(wind: bool) -> Way:
             found = estimate(
                 Reanalysis(shape).eval(), record, times, near[chosen], record.places[chosen]
             )
-        told = np.full((len(record.readings), len(hidden)), np.nan)
-        told[known.parts.test :] = found.interpolated.reshape(len(times), -1).numpy()
-        return told
+        predicted = np.full((len(record.readings), len(hidden)), np.nan)
+        predicted[known.parts.test :] = found.interpolated.reshape(len(times), -1).numpy()
+        return predicted
 
     return way
 
@@ -155,15 +155,15 @@ def own_level(by_hour: bool) -> Way:
     def way(known: Setup, hidden: Sequence[int], seen: Sequence[int]) -> Values:
         base = page_base(known)
         hour = np.round(known.plain.clock[:, 0] * 24).astype(int) % 24 * by_hour
-        told = base[:, list(hidden)].copy()
+        predicted = base[:, list(hidden)].copy()
         past = np.arange(len(base)) < known.parts.train
         for i, s in enumerate(hidden):
             both = past & np.isfinite(known.plain.readings[:, s]) & np.isfinite(base[:, s])
             for one in np.unique(hour):
                 some = both & (hour == one)
                 ratio = known.plain.readings[some, s].sum() / base[some, s].sum()
-                told[hour == one, i] *= ratio
-        return told
+                predicted[hour == one, i] *= ratio
+        return predicted
 
     return way
 
@@ -197,11 +197,11 @@ def beside_its_gases(known: Setup, hidden: Sequence[int], seen: Sequence[int]) -
     model = HistGradientBoostingRegressor(
         max_iter=300, learning_rate=0.05, min_samples_leaf=60, l2_regularization=5, random_state=0
     ).fit(np.concatenate(rows), np.concatenate(targets))
-    told = []
+    predicted = []
     for s in hidden:
         given = _gases(known, s, others_of(known, s), covariance)
-        told.append((given[:, 0] + model.predict(given)).clip(0))
-    return np.stack(told, 1)
+        predicted.append((given[:, 0] + model.predict(given)).clip(0))
+    return np.stack(predicted, 1)
 
 
 def _gases(known: Setup, station: int, seen: Sequence[int], covariance: Covariance) -> Values:
@@ -280,17 +280,17 @@ def beijing() -> dict[str, Rows]:
             ways["kriging"][name] = over_climate(level, power)
     base = page_base(known)
     target = known.plain.readings.copy()
-    told = {
+    predicted = {
         table: {name: every_station(known, way, f"{table} {name}") for name, way in rows.items()}
         for table, rows in ways.items()
     }
-    everyone = [base, *(values for rows in told.values() for values in rows.values())]
+    everyone = [base, *(values for rows in predicted.values() for values in rows.values())]
     target[~np.isfinite(np.stack(everyone)).all(0)] = np.nan
     test = slice(known.parts.test, None)
     first = {"space-time kriging": scores(target[test], base[test])}
     return {"reference": first} | {
         table: {name: scores(target[test], values[test]) for name, values in rows.items()}
-        for table, rows in told.items()
+        for table, rows in predicted.items()
     }
 
 
@@ -313,11 +313,13 @@ def cities() -> dict[str, Rows]:
             ) + reach.nugget * np.eye(len(seen))
             for count in (12, 24, 48, 96, len(seen)):
                 for levelled in (False, True):
-                    told = back(_of_nearest(net, hidden, seen, inner, reach, count, levelled))
+                    predicted = back(_of_nearest(net, hidden, seen, inner, reach, count, levelled))
                     row = f"{words}, {count} nearest" + ", level of all" * levelled
                     for part, some in parts.items():
                         target = known.plain.readings[some][:, hidden]
-                        found.setdefault(f"{name}, {part}", {})[row] = scores(target, told[some])
+                        found.setdefault(f"{name}, {part}", {})[row] = scores(
+                            target, predicted[some]
+                        )
     return found
 
 
@@ -357,7 +359,7 @@ def main() -> int:
     except EngineError as problem:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
-    with whole_file(FILE) as part:
+    with atomic_file(FILE) as part:
         part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0
 

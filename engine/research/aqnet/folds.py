@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.stations.networks.neighbourhood import Record, nearest
 from engine.stations.networks.reanalysis import Estimate, Reanalysis, ReanalysisConfig
 from engine.stations.record import estimate, stations_of
@@ -112,7 +112,7 @@ def run_fold(
             record, hidden, parts, folder, shape=shape, training=training, progress=progress
         )
         found = _tell(network, record, stations, parts)
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             save_file(found, part)
     kept = load_file(path)
     return Hidden(stations, kept["value"], kept["scale"], kept["start"])
@@ -161,12 +161,12 @@ def _tell(
     times = torch.cat((torch.arange(*parts.calibrate), torch.arange(parts.test, length)))
     with torch.inference_mode():
         found = estimate(network, record, times, near[chosen], record.places[chosen], chosen)
-    told = {}
+    predicted = {}
     for key, values in _columns(found):
         whole = np.full((length, len(hidden)), np.nan, dtype=np.float32)
         whole[times.numpy()] = values.reshape(len(times), len(hidden)).numpy()
-        told[key] = whole
-    return told
+        predicted[key] = whole
+    return predicted
 
 
 def _columns(found: Estimate) -> tuple[tuple[str, torch.Tensor], ...]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from engine import library
 from engine.core import dates as days
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.core.paths import home
 from engine.core.valid_means import HOURS_OF_A_DAY, valid_mean
 from engine.research.aqnet import week_baselines as weekbaselines
@@ -205,7 +205,7 @@ def without_clock(known: Setup, variant: Variant) -> WeekRecord:
 
 
 def tell(
-    network: nn.Module, record: WeekRecord, steps: Tensor, shown: Tensor, asked: Tensor
+    network: nn.Module, record: WeekRecord, steps: Tensor, shown: Tensor, requested: Tensor
 ) -> tuple[Values, Values | None]:
     """Weeks at shown stations and then at those asked for, and their scales, ug m-3."""
     values, scales = [], []
@@ -215,14 +215,14 @@ def tell(
             week: Week = network(
                 seen.history(some, LENGTHS[0]),
                 seen.places,
-                record.hours.places[asked],
+                record.hours.places[requested],
                 seen.summary[some],
             )
             values.append(torch.cat((week.stations, week.points), 1))
             if week.station_scale is not None and week.point_scale is not None:
                 scales.append(torch.cat((week.station_scale, week.point_scale), 1))
-    told = torch.cat(values).double().numpy() * record.unit
-    return told, torch.cat(scales).double().numpy() * record.unit if scales else None
+    predicted = torch.cat(values).double().numpy() * record.unit
+    return predicted, torch.cat(scales).double().numpy() * record.unit if scales else None
 
 
 def network_weeks(known: Setup, name: str) -> tuple[Values, Values | None]:
@@ -241,9 +241,9 @@ def baselines(known: Setup) -> dict[str, Values]:
     text += f" {identity(weight)[:16]}"
     path = home() / FOLDER / f"weeks-{identity(torch.tensor(list(text.encode())))[:24]}"
     if not path.is_file():
-        told = {k: v.astype(np.float32) for k, v in _baselines(known).items()}
-        with whole_file(path) as part:
-            save_file(told, part)
+        predicted = {k: v.astype(np.float32) for k, v in _baselines(known).items()}
+        with atomic_file(path) as part:
+            save_file(predicted, part)
     return {name: values.astype(np.float64) for name, values in load_file(path).items()}
 
 
@@ -256,7 +256,7 @@ def _baselines(known: Setup) -> dict[str, Values]:
     linear = nn.functional.linear(summary, weight, bias).clamp(min=0) * record.unit
     measured = len(shape(VARIANTS[MAIN], 0).measured)
     columns = [*range(5), measured - 1]
-    told = {
+    predicted = {
         "persistence": weekbaselines.persistence(record, test, horizon),
         "climatology, hour": weekbaselines.climatology(record, test, horizon, end, monthly=False),
         "climatology, month and hour": usual,
@@ -266,30 +266,33 @@ def _baselines(known: Setup) -> dict[str, Values]:
         "linear start": linear.double().numpy(),
         "boosted trees": weekbaselines.trees(record, known.some, test, horizon, (before, usual)),
     }
-    return {name: weekbaselines.spread(record, values) for name, values in told.items()}
+    return {name: weekbaselines.spread(record, values) for name, values in predicted.items()}
 
 
 def all_scores(
-    target: Values, told: Values, names: tuple[str, ...], visible: int
+    target: Values, predicted: Values, names: tuple[str, ...], visible: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by group of stations and by horizon; daily ones are of means of a day's hours."""
     groups = {"visible": slice(0, visible), "hidden": slice(visible, None)}
     groups |= {name: slice(visible + i, visible + i + 1) for i, name in enumerate(names[visible:])}
-    day_target, day_told = daily(target, np.isfinite(target)), daily(told, np.isfinite(target))
+    day_target, day_predicted = (
+        daily(target, np.isfinite(target)),
+        daily(predicted, np.isfinite(target)),
+    )
     return {
-        group: {f"{h} h": scores(target[:, s, :h], told[:, s, :h]) for h in HOURS}
-        | {f"{d} days": scores(day_target[:, s, :d], day_told[:, s, :d]) for d in DAYS}
+        group: {f"{h} h": scores(target[:, s, :h], predicted[:, s, :h]) for h in HOURS}
+        | {f"{d} days": scores(day_target[:, s, :d], day_predicted[:, s, :d]) for d in DAYS}
         for group, s in groups.items()
     }
 
 
-def daily(values: Values, heard: NDArray[np.bool_]) -> Values:
+def daily(values: Values, valid: NDArray[np.bool_]) -> Values:
     """Means of each 24 hours over those that were measured, NaN where fewer than 20 were."""
     split = (*values.shape[:-1], values.shape[-1] // 24, 24)
-    return valid_mean(np.where(heard, values, np.nan).reshape(split), HOURS_OF_A_DAY, axis=-1)
+    return valid_mean(np.where(valid, values, np.nan).reshape(split), HOURS_OF_A_DAY, axis=-1)
 
 
-def coverage(known: Setup, told: Values, scale: Values) -> dict[str, dict[str, float]]:
+def coverage(known: Setup, predicted: Values, scale: Values) -> dict[str, dict[str, float]]:
     """Share of errors within 50 and 90 % intervals in the test part, by horizon.
 
     Their width is set in the calibration part: at visible stations by their own errors there, at
@@ -300,13 +303,13 @@ def coverage(known: Setup, told: Values, scale: Values) -> dict[str, dict[str, f
     own = _relative(record, known.later, *tell(network, record, known.later, visible, visible[:0]))
     turns = [visible[i::3] for i in range(3)]
     away = []
-    for asked in turns:
-        shown = visible[~torch.isin(visible, asked)]
-        values, scales = tell(network, record, known.later, shown, asked)
-        order = torch.cat((shown, asked))
+    for requested in turns:
+        shown = visible[~torch.isin(visible, requested)]
+        values, scales = tell(network, record, known.later, shown, requested)
+        order = torch.cat((shown, requested))
         found = _relative(record, known.later, values, scales, order)
         away.append(found[:, len(shown) :])
-    tested = _relative(record, known.test, told, scale)
+    tested = _relative(record, known.test, predicted, scale)
     groups = {
         "visible": (own, tested[:, : record.visible]),
         "hidden": (np.concatenate(away, 1), tested[:, record.visible :]),
@@ -330,14 +333,14 @@ def held(earlier: Values, tested: Values, share: float) -> float:
 def _relative(
     record: WeekRecord,
     steps: Tensor,
-    told: Values,
+    predicted: Values,
     scale: Values | None,
     order: Tensor | None = None,
 ) -> Values:
     if scale is None:
         raise ValueError("this network tells no scale")
     target = truth(record, steps)[:, slice(None) if order is None else order.numpy()]
-    found: Values = np.abs(told - target[:, : told.shape[1]]) / scale
+    found: Values = np.abs(predicted - target[:, : predicted.shape[1]]) / scale
     return found
 
 
@@ -350,13 +353,13 @@ def truth(record: WeekRecord, steps: Tensor) -> Values:
 def measure() -> dict[str, Any]:
     """All numbers of the forecast part."""
     known = setup()
-    told = baselines(known)
+    predicted = baselines(known)
     intervals: dict[str, dict[str, float]] = {}
     for name in VARIANTS:
-        told[name], scale = network_weeks(known, name)
+        predicted[name], scale = network_weeks(known, name)
         if name == MAIN and scale is not None:
-            intervals = coverage(known, told[name], scale)
-    everywhere = np.isfinite(np.stack(list(told.values()))).all(0)
+            intervals = coverage(known, predicted[name], scale)
+    everywhere = np.isfinite(np.stack(list(predicted.values()))).all(0)
     target = np.where(everywhere, truth(known.record, known.test), np.nan)
     visible = known.record.visible
     return {
@@ -371,7 +374,7 @@ def measure() -> dict[str, Any]:
         "coverage": intervals,
         "scores": {
             name: all_scores(target, values, known.record.names, visible)
-            for name, values in told.items()
+            for name, values in predicted.items()
         },
     }
 

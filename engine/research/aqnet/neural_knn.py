@@ -94,8 +94,8 @@ class NeuralKNN(nn.Module):
         score = -nn.functional.softplus(self.raw_exponent) * log
         if self.correction is not None:
             east_north = (offsets(points, stations[which]) / self.spacing).float()
-            told = torch.cat((east_north, unit[..., None], log[..., None]), -1)
-            score = score + self.correction(told)[..., 0]
+            predicted = torch.cat((east_north, unit[..., None], log[..., None]), -1)
+            score = score + self.correction(predicted)[..., 0]
         here = distance < NEAREST_KM
         score = torch.where(here.any(-1, keepdim=True) & ~here, -torch.inf, score)
         return Neighbours(which, score.softmax(-1))

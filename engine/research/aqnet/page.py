@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.core.errors import EngineError, NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ASSETS, ROOT, home
 from engine.core.progress import Progress
 from engine.core.results_page import TEMPLATES, fill, reached, read, table, verdict
@@ -115,12 +115,12 @@ def _baselines(known: Setup, names: Sequence[str]) -> dict[str, NDArray[np.float
     ways["space-time kriging"] = lambda s, others: kriging(
         known.plain, s, others, covariance, SPACE_TIME
     )
-    told = {
+    predicted = {
         name: np.stack([way(s, [o for o in everyone if o != s]) for s in hidden], 1)
         for name, way in ways.items()
     }
-    told["boosted trees"] = boosted_trees(known.plain, hidden, known.parts.train)
-    return {name: values.astype(np.float32) for name, values in told.items()}
+    predicted["boosted trees"] = boosted_trees(known.plain, hidden, known.parts.train)
+    return {name: values.astype(np.float32) for name, values in predicted.items()}
 
 
 def measure(count: int, variant: str, progress: Progress | None = None) -> dict[str, Any]:
@@ -132,9 +132,12 @@ def measure(count: int, variant: str, progress: Progress | None = None) -> dict[
     for names in FOLDS[:count]:
         answer = fold(known, names, variant, progress)
         answers.append(answer)
-        told = baselines(known, names) | {splits.START: answer.start, LABELS[variant]: answer.value}
+        predicted = baselines(known, names) | {
+            splits.START: answer.start,
+            LABELS[variant]: answer.value,
+        }
         targets.append(known.plain.readings[test, list(answer.stations)])
-        for name, values in told.items():
+        for name, values in predicted.items():
             columns.setdefault(name, []).append(values[test])
     target = np.concatenate(targets, 1)
     by_model = {name: np.concatenate(parts, 1) for name, parts in columns.items()}
@@ -256,7 +259,7 @@ def publish(folder: Path, variant: str) -> StationCheckpoint:
     training = VARIANTS[variant]
     cache = home() / FOLDER
     network = network_of(known.record, hidden, known.parts, cache, shape=shape, training=training)
-    found = calibrate(network, known.record, known.parts.calibrate, hourly=True, asked=hidden)
+    found = calibrate(network, known.record, known.parts.calibrate, hourly=True, requested=hidden)
     about = StationCheckpoint(
         network=stationcheckpoint.fields(shape),
         period=PERIOD,
@@ -307,7 +310,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
     text = json.dumps(found | {"splits": hidden}, indent=1, ensure_ascii=False)
-    write_whole(RESULTS / "aqnet.json", text + "\n")
+    write_atomic(RESULTS / "aqnet.json", text + "\n")
     again()
     return 0
 
@@ -329,7 +332,7 @@ def again(results: Path = RESULTS) -> None:
         for name in ("aqnet.json", weeks_page.FILE.name, probes_table.FILE.name)
         for file in [results / name]
     )
-    write_whole(results / "aqnet.md", page(found, forecast, probes))
+    write_atomic(results / "aqnet.md", page(found, forecast, probes))
 
 
 def _tell(share: float, doing: str) -> None:

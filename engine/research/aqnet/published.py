@@ -247,15 +247,15 @@ class AQNet(nn.Module):
             return feature.new_zeros(*feature.shape[:-1], self.config.horizon)
         if summary is None:
             raise ValueError("this network corrects a linear forecast; give its summary")
-        told: Tensor = self.line(summary)
-        return told
+        predicted: Tensor = self.line(summary)
+        return predicted
 
     def tell(
         self, feature: Float[Tensor, "*any width"], start: Float[Tensor, "*any horizon"]
     ) -> Float[Tensor, "*any told"]:
         """Concentrations from vectors, above 0; then, if told, the scales of their errors."""
-        told: Tensor = self.head(feature)
-        value, scale = told[..., : self.config.horizon], told[..., self.config.horizon :]
+        predicted: Tensor = self.head(feature)
+        value, scale = predicted[..., : self.config.horizon], predicted[..., self.config.horizon :]
         if self.line is not None:
             value = value + above_zero(start)
         value = nn.functional.softplus(value)

@@ -21,7 +21,7 @@ Values = NDArray[np.float64]
 MEANS = (1, 3, 6, 12, 24, 72, 168, 336)  # hours before the origin whose mean readings are seen
 RECENT = 6  # hours before the origin whose mean weather and pollutants are seen
 MOST = 5.0  # standard deviations of an input
-LEAST_HEARD = 0.8  # share of a history's hours that must be there
+LEAST_VALID = 0.8  # share of a history's hours that must be there
 FILLED = 24  # hours for which the last mean stands in
 
 
@@ -102,10 +102,10 @@ def normalised(values: Values, end: int) -> tuple[Values, Values, Values]:
     A variable without any reading is NaN with mean 0 and deviation 1.
     """
     part = values[:end].reshape(-1, values.shape[-1])
-    heard = np.isfinite(part)
-    count = np.maximum(heard.sum(0), 1)
-    mean = np.where(heard, part, 0).sum(0) / count
-    deviation = np.sqrt(np.where(heard, (part - mean) ** 2, 0).sum(0) / count)
+    valid = np.isfinite(part)
+    count = np.maximum(valid.sum(0), 1)
+    mean = np.where(valid, part, 0).sum(0) / count
+    deviation = np.sqrt(np.where(valid, (part - mean) ** 2, 0).sum(0) / count)
     deviation = np.where(deviation > 0, deviation, 1.0)
     return (values - mean) / deviation, mean, deviation
 
@@ -140,9 +140,9 @@ def summaries(
 
 def _mean_before(values: Values, span: int) -> Values:
     """Mean of what was measured in the `span` hours before each hour, (time, …)."""
-    heard = np.isfinite(values)
-    total = np.cumsum(np.where(heard, values, 0), 0)
-    count = np.cumsum(heard, 0)
+    valid = np.isfinite(values)
+    total = np.cumsum(np.where(valid, values, 0), 0)
+    count = np.cumsum(valid, 0)
     before = np.zeros_like(values)
     number = np.zeros(values.shape)
     before[1:], number[1:] = total[:-1], count[:-1]
@@ -188,10 +188,10 @@ def _inputs(
     normal: Values, local: NDArray[np.int64], places: Tensor, config: AQNetConfig
 ) -> Tensor:
     """As `AQNetConfig.inputs` counts them, (time, station, input)."""
-    heard = np.isfinite(normal)
-    parts = [np.where(heard, normal.clip(-MOST, MOST), 0)]
+    valid = np.isfinite(normal)
+    parts = [np.where(valid, normal.clip(-MOST, MOST), 0)]
     if config.flags:
-        parts.append(~heard)
+        parts.append(~valid)
     values = torch.from_numpy(np.concatenate(parts, -1).astype(np.float32))
     turned = [
         cyclic(torch.from_numpy(local[:, i]), period) * config.cyclic
@@ -225,8 +225,8 @@ def origins(
         lengths: Of history and week, hours.
         stride: From one origin to the next; 25 goes through all hours of the day.
     """
-    heard = record.hours.target[:, : record.visible].isfinite().double().mean(1)
-    total = torch.cat((heard.new_zeros(1), heard.cumsum(0)))
+    valid = record.hours.target[:, : record.visible].isfinite().double().mean(1)
+    total = torch.cat((valid.new_zeros(1), valid.cumsum(0)))
     every = torch.arange(first + lengths[0], last - lengths[1] + 1, stride)
     share = (total[every] - total[every - lengths[0]]) / lengths[0]
-    return every[share >= LEAST_HEARD]
+    return every[share >= LEAST_VALID]

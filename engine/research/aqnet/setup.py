@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from engine import library
 from engine.core import dates as days
 from engine.core.errors import RequestError
-from engine.core.files import whole_file
+from engine.core.files import atomic_file
 from engine.core.paths import home
 from engine.library import DatasetInfo
 from engine.research.aqnet.folds import Parts
@@ -86,7 +86,7 @@ def kept(text: str, make: Callable[[], dict[str, NDArray[np.float32]]]) -> dict[
     path = folder / f"told-{identity(torch.tensor(list(text.encode())))[:24]}"
     if not path.is_file():
         made = {name: np.ascontiguousarray(v) for name, v in make().items()}
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             save_file(made, part)
     found: dict[str, Values] = load_file(path)
     return found

@@ -92,13 +92,13 @@ def measure(split: Split, progress: Progress | None = None) -> dict[str, Any]:
     hidden = hidden_of(known, split)
     seen = [s for s in range(len(known.names)) if s not in hidden]
     answer = network(known, hidden, split, progress)
-    told: dict[str, Values] = baselines(known, hidden, split) | {
+    predicted: dict[str, Values] = baselines(known, hidden, split) | {
         START: answer.start,
         OWN: answer.value,
     }
     test = slice(known.parts.test, None)
     target = known.plain.readings[test][:, hidden]
-    everywhere = np.isfinite(np.stack([values[test] for values in told.values()])).all(0)
+    everywhere = np.isfinite(np.stack([values[test] for values in predicted.values()])).all(0)
     target = np.where(everywhere, target, np.nan)
     return {
         "title": split.title,
@@ -116,7 +116,7 @@ def measure(split: Split, progress: Progress | None = None) -> dict[str, Any]:
                 known.names[s]: scores(target[:, i], values[test][:, i])
                 for i, s in enumerate(hidden)
             }
-            for name, values in told.items()
+            for name, values in predicted.items()
         },
     }
 
@@ -172,12 +172,12 @@ def baselines(known: Setup, hidden: Sequence[int], split: Split) -> dict[str, Va
         logs = net.logarithms()
         of_logs = fit_covariance(logs, seen, end)
         ways["kriging of logarithms"] = lambda s: np.exp(kriging(logs, s, seen, of_logs))
-        told = {
+        predicted = {
             name: np.stack([way(s) for s in hidden], 1).astype(np.float32)
             for name, way in ways.items()
         }
-        trees = boosted_trees(net, hidden, end, share=split.trees_see, told_from=seen)
-        return told | {"boosted trees": trees.astype(np.float32)}
+        trees = boosted_trees(net, hidden, end, share=split.trees_see, predicted_from=seen)
+        return predicted | {"boosted trees": trees.astype(np.float32)}
 
     found = kept(f"{text} {split.trees_see}", make)
     return {name: found[name] for name in BASELINES}  # as files have no order

@@ -34,10 +34,10 @@ def features(network: Network, seen: Sequence[int], base: Values) -> NDArray[np.
     columns = [now, base[:, None]]
     columns += [shifted(now + base[:, None], lag) - base[:, None] for lag in LAGS]
     others = network.others[:, list(seen)].reshape(len(base), -1)
-    heard = np.isfinite(others)
-    count = heard.sum(0).clip(1)
-    mean = np.where(heard, others, 0).sum(0) / count
-    spread = np.sqrt(np.where(heard, (others - mean) ** 2, 0).sum(0) / count)
+    valid = np.isfinite(others)
+    count = valid.sum(0).clip(1)
+    mean = np.where(valid, others, 0).sum(0) / count
+    spread = np.sqrt(np.where(valid, (others - mean) ** 2, 0).sum(0) / count)
     columns.append((others - mean) / (spread + 1e-9))
     turn = 2 * np.pi * network.clock
     columns += [np.sin(turn), np.cos(turn)]
@@ -45,7 +45,7 @@ def features(network: Network, seen: Sequence[int], base: Values) -> NDArray[np.
     return found
 
 
-def told_by_itself(
+def predicted_alone(
     network: Network, station: int, base: Values, end: int, *, trees: int = 250
 ) -> dict[str, NDArray[np.float32]]:
     """What models fitted to a station's own hours before `end` tell of it, each (time).
@@ -72,8 +72,8 @@ def told_by_itself(
         random_state=0,
     ).fit(given[learned], target[learned])
     found = [(base + model).clip(0) for model in (ridge.predict(normal), boosted.predict(given))]
-    told = [*found, sum(found) / len(found)]
-    return {name: values.astype(np.float32) for name, values in zip(MODELS, told, strict=True)}
+    predicted = [*found, sum(found) / len(found)]
+    return {name: values.astype(np.float32) for name, values in zip(MODELS, predicted, strict=True)}
 
 
 def measure(
@@ -85,7 +85,7 @@ def measure(
         key = f"itself {identity(known.record.readings)[:16]} {station} {known.parts} {LAGS}"
 
         def make(station: int = station) -> dict[str, NDArray[np.float32]]:
-            return told_by_itself(known.plain, station, base[station], known.parts.train)
+            return predicted_alone(known.plain, station, base[station], known.parts.train)
 
         found = kept(key, make)
         for name in MODELS:
@@ -113,9 +113,9 @@ def mixture(target: Values, by_model: Mapping[str, Values]) -> dict[str, Any]:
     }
 
 
-def in_few_hours(target: Values, told: Values) -> float:
+def in_few_hours(target: Values, predicted: Values) -> float:
     """Share of the squared error that the worst hundredth of the readings holds."""
-    square = ((told - target) ** 2)[np.isfinite(target)].astype(np.float64)
+    square = ((predicted - target) ** 2)[np.isfinite(target)].astype(np.float64)
     worst = np.sort(square)[-max(int(len(square) * FEWEST), 1) :]
     return float(worst.sum() / square.sum())
 

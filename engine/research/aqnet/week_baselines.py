@@ -20,14 +20,14 @@ FIRST_DAY, LARGE, ROUNDS = 24, 0.2, 4  # hours; in the target's unit; of reweigh
 KNOTS = (0, 2, 5, 8, 11, 17, 23, 35, 47, 71, 95, 131, 167)
 
 
-def spread(record: WeekRecord, told: Values) -> Values:
+def spread(record: WeekRecord, predicted: Values) -> Values:
     """(origin, visible, lead) and then the hidden stations', means by inverse distance."""
     places = record.hours.places
     near = NeuralKNN(learned=False)
     with torch.no_grad():
         found = near(places[record.visible :], places[: record.visible])
-        hidden = found.mix(torch.from_numpy(told))
-    return np.concatenate([told, hidden.numpy()], 1)
+        hidden = found.mix(torch.from_numpy(predicted))
+    return np.concatenate([predicted, hidden.numpy()], 1)
 
 
 def persistence(record: WeekRecord, origins: Tensor, horizon: int) -> Values:
@@ -48,8 +48,8 @@ def climatology(
     key = local[:, 0] + 24 * local[:, 1] * monthly
     table = np.stack([np.nanmean(readings[key[:end] == k], 0) for k in range(key.max() + 1)])
     steps = origins.numpy()[:, None] + np.arange(horizon)
-    told: Values = table[key[steps]].transpose(0, 2, 1)
-    return told
+    predicted: Values = table[key[steps]].transpose(0, 2, 1)
+    return predicted
 
 
 def filled_weeks(record: WeekRecord, origins: Tensor, horizon: int) -> Values:
@@ -57,8 +57,8 @@ def filled_weeks(record: WeekRecord, origins: Tensor, horizon: int) -> Values:
     target = record.hours.target[:, : record.visible].double().numpy().copy()
     steps = np.arange(len(target))
     for column in target.T:
-        heard = np.isfinite(column)
-        column[:] = np.interp(steps, steps[heard], column[heard])
+        valid = np.isfinite(column)
+        column[:] = np.interp(steps, steps[valid], column[valid])
     picked = origins.numpy()[:, None] + np.arange(horizon)
     return target[picked].transpose(0, 2, 1).reshape(-1, horizon)
 
@@ -133,8 +133,8 @@ def ridge_week(
 
     target = filled_weeks(record, learn, lengths[1])
     slope, constant = ridge(flat(learn), target, 0.3)
-    told = flat(origins) @ slope + constant
-    return (told * record.unit).clip(0).reshape(len(origins), record.visible, -1)
+    predicted = flat(origins) @ slope + constant
+    return (predicted * record.unit).clip(0).reshape(len(origins), record.visible, -1)
 
 
 def trees(
@@ -180,8 +180,8 @@ def trees(
             l2_regularization=5.0,
             random_state=seed,
         ).fit(np.column_stack([summary[step, station], usual])[known], target[known])
-        asked = np.concatenate([summary[origins.numpy()], climate[1][..., lead, None]], -1)
-        found = model.predict(asked.reshape(-1, asked.shape[-1]))
+        requested = np.concatenate([summary[origins.numpy()], climate[1][..., lead, None]], -1)
+        found = model.predict(requested.reshape(-1, requested.shape[-1]))
         departs[..., k] = found.reshape(departs.shape[:2])
     whole = interp1d(knots, departs, fill_value="extrapolate")(np.arange(horizon))
     answer: Values = (climate[1] + whole).clip(0)

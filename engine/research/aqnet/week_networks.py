@@ -34,10 +34,10 @@ class OneByOne(nn.Module):
         summary: Float[Tensor, "batch station summary"] | None = None,
     ) -> Week:
         """As `AQNet`; `summary` is not looked at."""
-        told = self.series(history.flatten(0, 1)).reshape(*history.shape[:2], -1)
+        predicted = self.series(history.flatten(0, 1)).reshape(*history.shape[:2], -1)
         plain = NeuralKNN(learned=False).requires_grad_(requires_grad=False)
-        mixed = plain(points, stations).mix(told)
-        return Week(told, mixed, told.new_zeros(()))
+        mixed = plain(points, stations).mix(predicted)
+        return Week(predicted, mixed, predicted.new_zeros(()))
 
 
 class LastState(OneByOne):
@@ -63,8 +63,8 @@ class LastState(OneByOne):
         """The week after each history."""
         n, _, inputs = history.shape
         states, _ = self.lstm(history.reshape(n, -1, self.pool, inputs).mean(2))
-        told: Tensor = nn.functional.softplus(self.head(states[:, -1]))
-        return told
+        predicted: Tensor = nn.functional.softplus(self.head(states[:, -1]))
+        return predicted
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,15 @@ class PatchTST(OneByOne):
     def series(self, history: Float[Tensor, "n time inputs"]) -> Float[Tensor, "n horizon"]:
         """The week after each history."""
         c = self.config
-        heard = history[..., c.flag] == 0
+        valid = history[..., c.flag] == 0
         reading = (history[..., c.channel] * c.deviation + c.mean).expm1() / c.unit
-        count = heard.sum(1, keepdim=True).clamp(min=1)
-        mean = (reading * heard).sum(1, keepdim=True) / count
-        variance = ((reading - mean) ** 2 * heard).sum(1, keepdim=True) / count
+        count = valid.sum(1, keepdim=True).clamp(min=1)
+        mean = (reading * valid).sum(1, keepdim=True) / count
+        variance = ((reading - mean) ** 2 * valid).sum(1, keepdim=True) / count
         spread = variance.sqrt() + LEAST_SPREAD
-        normal = torch.where(heard, (reading - mean) / spread, 0)
+        normal = torch.where(valid, (reading - mean) / spread, 0)
         filled = torch.cat((normal, normal[:, -1:].expand(-1, c.stride)), 1)
         patches = filled.unfold(1, c.patch, c.stride)
         mixed = self.encoder(self.embed(patches) + self.position)
-        told: Tensor = self.head(mixed.flatten(1)) * spread + mean
-        return told.clamp(min=0)
+        predicted: Tensor = self.head(mixed.flatten(1)) * spread + mean
+        return predicted.clamp(min=0)

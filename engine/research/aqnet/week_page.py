@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from engine.core.errors import EngineError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ROOT
 from engine.core.results_page import fill, table
 from engine.research.aqnet.forecasts import MAIN, measure
@@ -74,7 +74,7 @@ def main() -> int:
     except EngineError as problem:
         print(f"airlens: {problem}", file=sys.stderr)  # noqa: T201 - a command's last word
         return 2
-    write_whole(FILE, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    write_atomic(FILE, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

@@ -194,8 +194,11 @@ def loss(config: WeekTraining, week: Week, at_stations: Tensor, at_points: Tenso
         error = value[known] - target[known]
         total = total + weight * (error**2).mean()
         if scale is not None:
-            told = scale[known]
+            predicted = scale[known]
             total = (
-                total + weight * config.scale * (error.detach().abs() / told + told.log()).mean()
+                total
+                + weight
+                * config.scale
+                * (error.detach().abs() / predicted + predicted.log()).mean()
             )
     return total

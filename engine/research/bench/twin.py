@@ -73,11 +73,11 @@ def measure(days: int) -> dict[str, object]:
 
 def main() -> None:
     """Measure and write."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--days", type=int, default=10)
-    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    asked.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "twin.json")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "twin.json")
+    given = parser.parse_args()
     torch.set_num_threads(given.threads)
     text = json.dumps(measure(given.days), indent=2, ensure_ascii=False) + "\n"
     given.out.write_text(text, encoding="utf-8")

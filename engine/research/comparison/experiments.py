@@ -25,13 +25,13 @@ from engine import library
 from engine.comparison.plan import Plan
 from engine.comparison.runs import middle
 from engine.core.errors import NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ROOT
 from engine.core.results_page import TEMPLATES, fill, read, table, verdict_of_runs
 from engine.research.airstfm.ablation import WUSTL, own_library
 from engine.superresolution import examples, train_networks
 from engine.superresolution.batches import Batch, Series, window
-from engine.superresolution.examples import Lessons
+from engine.superresolution.examples import Examples
 from engine.superresolution.loop import forward, train
 from engine.superresolution.networks.masking import conserve
 from engine.superresolution.networks.video import completed
@@ -59,7 +59,7 @@ class Row:
     Attributes:
         name: What is special about it.
         model: Name of the network; empty: nothing is trained, and the start is judged.
-        past: Whether it starts from the regression on the place's past, and not from its own
+        climatology: Whether it starts from the regression on the place's past, and not from its own
             bilinear map.
         network: Fields of its configuration that differ from the small preset.
         config: Choices of the training that differ from the comparison's.
@@ -70,7 +70,7 @@ class Row:
 
     name: str
     model: str = "airstfm"
-    past: bool = False
+    climatology: bool = False
     network: Mapping[str, object] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     drawn_anew: bool = True
@@ -96,9 +96,9 @@ ROWS = (
     Row("BasicVSR, PyTorch's first weights", "basicvsr", drawn_anew=False, seeds=FIRST),
     Row("BasicVSR, 2 crops of 8 cells, not 8", "basicvsr", config=TWO, seeds=FIRST),
     # The past of the place, which no network of the comparison is given.
-    Row("the past alone: local regression", "", past=True, seeds=FIRST),
-    Row("with the past: regression, guidance", past=True, network=GUIDED, seeds=FIRST),
-    Row("BasicVSR with the past: regression", "basicvsr", past=True, seeds=FIRST),
+    Row("the past alone: local regression", "", climatology=True, seeds=FIRST),
+    Row("with the past: regression, guidance", climatology=True, network=GUIDED, seeds=FIRST),
+    Row("BasicVSR with the past: regression", "basicvsr", climatology=True, seeds=FIRST),
     Row("2 crops of 16 cells instead of 8 of 8", config=LARGE, seeds=FIRST),
     Row("MANA, 2 crops of 16", "mana", config=LARGE, seeds=FIRST),
     Row("without pretext", network={"pretext": False}, seeds=FIRST),
@@ -110,7 +110,7 @@ ROWS = (
 
 
 def run(
-    learn: Callable[[bool], Lessons], rows: Sequence[Row] = ROWS, results: Path = RESULTS
+    learn: Callable[[bool], Examples], rows: Sequence[Row] = ROWS, results: Path = RESULTS
 ) -> dict[str, list[dict[str, Any]]]:
     """Train what is not in the file yet, each row's first seed first; it is whole after each run.
 
@@ -126,20 +126,20 @@ def run(
     done: dict[str, list[dict[str, Any]]] = (
         json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     )
-    known: dict[bool, Lessons] = {}
+    known: dict[bool, Examples] = {}
     turns = range(max(len(row.seeds) for row in rows))
     for turn, row in ((turn, row) for turn in turns for row in rows):
         if not len(done.get(row.name, [])) == turn < len(row.seeds):
             continue
-        if row.past not in known:
-            known = {row.past: learn(row.past)}
-        done.setdefault(row.name, []).append(_one(row, row.seeds[turn], known[row.past]))
+        if row.climatology not in known:
+            known = {row.climatology: learn(row.climatology)}
+        done.setdefault(row.name, []).append(_one(row, row.seeds[turn], known[row.climatology]))
         done = {r.name: done[r.name] for r in rows if r.name in done} | done
-        write_whole(results, json.dumps(done, indent=1) + "\n")
+        write_atomic(results, json.dumps(done, indent=1) + "\n")
     return done
 
 
-def _one(row: Row, seed: int, known: Lessons) -> dict[str, Any]:
+def _one(row: Row, seed: int, known: Examples) -> dict[str, Any]:
     later = _seen(known.validation[0], row)
     stop, test = _frames(later, slice(0, YEAR)), _frames(later, slice(YEAR, None))
     if not row.model:
@@ -151,8 +151,8 @@ def _one(row: Row, seed: int, known: Lessons) -> dict[str, Any]:
     frames = train_networks.settings(network).frames
     training = [_seen(series, row) for series in known.training]
     with tempfile.TemporaryDirectory(prefix="airlens-") as folder:
-        told = train(config, network, frames, training, [middle(stop, PLAN.look)], Path(folder))
-    curve = [[c["step"], round(float(c["validation_rmse"]) * known.std, 3)] for c in told.curve]
+        outcome = train(config, network, frames, training, [middle(stop, PLAN.look)], Path(folder))
+    curve = [[c["step"], round(float(c["validation_rmse"]) * known.std, 3)] for c in outcome.curve]
     found = judge(network.eval(), test, frames, known.std)
     count = sum(p.numel() for p in network.parameters())
     return found | {"parameters": count, "validation": curve}
@@ -162,7 +162,9 @@ def _seen(series: Series, row: Row) -> Series:
     """As much of the past as the row may see."""
     guided = "guide" in row.network
     return replace(
-        series, base=series.base if row.past else None, guide=series.guide if guided else None
+        series,
+        base=series.base if row.climatology else None,
+        guide=series.guide if guided else None,
     )
 
 
@@ -244,7 +246,7 @@ def _spread(values: Sequence[float]) -> str:
     return f"{text} ± {statistics.stdev(values):.3f}" if len(set(values)) > 1 else text
 
 
-def wustl(source: Path, past: bool) -> Lessons:
+def wustl(source: Path, climatology: bool) -> Examples:
     """Lessons of the monthly record: 1998 to 2014 to learn from, and all that follows.
 
     Raises:
@@ -255,11 +257,11 @@ def wustl(source: Path, past: bool) -> Lessons:
     with own_library():
         about = library.import_files("grid", [source], "wustl", train_end=PLAN.train_end)
         dataset = library.open_dataset("wustl")
-        return examples.prepare(dataset, about, validate_end=LAST, regress=past)
+        return examples.prepare(dataset, about, validate_end=LAST, regress=climatology)
 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
     for name, runs in run(partial(wustl, Path(given[0]) if given else WUSTL)).items():
-        told = ", ".join(f"{r['rmse']:.3f}" for r in runs)
-        sys.stdout.write(f"{name:44s} {told}\n")
+        outcome = ", ".join(f"{r['rmse']:.3f}" for r in runs)
+        sys.stdout.write(f"{name:44s} {outcome}\n")

@@ -19,7 +19,7 @@ from typing import Any
 from engine import library
 from engine.core import regions
 from engine.core.errors import EngineError, NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ROOT
 from engine.core.results_page import TEMPLATES, fill, read, table
 from engine.inference.catalogue import MODELS
@@ -113,7 +113,7 @@ def run(comparison: Comparison, source: Path, results: Path) -> dict[str, Scores
                 os.environ["AIRLENS_HOME"] = before
     _tell("done\n")
     record = _record(comparison, about, source) | {"scores": scores}
-    write_whole(
+    write_atomic(
         results / f"{comparison.name}.json",
         json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     )
@@ -136,7 +136,7 @@ def again(comparison: Comparison, results: Path = RESULTS) -> None:
             name=comparison.name,
         )
     record = json.loads(kept.read_text(encoding="utf-8"))
-    write_whole(results / f"{comparison.name}.md", markdown(comparison, record))
+    write_atomic(results / f"{comparison.name}.md", markdown(comparison, record))
 
 
 def markdown(comparison: Comparison, record: Mapping[str, Any]) -> str:

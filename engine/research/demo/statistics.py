@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine.core import results_page
 from engine.core.errors import EngineError, NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.grid import Grid
 from engine.core.paths import ROOT
 from engine.twin import fleet
@@ -290,7 +290,7 @@ def again(record: Path = RECORD, out: Path = PAGE) -> None:
         raise NotFoundError(
             "there are no statistics yet", where=str(record), remedy="Run make results-demo-world"
         )
-    write_whole(out, page(json.loads(record.read_text(encoding="utf-8"))))
+    write_atomic(out, page(json.loads(record.read_text(encoding="utf-8"))))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -298,7 +298,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if list(arguments) != ["kept"]:
             found = {line.what: {"real": line.real, "twin": line.twin} for line in compare()}
-            write_whole(RECORD, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+            write_atomic(RECORD, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         again()
     except EngineError as problem:
         sys.stderr.write(f"airlens: {problem}\n")

@@ -99,15 +99,15 @@ def yesterday(city: City, begins: Sequence[int]) -> Values:
     """City mean of the same hours of the day before; where there is none, of training."""
     means = city.city()
     rows = [[means[b + lead - DAY] for lead in range(city.lead_times)] for b in begins]
-    told = np.array(rows)
-    return _everywhere(city, np.where(np.isfinite(told), told, city.mean))
+    predicted = np.array(rows)
+    return _everywhere(city, np.where(np.isfinite(predicted), predicted, city.mean))
 
 
 def training_cells(city: City, begins: Sequence[int]) -> Values:
     """Training mean of each cell; where it has none, of all."""
     own = _mean(city.values[: city.end], 0)
-    told = np.where(np.isfinite(own), own, city.mean)
-    return np.broadcast_to(told, (len(begins), city.lead_times, len(told))).copy()
+    predicted = np.where(np.isfinite(own), own, city.mean)
+    return np.broadcast_to(predicted, (len(begins), city.lead_times, len(predicted))).copy()
 
 
 def hour_of_day(city: City, begins: Sequence[int]) -> Values:
@@ -139,8 +139,8 @@ def anomaly_kriging(city: City, begins: Sequence[int]) -> Values:
     """The first guess that STeP-Diff departs from: climatology and the city's kriged anomaly."""
     values, hour = torch.tensor(city.values), torch.tensor(city.hour)
     guess = gp_first_guess.fit(values[: city.end], hour[: city.end], 40)
-    told = [guess.guess(values[:b], hour, 1, city.lead_times)[0][1:] for b in begins]
-    return torch.stack(told).numpy()
+    predicted = [guess.guess(values[:b], hour, 1, city.lead_times)[0][1:] for b in begins]
+    return torch.stack(predicted).numpy()
 
 
 def ridge(city: City, begins: Sequence[int]) -> Values:
@@ -152,8 +152,8 @@ def ridge(city: City, begins: Sequence[int]) -> Values:
     hourly, past = _hourly(city), city.values[: city.end]
     own = np.nan_to_num(_mean(past - hourly[city.hour[: city.end]][:, None], 0))
     anomaly = _mean(city.values - hourly[city.hour[: len(city.values)]][:, None] - own, 1)
-    told = np.zeros((len(begins), city.lead_times))
-    asked = np.array(begins)
+    predicted = np.zeros((len(begins), city.lead_times))
+    requested = np.array(begins)
     for lead in range(city.lead_times):
         rows = np.arange(2 * DAY, city.end - lead)
         rows = rows[np.isfinite(anomaly[rows + lead])]
@@ -161,8 +161,8 @@ def ridge(city: City, begins: Sequence[int]) -> Values:
         cut = int(0.8 * len(rows))
         penalty = min(RIDGE_PENALTIES, key=lambda p: _held(inputs, target, cut, p))
         model = Ridge(penalty).fit(inputs, target)
-        told[:, lead] = model.predict(_past_of(anomaly, asked, lead))
-    whole: Values = hourly[_leads(city, begins)][:, :, None] + own + told[:, :, None]
+        predicted[:, lead] = model.predict(_past_of(anomaly, requested, lead))
+    whole: Values = hourly[_leads(city, begins)][:, :, None] + own + predicted[:, :, None]
     return whole.clip(0)
 
 
@@ -210,8 +210,8 @@ def space_time_kriging(city: City, begins: Sequence[int]) -> Values:
         )  # fmt: skip
         when = HOUR_IN_CELLS * np.arange(city.lead_times, dtype=float)
         places = [np.tile(column, city.lead_times), np.tile(row, city.lead_times)]
-        told, _ = kriging.execute("points", *places, np.repeat(when, rows * columns))
-        result.append(np.asarray(told).reshape(city.lead_times, -1))
+        predicted, _ = kriging.execute("points", *places, np.repeat(when, rows * columns))
+        result.append(np.asarray(predicted).reshape(city.lead_times, -1))
     return np.stack(result).clip(0)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.forecast.calibration import TRUSTS, drawn_fields
-from engine.forecast.examples import Lesson, begin, textured
+from engine.forecast.calibration import MEAN_WEIGHTS, drawn_fields
+from engine.forecast.examples import Examples, begin, textured
 from engine.forecast.networks.stepdiff import StepDiffConfig, Window
 from engine.forecast.train_steps import StepTraining, future_hidden, train
 from engine.research.stepdiff.single_training import train_single
@@ -24,8 +24,8 @@ EVERY = 11  # hours between the starts that are told: all times of the day
 LEADS = {"1-2 h": slice(0, 2), "3-4 h": slice(2, 4), "5-8 h": slice(4, 8), "9-12 h": slice(8, 12)}
 
 
-def crossed(
-    data: Lesson, shape: StepDiffConfig, config: StepTraining, folder: Path, identity: str
+def cross_validated(
+    data: Examples, shape: StepDiffConfig, config: StepTraining, folder: Path, identity: str
 ) -> dict[str, Any]:
     """What believing the members' mean gains over the first guess, and its standard error.
 
@@ -37,12 +37,12 @@ def crossed(
         identity: Of the place.
 
     Returns:
-        `trusts`, `days`, and for each of `LEADS` the first guess's `mae`, and `gain` and `sure`
+        `mean_weights`, `days`, and for each of `LEADS` the first guess's `mae`, `gain` and `sure`
         (standard error among days) for each trust, ug m-3; a gain above 0 is an error less.
     """
     shape = textured(_sized(shape, data), data)
 
-    def told(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
+    def predicted(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
         network = begin(shape, data, config.seed)
         train(
             config,
@@ -57,14 +57,16 @@ def crossed(
         drawn = drawn_fields(network, window, data.record.grid, MEMBERS, only=seen)
         return drawn.mean(0) - window.guess[:, seen, shape.history :]
 
-    return _over_folds(data, shape, told)
+    return _over_folds(data, shape, predicted)
 
 
-def crossed_operator(data: Lesson, shape: StepDiffConfig, config: StepTraining) -> dict[str, Any]:
+def cross_validated_operator(
+    data: Examples, shape: StepDiffConfig, config: StepTraining
+) -> dict[str, Any]:
     """The same of DeepONet alone, learned by absolute error."""
     shape = _sized(shape, data)
 
-    def told(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
+    def predicted(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
         network = begin(shape, data, config.seed + fold)
 
         def tell(some: Window) -> Tensor:
@@ -74,26 +76,26 @@ def crossed_operator(data: Lesson, shape: StepDiffConfig, config: StepTraining) 
         with torch.no_grad():
             return window.scale * tell(future_hidden(window, shape.history))[:, seen]
 
-    return _over_folds(data, shape, told)
+    return _over_folds(data, shape, predicted)
 
 
-def _sized(shape: StepDiffConfig, data: Lesson) -> StepDiffConfig:
+def _sized(shape: StepDiffConfig, data: Examples) -> StepDiffConfig:
     rows, columns = data.record.grid
     return replace(shape, rows=rows, columns=columns)
 
 
 def _over_folds(
-    data: Lesson,
+    data: Examples,
     shape: StepDiffConfig,
-    told: Callable[[int, Window, Window, Tensor], Tensor],
+    predicted: Callable[[int, Window, Window, Tensor], Tensor],
 ) -> dict[str, Any]:
     """Departures told of every block by what learned from the others, against what came true."""
     parts = []
     for fold in range(FOLDS):
-        kept, asked = held_out(len(data.training), fold, shape.hours)
-        window = data.training.at(asked)
+        kept, requested = held_out(len(data.training), fold, shape.hours)
+        window = data.training.at(requested)
         seen = window.known.any(2).any(0).nonzero()[:, 0]
-        off = told(fold, data.training.at(kept), window, seen)
+        off = predicted(fold, data.training.at(kept), window, seen)
         left = window.scale * window.values[:, seen, shape.history :]
         parts.append(_by_lead(off, left, window.known[:, seen, shape.history :]))
     return gains(*(torch.cat(each) for each in zip(*parts, strict=True)))
@@ -115,32 +117,36 @@ def held_out(count: int, fold: int, hours: int) -> tuple[Tensor, Tensor]:
 
 def _by_lead(off: Tensor, left: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Sums of absolute errors (window, trust, lead) and counts (window, lead)."""
-    errors = torch.stack([((t * off - left).abs() * known).sum(1) for t in TRUSTS], 1)
+    errors = torch.stack([((t * off - left).abs() * known).sum(1) for t in MEAN_WEIGHTS], 1)
     return errors.double(), known.sum(1).double()
 
 
 def gains(errors: Tensor, count: Tensor) -> dict[str, Any]:
-    """As `crossed` returns them, from sums by window; windows `EVERY` hours apart."""
+    """As `cross_validated` returns them, from sums by window; windows `EVERY` hours apart."""
     day = torch.arange(len(count)) * EVERY // 24
-    found: dict[str, Any] = {"trusts": list(TRUSTS), "days": int(day[-1]) + 1, "leads": {}}
+    found: dict[str, Any] = {
+        "mean_weights": list(MEAN_WEIGHTS),
+        "days": int(day[-1]) + 1,
+        "leads": {},
+    }
     for name, leads in LEADS.items():
         size = int(day[-1]) + 1
-        total = torch.zeros(size, len(TRUSTS), dtype=torch.float64)
+        total = torch.zeros(size, len(MEAN_WEIGHTS), dtype=torch.float64)
         total = total.index_add(0, day, errors[..., leads].sum(2))
-        heard = torch.zeros(size, dtype=torch.float64).index_add(0, day, count[:, leads].sum(1))
-        found["leads"][name] = _gain(total[heard > 0], heard[heard > 0])
+        valid = torch.zeros(size, dtype=torch.float64).index_add(0, day, count[:, leads].sum(1))
+        found["leads"][name] = _gain(total[valid > 0], valid[valid > 0])
     return found
 
 
-def _gain(total: Tensor, heard: Tensor) -> dict[str, Any]:
+def _gain(total: Tensor, valid: Tensor) -> dict[str, Any]:
     """Gain by trust with the standard error of a ratio of sums over days."""
     less = total[:, :1] - total
-    gain = less.sum(0) / heard.sum()
-    off = less - gain * heard[:, None]
-    days = len(heard)
-    sure = (off**2).sum(0).mul(days / max(days - 1, 1)).sqrt() / heard.sum()
+    gain = less.sum(0) / valid.sum()
+    off = less - gain * valid[:, None]
+    days = len(valid)
+    sure = (off**2).sum(0).mul(days / max(days - 1, 1)).sqrt() / valid.sum()
     return {
-        "mae": float(total[:, 0].sum() / heard.sum()),
+        "mae": float(total[:, 0].sum() / valid.sum()),
         "gain": _list(gain),
         "sure": _list(sure),
     }

@@ -15,20 +15,20 @@ from typing import Any
 import torch
 
 from engine.core.errors import EngineError, NotFoundError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.core.paths import ASSETS
 from engine.core.results_page import TEMPLATES, fill, read, table, verdict
 from engine.research.stepdiff import baselines as citybaselines
 from engine.research.stepdiff import tables as experiments
 from engine.research.stepdiff.runs import (
     BESIDE,
+    MEAN_WEIGHT,
     OMEGAS,
     OPERATOR,
     PROBABLE,
     PUBLISHED,
     SINGLE,
     SINGLES,
-    TRUST,
     VARIANTS,
     Kept,
     score_place,
@@ -76,7 +76,7 @@ def again(results: Path = FOLDER) -> None:
         raise NotFoundError(
             "there are no scores yet", where=str(kept.path), remedy="Run make results-stepdiff"
         )
-    write_whole(results / "stepdiff.md", page(kept.found))
+    write_atomic(results / "stepdiff.md", page(kept.found))
 
 
 def page(found: Mapping[str, Any]) -> str:
@@ -88,7 +88,7 @@ def page(found: Mapping[str, Any]) -> str:
         "places": "\n\n".join(_place(found[key], parts) for key in scored),
         "samplers": experiments.samplers(found, TITLES, parts["samplers"]),
         "spreads": experiments.spreads(found, TITLES, parts),
-        "trust": experiments.trust(found, TITLES, parts["trust"]),
+        "mean_weight": experiments.mean_weight(found, TITLES, parts["mean_weight"]),
         "parts": experiments.parts(found.get("changshu", {}), parts["parts"]),
         "weights": " ".join(_weight(key, found[key]["methods"], parts) for key in scored),
         "missing": _missing(found, parts["missing"]),
@@ -113,8 +113,10 @@ def _missing(found: Mapping[str, Any], template: str) -> str:
         names = [name for name in ORDER if name not in known.get("methods", {})]
         names += [f"sampler {name}" for name in SAMPLERS if name not in known.get("samplers", {})]
         names += [] if "rules" in known or key == "kolkata" else ["rules for the spread"]
-        trusts = (OPERATOR, TRUST) if key == "kolkata" else (OPERATOR,)
-        names += [f"weight of {name}" for name in trusts if name not in known.get("trust", {})]
+        mean_weights = (OPERATOR, MEAN_WEIGHT) if key == "kolkata" else (OPERATOR,)
+        names += [
+            f"weight of {name}" for name in mean_weights if name not in known.get("mean_weight", {})
+        ]
         if key == "changshu":
             names += [name for name in VARIANTS if name not in known.get("variants", {})]
             names += [f"physics × {o:g}" for o in OMEGAS if f"{o:g}" not in known.get("omega", {})]
@@ -144,7 +146,7 @@ def _short(found: Mapping[str, Any]) -> list[str]:
                 shown(ours, methods[base]),
                 f"{ours['crps']:.2f}",
                 f"{lowest:.2f}",
-                f"{ours['most']:.0%}",
+                f"{ours['coverage_90']:.0%}",
             )
         )
     head = (
@@ -191,7 +193,7 @@ def _methods(methods: Mapping[str, Any]) -> list[str]:
         if name not in methods:
             continue
         m = methods[name]
-        sure = m["half"] == m["half"]  # NaN is not itself
+        sure = m["coverage_50"] == m["coverage_50"]  # NaN is not itself
         rows.append(
             (
                 f"**{name}**" if name == PROBABLE else name,
@@ -199,7 +201,7 @@ def _methods(methods: Mapping[str, Any]) -> list[str]:
                 f"{m['rmse']:.2f}",
                 f"{m['mape']:.2f}",
                 f"{m['crps']:.2f}",
-                f"{m['half']:.0%} / {m['most']:.0%}" if sure else "",
+                f"{m['coverage_50']:.0%} / {m['coverage_90']:.0%}" if sure else "",
                 f"{m['physics']:.2f}" if "physics" in m else "",
                 per_cent(m["mae"] / base),
             )
@@ -237,8 +239,8 @@ def _sureness(methods: Mapping[str, Any]) -> list[str]:
     """CRPS and both intervals of the probable methods, by lead hour."""
     kinds = (
         ("CRPS", "crps", ".1f"),
-        ("50 % interval covers", "half", ".0%"),
-        ("90 % interval covers", "most", ".0%"),
+        ("50 % interval covers", "coverage_50", ".0%"),
+        ("90 % interval covers", "coverage_90", ".0%"),
     )
     rows = []
     for name in (PROBABLE, *PUBLISHED):
@@ -260,7 +262,7 @@ def _other(methods: Mapping[str, Any], what: str, title: str) -> list[str]:
         m = methods.get(name, {}).get(what)
         if m is None or m["mae"] != m["mae"]:
             continue
-        sure = m["half"] == m["half"]
+        sure = m["coverage_50"] == m["coverage_50"]
         rows.append(
             (
                 name,
@@ -268,7 +270,7 @@ def _other(methods: Mapping[str, Any], what: str, title: str) -> list[str]:
                 f"{m['mae']:.2f}",
                 f"{m['rmse']:.2f}",
                 f"{m['crps']:.2f}" if sure else "",
-                f"{m['most']:.0%}" if sure else "",
+                f"{m['coverage_90']:.0%}" if sure else "",
             )
         )
     if not rows:

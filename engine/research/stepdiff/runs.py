@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import EngineError
-from engine.core.files import write_whole
+from engine.core.files import write_atomic
 from engine.forecast.examples import as_published, begin, textured
 from engine.forecast.networks.advection import Transport
 from engine.forecast.train import SMALL, SMALL_TRAINING
 from engine.forecast.train_steps import StepTraining, train
 from engine.research.stepdiff import baselines as citybaselines
-from engine.research.stepdiff.cross_validation import crossed, crossed_operator
+from engine.research.stepdiff.cross_validation import cross_validated, cross_validated_operator
 from engine.research.stepdiff.samplers import REPEATS, SAMPLERS, SHIPPED, solved
 from engine.research.stepdiff.scores import (
     Bench,
@@ -36,8 +36,8 @@ Scored = dict[str, Any]
 TINY = StepTraining(steps=60, patch=6, flip=0.5, check_every=60, patience=9, members=2)
 BESIDE = StepTraining(steps=150, patch=6, check_every=75, patience=9, members=2)
 RAW = (1.0,) * SMALL.lead_times  # members as they are drawn, no calibration
-TRUST, OPERATOR = "STeP-Diff, 250 steps", "DeepONet alone"
-CROSSED = replace(SMALL_TRAINING, steps=250, check_every=50, patience=9, members=2)
+MEAN_WEIGHT, OPERATOR = "STeP-Diff, 250 steps", "DeepONet alone"
+CROSS_VALIDATED = replace(SMALL_TRAINING, steps=250, check_every=50, patience=9, members=2)
 SINGLE = StepTraining(steps=600, learning_rate=1e-3, check_every=30)
 # As published, on concentrations: no first guess, independent noise told as noise, cells by number.
 CSDI = {
@@ -114,7 +114,7 @@ class Kept:
         part = self.found.setdefault(place, {}).setdefault(group, {})
         if name not in part:
             part[name] = work()
-            write_whole(self.path, json.dumps(self.found, indent=1) + "\n")
+            write_atomic(self.path, json.dumps(self.found, indent=1) + "\n")
         scored: Scored = part[name]
         return scored
 
@@ -146,10 +146,16 @@ def score_place(
         ]
         if key != "kolkata":  # whose test is long enough to show what a rule holds
             jobs += [("rules", "compared", lambda: compared(found))]
-    jobs += [("trust", OPERATOR, lambda: crossed_operator(found.data, SMALL, SINGLE))]
+    jobs += [("mean_weight", OPERATOR, lambda: cross_validated_operator(found.data, SMALL, SINGLE))]
     if key == "kolkata":  # the one record long enough to be cut
         folder = scratch / "crossed"
-        jobs += [("trust", TRUST, lambda: crossed(found.data, SMALL, CROSSED, folder, key))]
+        jobs += [
+            (
+                "mean_weight",
+                MEAN_WEIGHT,
+                lambda: cross_validated(found.data, SMALL, CROSS_VALIDATED, folder, key),
+            )
+        ]
     if key == "changshu":
         jobs += _experiments(found, scratch)
     jobs += [

@@ -69,12 +69,12 @@ def solved(
     known = true.isfinite()
     spread = drawn.std(0)
     own = [float(spread[..., i][known[..., i]].mean()) for i in range(spread.shape[-1])]
-    factors = torch.tensor(about.spread)
+    factors = torch.tensor(about.spread_factor)
     alike = factors * torch.tensor(width or own) / torch.tensor(own)
-    told = settled(drawn, base, about.trust, alike).clamp(min=0).double()
-    plain = settled(drawn, base, about.trust, factors).clamp(min=0).double()
-    missed = [crps(told[:, w][:, k], true[w][k]) for w, k in enumerate(known)]
-    return asdict(score(told[:, known], true[known])) | {
+    predicted = settled(drawn, base, about.mean_weight, alike).clamp(min=0).double()
+    plain = settled(drawn, base, about.mean_weight, factors).clamp(min=0).double()
+    missed = [crps(predicted[:, w][:, k], true[w][k]) for w, k in enumerate(known)]
+    return asdict(score(predicted[:, known], true[known])) | {
         "windows": len(window),
         "drawn_spread": own,
         "crps_by_window": [round(float(m.sum()), 3) for m in missed],

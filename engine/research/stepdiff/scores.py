@@ -20,7 +20,7 @@ from engine.core.paths import home
 from engine.forecast import weights as stepcheckpoint
 from engine.forecast.calibration import drawn_fields, settled
 from engine.forecast.conditions import at_stations
-from engine.forecast.examples import Lesson, lesson
+from engine.forecast.examples import Examples, make_examples
 from engine.forecast.networks.advection import Transport, residual
 from engine.forecast.networks.diffusion import Sampler
 from engine.forecast.networks.mobile_windows import windows
@@ -121,7 +121,7 @@ class Bench:
     place: Place
     series: xr.Dataset
     city: City
-    data: Lesson
+    data: Examples
     begins: tuple[int, ...]
     target: Tensor
     fixed: Tensor | None
@@ -160,7 +160,7 @@ def bench(place: Place) -> Bench:
         series,
         # What learns nothing may know the validation part too: that makes it no weaker.
         City.of(record, parts.validate[1], lead),
-        lesson(record, parts, shape),
+        make_examples(record, parts, shape),
         begins,
         cut(record.values),
         fixed,
@@ -196,14 +196,14 @@ def truth_on(series: xr.Dataset) -> Tensor:
     return torch.tensor(np.where(known.any(0), total, np.nan))
 
 
-def evaluate(found: Bench, told: Tensor) -> dict[str, Any]:
+def evaluate(found: Bench, predicted: Tensor) -> dict[str, Any]:
     """Scores of forecasts (member, window, lead, cell), NaN in cells that were not told.
 
     By mobile readings, by lead hour, by fixed stations and by the truth where there is one.
     """
-    told, known = told.double(), found.target.isfinite()
-    result: dict[str, Any] = asdict(score(told[:, known], found.target[known]))
-    error = (told.mean(0) - found.target).abs()
+    predicted, known = predicted.double(), found.target.isfinite()
+    result: dict[str, Any] = asdict(score(predicted[:, known], found.target[known]))
+    error = (predicted.mean(0) - found.target).abs()
     sums = torch.stack([torch.where(known, error, 0).sum((1, 2)), known.sum((1, 2)).double()], 1)
     sure = interval(sums.numpy(), lambda t: t[..., 0] / t[..., 1])
     result |= {"mae_low": sure.low, "mae_high": sure.high}
@@ -211,38 +211,38 @@ def evaluate(found: Bench, told: Tensor) -> dict[str, Any]:
     result["mae_by_lead"] = [
         float(error[:, i][known[:, i]].mean()) if known[:, i].any() else None for i in leads
     ]
-    if len(told) > 1:
-        cut = [(told[:, :, i][:, known[:, i]], found.target[:, i][known[:, i]]) for i in leads]
+    if len(predicted) > 1:
+        cut = [(predicted[:, :, i][:, known[:, i]], found.target[:, i][known[:, i]]) for i in leads]
         of = [score(m, t) if t.numel() else None for m, t in cut]
-        for name in ("crps", "half", "most"):
+        for name in ("crps", "coverage_50", "coverage_90"):
             result[f"{name}_by_lead"] = [None if s is None else getattr(s, name) for s in of]
-    if found.transport is not None and bool(told.isfinite().all()):
-        result["physics"] = held_against(found, told, found.transport)
+    if found.transport is not None and bool(predicted.isfinite().all()):
+        result["physics"] = held_against(found, predicted, found.transport)
     other = {"fixed": found.fixed, "truth": found.truth}
     for name, values in other.items():
         if values is None:
             continue
-        there = values.isfinite() & told[0].isfinite()
-        result[name] = asdict(score(told[:, there], values[there]))
+        there = values.isfinite() & predicted[0].isfinite()
+        result[name] = asdict(score(predicted[:, there], values[there]))
         if name == "truth":
             never = there & ~found.visited
             result["never_visited_cells"] = int((~found.visited).sum())
             if never.any():
-                result["never_visited"] = asdict(score(told[:, never], values[never]))
+                result["never_visited"] = asdict(score(predicted[:, never], values[never]))
     return result
 
 
-def held_against(found: Bench, told: Tensor, transport: Transport) -> float:
+def held_against(found: Bench, predicted: Tensor, transport: Transport) -> float:
     """Mean absolute residual of the physics, ug m-3 an hour, of whole fields of test windows.
 
     Args:
         found: The windows.
-        told: (member, window, lead, cell), finite.
+        predicted: (member, window, lead, cell), finite.
         transport: Wind, diffusivity and sources.
     """
     last = found.target.shape[1] - 1
     hour = torch.stack([found.data.record.hour[b : b + last] for b in found.begins])
-    fields = told[:PHYSICS_MEMBERS].clamp(min=0).float()
+    fields = predicted[:PHYSICS_MEMBERS].clamp(min=0).float()
     whole = fields.reshape(*fields.shape[:3], *found.data.record.grid)
     with torch.no_grad():
         flow = transport(hour.float())
@@ -268,7 +268,7 @@ def probable(
     found: Bench,
     network: StepDiff,
     spread: tuple[float, ...],
-    trust: float = 1.0,
+    mean_weight: float = 1.0,
     sampler: Sampler = DEFAULT_SAMPLER,
     transport: Transport | None = None,
 ) -> dict[str, Any]:
@@ -286,21 +286,21 @@ def probable(
     members = drawn_fields(network, window, grid, MEMBERS, sampler=sampler, only=cells)
     seconds = time.process_time() - started
     base = window.guess[:, cells, network.config.history :]
-    told = torch.full((MEMBERS, *found.target.shape), torch.nan)
-    told[..., cells] = (
-        settled(members, base, trust, torch.tensor(spread)).clamp(min=0).transpose(2, 3)
+    predicted = torch.full((MEMBERS, *found.target.shape), torch.nan)
+    predicted[..., cells] = (
+        settled(members, base, mean_weight, torch.tensor(spread)).clamp(min=0).transpose(2, 3)
     )
-    result = evaluate(found, told)
+    result = evaluate(found, predicted)
     known = found.target.isfinite()
     whole = torch.full_like(found.target, torch.nan)
     whole[..., cells] = members.mean(0).transpose(1, 2).to(whole)
     result |= {
         "seconds": seconds,
         "spread": spread,
-        "trust": trust,
+        "mean_weight": mean_weight,
         "whole_mae": float((whole - found.target)[known].abs().mean()),
     }
-    physics = physics_of(network, window, grid, trust, spread, sampler, transport)
+    physics = physics_of(network, window, grid, mean_weight, spread, sampler, transport)
     return result | physics
 
 
@@ -308,7 +308,7 @@ def physics_of(
     network: StepDiff,
     window: Window,
     grid: tuple[int, int],
-    trust: float,
+    mean_weight: float,
     spread: tuple[float, ...],
     sampler: Sampler,
     transport: Transport | None = None,
@@ -327,7 +327,7 @@ def physics_of(
         whole = field.clamp(min=0).transpose(1, 2).reshape(len(some), -1, *grid).float()
         return float(residual(whole, flow).abs().mean().detach())
 
-    members = settled(drawn, base, trust, torch.tensor(spread))
+    members = settled(drawn, base, mean_weight, torch.tensor(spread))
     return {
         "physics": sum(left(member) for member in members) / len(members),
         "physics_guess": left(base),
@@ -338,7 +338,9 @@ def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
     """Scores of the trained weights of a place."""
     about, network = stepcheckpoint.load(found.place.weights)
     data = replace(found.data, scale=about.scale)
-    return probable(replace(found, data=data), network, about.spread, about.trust, sampler)
+    return probable(
+        replace(found, data=data), network, about.spread_factor, about.mean_weight, sampler
+    )
 
 
 def alone(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
@@ -363,14 +365,14 @@ def alone(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
         network = Recurrent("convlstm" if kind == "ConvLSTM" else "graph")
 
         def tell(window: Window) -> Tensor:
-            told: Tensor = network(window, grid)
-            return told
+            predicted: Tensor = network(window, grid)
+            return predicted
 
     train_single(config, network, tell, found.data.training, found.data.validation, history)
     window = future_hidden(test_windows(found, SMALL), history)
     with torch.no_grad():
-        told = tell(window)
-    field = window.guess[..., history:] + found.data.scale * told
+        predicted = tell(window)
+    field = window.guess[..., history:] + found.data.scale * predicted
     return evaluate(found, field.clamp(min=0).transpose(1, 2)[None])
 
 

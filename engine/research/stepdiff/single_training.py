@@ -57,8 +57,8 @@ def train_single(
 @torch.no_grad()
 def _error(network: nn.Module, tell: Told, window: Window, history: int) -> float:
     network.eval()
-    told = tell(future_hidden(window, history))
+    predicted = tell(future_hidden(window, history))
     known = window.known[..., history:]
-    error = float((told - window.values[..., history:])[known].abs().mean())
+    error = float((predicted - window.values[..., history:])[known].abs().mean())
     network.train()
     return error

@@ -127,7 +127,7 @@ def compared(found: Bench) -> dict[str, Any]:
     days: dict[str, float] = {}
     for name, rule in RULES.items():
         by_day = held_out(rule, learn, validate)
-        days = days or {str(day): round(s["most"], 3) for day, s in by_day.items()}
+        days = days or {str(day): round(s["coverage_90"], 3) for day, s in by_day.items()}
         held = pooled(list(by_day.values()))
         rules[name] = {"held_out": held, "test": scored(test, rule(learn, validate))}
     guess = {
@@ -168,9 +168,9 @@ def foreseen(found: Bench) -> dict[str, dict[str, float]]:
     late = {}
     hours = torch.arange(len(mean))
     ago = (hours[:, None] - hours - found.target.shape[1]).double()
-    heard = (ago >= 0) & there.any(1)
+    valid = (ago >= 0) & there.any(1)
     for half in HALF_LIVES:
-        weight = torch.where(heard, 0.5 ** (ago / half), 0.0) / VALIDATE_EVERY
+        weight = torch.where(valid, 0.5 ** (ago / half), 0.0) / VALIDATE_EVERY
         late[f"{half:g}"] = gained(
             ((BELIEVED + weight @ mean.double()) / (BELIEVED + weight.sum(1)))[:, None]
         )
@@ -193,20 +193,25 @@ def held_out(rule: Rule, learn: Part, validate: Part) -> dict[int, Mapping[str, 
     found: dict[int, Mapping[str, float]] = {}
     for own in (learn, validate):
         for day in sorted(set((own.begins // DAY).tolist())):
-            told = own.at(own.begins // DAY == day)
-            if not told.count:
+            predicted = own.at(own.begins // DAY == day)
+            if not predicted.count:
                 continue
             rest = [p.at((p.begins // DAY - day).abs() > 1) for p in (learn, validate)]
-            found[day] = scored(told, rule(rest[0], rest[1]))
+            found[day] = scored(predicted, rule(rest[0], rest[1]))
     return found
 
 
-def scored(told: Part, spread: Spread) -> dict[str, float]:
+def scored(predicted: Part, spread: Spread) -> dict[str, float]:
     """CRPS, ug m-3, and what the bands hold."""
-    mean = told.drawn.mean(0)
-    members = (mean + torch.tensor(spread) * (told.drawn - mean)).clamp(min=0)
-    s = score(members[:, told.known], told.true[told.known])
-    return {"crps": s.crps, "half": s.half, "most": s.most, "count": s.count}
+    mean = predicted.drawn.mean(0)
+    members = (mean + torch.tensor(spread) * (predicted.drawn - mean)).clamp(min=0)
+    s = score(members[:, predicted.known], predicted.true[predicted.known])
+    return {
+        "crps": s.crps,
+        "coverage_50": s.coverage_50,
+        "coverage_90": s.coverage_90,
+        "count": s.count,
+    }
 
 
 def pooled(days: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -214,13 +219,13 @@ def pooled(days: Sequence[Mapping[str, float]]) -> dict[str, float]:
     count = sum(day["count"] for day in days)
     return {
         name: sum(day[name] * day["count"] for day in days) / count
-        for name in ("crps", "half", "most")
+        for name in ("crps", "coverage_50", "coverage_90")
     }
 
 
-def _missed(told: Part) -> float:
+def _missed(predicted: Part) -> float:
     """Mean absolute error of the first guess, about which members were put."""
-    return float((told.drawn.mean(0) - told.true)[told.known].abs().mean())
+    return float((predicted.drawn.mean(0) - predicted.true)[predicted.known].abs().mean())
 
 
 def _own_days(found: Bench, network: StepDiff, begins: Tensor) -> float:

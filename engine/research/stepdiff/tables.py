@@ -23,7 +23,7 @@ def per_cent(ratio: float, digits: int = 0) -> str:
 
 def bands(scored: Mapping[str, Any]) -> str:
     """Coverage of the two intervals."""
-    return f"{scored['half']:.0%} / {scored['most']:.0%}"
+    return f"{scored['coverage_50']:.0%} / {scored['coverage_90']:.0%}"
 
 
 def samplers(found: Mapping[str, Any], titles: Mapping[str, str], template: str) -> str:
@@ -113,9 +113,11 @@ def _best(gained: Mapping[str, float]) -> str:
     return f"{max(gained.values()):+.3f}".replace("-", "−")
 
 
-def trust(found: Mapping[str, Any], titles: Mapping[str, str], template: str) -> str:
+def mean_weight(found: Mapping[str, Any], titles: Mapping[str, str], template: str) -> str:
     """What each weight of the members' mean gains, in blocks of the training part."""
-    known = {key: found[key]["trust"] for key in titles if found.get(key, {}).get("trust")}
+    known = {
+        key: found[key]["mean_weight"] for key in titles if found.get(key, {}).get("mean_weight")
+    }
     if not known:
         return ""
     rows, words = [], []
@@ -129,7 +131,7 @@ def trust(found: Mapping[str, Any], titles: Mapping[str, str], template: str) ->
                 words += [verdict(-g - SURE * s, -g + SURE * s) for g, s in pairs]
     first = next(iter(next(iter(known.values())).values()))
     head = ("place", "network", "ahead", "first guess's MAE",
-            *(f"gain with weight {t:.0%}" for t in first["trusts"][1:]))  # fmt: skip
+            *(f"gain with weight {t:.0%}" for t in first["mean_weights"][1:]))  # fmt: skip
     days = [f"{titles[key]} {next(iter(each.values()))['days']}" for key, each in known.items()]
     record = {
         "days": ", ".join(days),

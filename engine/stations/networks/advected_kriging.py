@@ -26,7 +26,7 @@ SOFT_KM2 = 1e-6  # so that a distance of nothing has a gradient
 
 
 @dataclass(frozen=True)
-class Air:
+class TransportCovariance:
     """What the covariance is made of, beside the part that stays where it is, which is 1.
 
     Attributes:
@@ -84,7 +84,7 @@ def carried(
         air: As `Air.tensor` gives it.
     """
     share, reach, memory, still_reach, still_memory, own, own_memory, noise, speed = air
-    heard = values.isfinite()
+    valid = values.isfinite()
     moving = offset[:, station] - speed * drift  # where that air is at the hour asked for
     apart = (lag[:, None] - lag).abs()
     same = (station[:, None] == station).to(values)
@@ -100,9 +100,9 @@ def carried(
     outer = share * torch.exp(-_km(moving) / reach - lag.abs() / memory) + torch.exp(
         -_km(offset)[:, station] / still_reach - lag.abs() / still_memory
     )
-    weight = kriging_weights(inner, outer, heard, noise + STEADY)
-    told: Tensor = (weight * values.nan_to_num()).sum(-1)
-    return told
+    weight = kriging_weights(inner, outer, valid, noise + STEADY)
+    predicted: Tensor = (weight * values.nan_to_num()).sum(-1)
+    return predicted
 
 
 def _km(offset: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.stations.networks.neighbourhood import Around
+from engine.stations.networks.neighbourhood import StationContext
 from engine.stations.networks.reanalysis import Estimate, Reanalysis
 
 
@@ -35,13 +35,15 @@ class Averaged(Reanalysis):
         exponents: list[Tensor] = [m.get_parameter("raw_exponent") for m in self.members]
         return torch.stack(exponents).mean()
 
-    def forward(self, known: Around, start: Float[Tensor, " query"] | None = None) -> Estimate:
+    def forward(
+        self, known: StationContext, start: Float[Tensor, " query"] | None = None
+    ) -> Estimate:
         """Means of what the members say; what they correct is worked out once."""
         if start is None and self.config.base != "idw":
             start = self.interpolated(known)
-        told = [member(known, start) for member in self.members]
+        predicted = [member(known, start) for member in self.members]
         return Estimate(
-            torch.stack([one.value for one in told]).mean(0),
-            torch.stack([one.scale for one in told]).mean(0),
-            torch.stack([one.interpolated for one in told]).mean(0),
+            torch.stack([one.value for one in predicted]).mean(0),
+            torch.stack([one.scale for one in predicted]).mean(0),
+            torch.stack([one.interpolated for one in predicted]).mean(0),
         )

@@ -39,12 +39,12 @@ def with_levels(
     covariance = torch.exp(-great_circle_km(record.places, record.places) / reach).double()
     covariance += (nugget + STEADY) * torch.eye(count).to(covariance)
     patterns, which = torch.unique(readings.isfinite(), dim=0, return_inverse=True)
-    for n, heard in enumerate(patterns):
+    for n, valid in enumerate(patterns):
         rows = (which == n).nonzero()[:, 0]
-        logs = readings[rows][:, heard].clamp(min=floor).log().double()
-        if int(heard.sum()) > 1:
-            each = without_each(covariance[heard][:, heard], logs)
-            columns = torch.cat((heard.nonzero()[:, 0], torch.tensor([count]).to(which)))
+        logs = readings[rows][:, valid].clamp(min=floor).log().double()
+        if int(valid.sum()) > 1:
+            each = without_each(covariance[valid][:, valid], logs)
+            columns = torch.cat((valid.nonzero()[:, 0], torch.tensor([count]).to(which)))
             # Who is silent is left out anyway.
             level = each[:, -1:].expand(-1, count + 1).clone()
             level[:, columns] = each
@@ -57,8 +57,8 @@ def without_each(
 ) -> Float[Tensor, "time station_and_all"]:
     """Generalised least-squares mean without each of the stations, and last of all of them."""
     inverse = torch.linalg.inv(covariance)
-    ones, told = inverse.sum(0), values @ inverse
+    ones, predicted = inverse.sum(0), values @ inverse
     own = inverse.diagonal()
-    weight, total = ones.sum(), told.sum(1, keepdim=True)
-    less = (total - told * ones / own) / (weight - ones**2 / own)
+    weight, total = ones.sum(), predicted.sum(1, keepdim=True)
+    less = (total - predicted * ones / own) / (weight - ones**2 / own)
     return torch.cat((less, total / weight), 1)

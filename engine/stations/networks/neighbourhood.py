@@ -36,7 +36,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Around:
+class StationContext:
     """What is known around places, one row a place and hour.
 
     Attributes:
@@ -76,7 +76,7 @@ def around(
     points: Float[Tensor, "query 2"],
     lags: Sequence[int],
     own: Int[Tensor, " query"] | None = None,
-) -> Around:
+) -> StationContext:
     """What the record knows around points: the named stations at lags of the named times.
 
     Beyond the record's ends nothing was measured. `own` are the stations that are the points
@@ -97,7 +97,7 @@ def around(
             - record.blown[times[:, None], stations][:, :, None]
         )
         drift = way.nanmean(1).nan_to_num()  # no wind: nothing travels
-    return Around(
+    return StationContext(
         readings,
         record.others[times[:, None], stations],
         offsets(points, record.places[stations]).to(record.readings.dtype),

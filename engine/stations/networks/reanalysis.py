@@ -24,9 +24,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.stations.networks.advected_kriging import Air, carried
+from engine.stations.networks.advected_kriging import TransportCovariance, carried
 from engine.stations.networks.kriging_solver import kriging_weights
-from engine.stations.networks.neighbourhood import Around
+from engine.stations.networks.neighbourhood import StationContext
 from engine.stations.networks.set_attention import SILENT, Block
 
 FLOOR = 2.0  # ug m-3: below, monitors measure their own noise, and logarithms run away
@@ -75,7 +75,7 @@ class ReanalysisConfig:
     clock: int = 24
     dropout: float = 0.0
     bound: float = 0.0
-    air: tuple[float, ...] = astuple(Air())
+    air: tuple[float, ...] = astuple(TransportCovariance())
     carried_lags: tuple[int, ...] = (-3, -1, 1, 3)
     carried_from: int = 6
 
@@ -93,7 +93,7 @@ class ReanalysisConfig:
             raise ValueError("exponent, spacing, reach and nugget must be above 0")
         if self.base == "carried" and not {0, *self.carried_lags} <= set(self.lags):
             raise ValueError(f"carried_lags={self.carried_lags} are not among lags={self.lags}")
-        Air(*self.air)
+        TransportCovariance(*self.air)
 
     @property
     def centre(self) -> int:
@@ -153,53 +153,55 @@ class Reanalysis(nn.Module):
         self.register_buffer("other_mean", torch.zeros(others))
         self.register_buffer("other_std", torch.ones(others))
 
-    def forward(self, known: Around, start: Float[Tensor, " query"] | None = None) -> Estimate:
+    def forward(
+        self, known: StationContext, start: Float[Tensor, " query"] | None = None
+    ) -> Estimate:
         """Value and error scale at each place, NaN where no station speaks.
 
         Args:
             known: What is known around.
             start: What `interpolated` gives, if that was worked out before.
         """
-        heard = known.readings.isfinite()
+        valid = known.readings.isfinite()
         logs = known.readings.clamp(min=FLOOR).log()
-        value, present = self._current(logs, heard)  # (b, n) each
-        speaks = heard.any(-1)
+        value, present = self._current(logs, valid)  # (b, n) each
+        reporting = valid.any(-1)
         distance = known.offset.norm(dim=-1).clamp(min=NEAREST_KM) / self.config.spacing
-        score = self._score(distance, speaks, present)
+        score = self._score(distance, reporting, present)
         if self.weight is not None:
-            base = _mixed(score.softmax(-1), value, speaks)
+            base = _mixed(score.softmax(-1), value, reporting)
         else:
             base = self.interpolated(known) if start is None else start  # (b), log ug m-3
         # Relative to what is corrected: a network near 20 and one near 200 ug m-3 look alike.
-        relative = torch.where(heard, logs - base[:, None, None], 0)
-        tokens = self._tokens(relative, heard, known, distance)
+        relative = torch.where(valid, logs - base[:, None, None], 0)
+        tokens = self._tokens(relative, valid, known, distance)
         asking = self._asking(base, relative[..., self.config.centre], present, distance, known)
         x = torch.cat((self.place(asking)[:, None], tokens), 1)
-        talks = nn.functional.pad(speaks, (1, 0), value=True)
+        talks = nn.functional.pad(reporting, (1, 0), value=True)
         x = self.blocks[0](x, talks)
         corrected = base
         if self.weight is not None:
             weight = (score + self.weight(x[:, 1:])[..., 0]).softmax(-1)
-            corrected = _mixed(weight, value, speaks)
+            corrected = _mixed(weight, value, reporting)
         last: Tensor = self.blocks[1](x, talks, 1)[:, 0]
         shift, log_scale = self.head(last).unbind(-1)
         if self.config.bound:
             shift = self.config.bound * torch.tanh(shift / self.config.bound)
         answer = (corrected + shift).exp()
         scale = (log_scale.clamp(-8, 4)).exp() * (answer.detach() + 5)
-        deaf = ~speaks.any(-1)
+        deaf = ~reporting.any(-1)
         return Estimate(
             answer.masked_fill(deaf, torch.nan),
             scale.masked_fill(deaf, torch.nan),
             base.exp().masked_fill(deaf, torch.nan),
         )
 
-    def interpolated(self, known: Around) -> Float[Tensor, " query"]:
+    def interpolated(self, known: StationContext) -> Float[Tensor, " query"]:
         """Logarithm of what kriging tells, whose weights no training changes, log ug m-3."""
         if self.config.base == "carried":
             return self.carried(known).clamp(min=FLOOR).log()
-        heard = known.readings.isfinite()
-        value, _ = self._current(known.readings.clamp(min=FLOOR).log(), heard)
+        valid = known.readings.isfinite()
+        value, _ = self._current(known.readings.clamp(min=FLOOR).log(), valid)
         weight = self.kriging(known)
         short = torch.zeros_like(weight[:, 0])
         if known.level is not None and self.config.base == "log-kriging":
@@ -208,14 +210,14 @@ class Reanalysis(nn.Module):
             levelled = known.level.isfinite()
             weight = torch.where(levelled[:, None], simple, weight)
             short = torch.where(levelled, (1 - weight.sum(-1)) * known.level.nan_to_num(), short)
-        speaks = heard.any(-1)
+        reporting = valid.any(-1)
         if self.config.base == "log-kriging":
-            together = (weight * torch.where(speaks, value, 0)).sum(-1) + short
+            together = (weight * torch.where(reporting, value, 0)).sum(-1) + short
             return together.clamp(min=LOG_FLOOR)
-        return _mixed(weight, value, speaks)
+        return _mixed(weight, value, reporting)
 
     def carried(
-        self, known: Around, air: Float[Tensor, "9"] | None = None
+        self, known: StationContext, air: Float[Tensor, "9"] | None = None
     ) -> Float[Tensor, " query"]:
         """Kriging carried with the wind, ug m-3; `air`: with a covariance other than its own."""
         shape, readings = self.config, known.readings
@@ -237,49 +239,58 @@ class Reanalysis(nn.Module):
         own = torch.tensor(shape.air).to(readings) if air is None else air
         return carried(values, known.offset, drift, lag, station, own)
 
-    def _score(self, distance: Tensor, speaks: Tensor, present: Tensor) -> Tensor:
+    def _score(self, distance: Tensor, reporting: Tensor, present: Tensor) -> Tensor:
         """Logarithms of inverse distance's weights; readings of other hours hardly count."""
         exponent = nn.functional.softplus(self.raw_exponent)
         score = -exponent * distance.log() + torch.where(present, 0.0, SILENT)
-        return score.masked_fill(~speaks, 4 * SILENT)
+        return score.masked_fill(~reporting, 4 * SILENT)
 
-    def kriging(self, known: Around, *, adding_up: bool = True) -> Float[Tensor, "query station"]:
+    def kriging(
+        self, known: StationContext, *, adding_up: bool = True
+    ) -> Float[Tensor, "query station"]:
         """Kriging's weights, of readings of other hours only where no others are.
 
         Args:
             known: What is known around.
             adding_up: To one, which is ordinary kriging; else simple kriging's.
         """
-        heard, offset = known.readings.isfinite(), known.offset
-        speaks, present = heard.any(-1), heard[..., self.config.centre]
+        valid, offset = known.readings.isfinite(), known.offset
+        reporting, present = valid.any(-1), valid[..., self.config.centre]
         # Stations that do not count become rows of the identity.
-        counts = torch.where(present.any(-1, keepdim=True), present, speaks)
+        counts = torch.where(present.any(-1, keepdim=True), present, reporting)
         apart = (offset[:, :, None] - offset[:, None]).norm(dim=-1)
         # The diagonal holds what a station shares with itself: 1, and the nugget.
         inner = torch.exp(-apart / self.config.reach)
         outer = torch.exp(-offset.norm(dim=-1) / self.config.reach)
         return kriging_weights(inner, outer, counts, self.config.nugget, ordinary=adding_up)
 
-    def _current(self, logs: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+    def _current(self, logs: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Log reading at the hour, or the nearest in time; and whether it is of the hour."""
         away = torch.tensor([abs(lag) for lag in self.config.lags], device=logs.device)
-        order = torch.where(heard, away, 10**6).argmin(-1, keepdim=True)
-        value = torch.where(heard, logs, 0).gather(-1, order)[..., 0]
-        return value, heard[..., self.config.centre]
+        order = torch.where(valid, away, 10**6).argmin(-1, keepdim=True)
+        value = torch.where(valid, logs, 0).gather(-1, order)[..., 0]
+        return value, valid[..., self.config.centre]
 
-    def _tokens(self, relative: Tensor, heard: Tensor, known: Around, distance: Tensor) -> Tensor:
+    def _tokens(
+        self, relative: Tensor, valid: Tensor, known: StationContext, distance: Tensor
+    ) -> Tensor:
         measured = known.others.isfinite()
         normal = (known.others - self.other_mean) / self.other_std
         normal = torch.where(measured, normal.clamp(-6, 6), 0)
         where = torch.cat(
             (known.offset / self.config.spacing, distance[..., None], distance[..., None].log()), -1
         )
-        flags = (heard.to(normal), measured.to(normal))
+        flags = (valid.to(normal), measured.to(normal))
         token: Tensor = self.token(torch.cat((relative, flags[0], normal, flags[1], where), -1))
         return token
 
     def _asking(
-        self, base: Tensor, relative: Tensor, present: Tensor, distance: Tensor, known: Around
+        self,
+        base: Tensor,
+        relative: Tensor,
+        present: Tensor,
+        distance: Tensor,
+        known: StationContext,
     ) -> Tensor:
         """What the place itself knows: the time, the level, its spread, and how far all is."""
         count = present.sum(-1).clamp(min=1)
@@ -299,7 +310,7 @@ class Reanalysis(nn.Module):
         )
 
 
-def _mixed(weight: Tensor, value: Tensor, speaks: Tensor) -> Tensor:
+def _mixed(weight: Tensor, value: Tensor, reporting: Tensor) -> Tensor:
     """Logarithm of what the stations say together; `value` are logarithms of readings."""
-    together: Tensor = (weight * torch.where(speaks, value.exp(), 0)).sum(-1)
+    together: Tensor = (weight * torch.where(reporting, value.exp(), 0)).sum(-1)
     return together.clamp(min=FLOOR).log()

@@ -24,17 +24,17 @@ class Attention(nn.Module):
     def forward(
         self,
         asking: Float[Tensor, "b q width"],
-        told: Float[Tensor, "b n width"],
-        speaks: Bool[Tensor, "b n"],
+        predicted: Float[Tensor, "b n width"],
+        reporting: Bool[Tensor, "b n"],
     ) -> Float[Tensor, "b q width"]:
         """What each query takes from the set."""
         query = self.query(asking).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in self.key_value(told).chunk(2, -1)
+            for part in self.key_value(predicted).chunk(2, -1)
         )
         score = query @ key.mT * query.shape[-1] ** -0.5  # (b, head, q, n)
-        score = score.masked_fill(~speaks[:, None, None], SILENT)
+        score = score.masked_fill(~reporting[:, None, None], SILENT)
         weight = (score - score.amax(-1, keepdim=True)).exp()  # torch's softmax is slow on few
         weight = weight / weight.sum(-1, keepdim=True)
         taken: Tensor = self.out((weight @ value).transpose(1, 2).flatten(-2))
@@ -61,11 +61,11 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b n width"],
-        speaks: Bool[Tensor, "b n"],
+        reporting: Bool[Tensor, "b n"],
         asking: int | None = None,
     ) -> Float[Tensor, "b q width"]:
         """The set after a look at itself; only its first `asking` members if that is given."""
         normal = self.before(x)
-        x = x[:, :asking] + self.dropout(self.attention(normal[:, :asking], normal, speaks))
+        x = x[:, :asking] + self.dropout(self.attention(normal[:, :asking], normal, reporting))
         mixed: Tensor = x + self.dropout(self.forward_(self.between(x)))
         return mixed

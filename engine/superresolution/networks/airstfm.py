@@ -6,7 +6,7 @@ code. What the paper leaves open follows the public VSR-Transformer from which i
 With its defaults the network has the paper's 4.64 M parameters: 4 643 534.
 
 Beyond the paper, each a switch that is off by default: `conserve` (exact block means),
-`guide` (planes of guidance at the fine scale), `ground` (those of them that no date changes),
+`guide` (planes of guidance at the fine scale), `static_fields` (those that no date changes),
 `log_scale` (a second output, the error's scale), `quiet_start`, and a `base` map to which
 `forward` adds what the network predicts.
 """
@@ -40,7 +40,7 @@ from engine.superresolution.networks.layers import (
     warp,
 )
 from engine.superresolution.networks.spynet import SPyNet, flow_frames
-from engine.superresolution.networks.video import asked, completed
+from engine.superresolution.networks.video import completed, requested_frames
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class AirSTFMConfig:
     """Shift every block so that its mean over valid fine cells equals the coarse value."""
     guide: int = 0
     """Planes of guidance at the fine scale."""
-    ground: tuple[str, ...] = ()
+    static_fields: tuple[str, ...] = ()
     """Names of those of them that no date changes: the last of the `guide` planes. Their weights
     start at zero, so that a network with them begins as the one without."""
     guide_at: Literal["fine", "coarse", "both"] = "fine"
@@ -128,9 +128,9 @@ class AirSTFMConfig:
                 raise ValueError(f"{name}={getattr(self, name)}; choose at least 1")
         if self.stride > self.patch:
             raise ValueError(f"stride {self.stride} leaves gaps between windows of {self.patch}")
-        if len(self.ground) > self.guide:
+        if len(self.static_fields) > self.guide:
             raise ValueError(
-                f"{len(self.ground)} planes of the ground among {self.guide} of guidance"
+                f"{len(self.static_fields)} planes of the ground among {self.guide} of guidance"
             )
         for name in ("std", "flow_ceiling", "unit"):
             if getattr(self, name) <= 0:
@@ -191,7 +191,7 @@ class AirSTFM(nn.Module):
             self.feed_forward = FlowFeedForward(c, config.flow_blocks)
         else:
             self.feed_forward = PointwiseFeedForward(c)
-        fixed = len(config.ground)
+        fixed = len(config.static_fields)
         folded = SCALE**2 * (config.guide - fixed), SCALE**2 * fixed
         at_coarse = config.guide and config.guide_at != "fine"
         self.guide = conv3_beside(*folded, r) if at_coarse else None
@@ -320,7 +320,7 @@ class AirSTFM(nn.Module):
             raise ValueError(
                 f"{planes} guidance planes given; this network takes {self.config.guide}"
             )
-        return asked(t, frames)
+        return requested_frames(t, frames)
 
     def _extract(self, x: Tensor, valid: Tensor) -> Tensor:
         """Features of every frame, 0 where there is no data."""

@@ -218,9 +218,9 @@ class _WindowAttention(torch.autograd.Function):
             for tile, closed, at, to in plan.tiles(q.shape[1], q.shape[2], _item(ctx.empty, n)):
                 ask, keys, pull = (z.contiguous() for z in (q[n][at], k[n][to], gradient[n][at]))
                 weights = plan.weigh(ask, keys, closed, tile, held)
-                weights.products(asked=(pull, dv[n][to]))
+                weights.products(requested=(pull, dv[n][to]))
                 change = weights.through(pull, v[n][to], more)
-                change.products(given=(keys, dq[n][at]), asked=(ask, dk[n][to]))
+                change.products(given=(keys, dq[n][at]), requested=(ask, dk[n][to]))
         return dq, dk, dv, None, None
 
 
@@ -335,13 +335,13 @@ class OrdinaryAttention(nn.Module):
         q = self._tokens(self.query(wanted.flatten(0, 1)), b, pad)
         k = self._tokens(self.key(x.flatten(0, 1)), b, pad)
         v = self._tokens(self.value(x.flatten(0, 1)), b, pad)
-        closed = None
+        open_keys = None
         if mask is not None:
             covered = functional.max_pool2d(functional.pad(mask.float(), pad), self.patch)
             key_open = covered.flatten(1).repeat(1, x.shape[1])[:, None] > 0  # (b, 1, keys)
             # Without any open key all stay open: their features are zero by then.
-            closed = key_open | ~key_open.any(-1, keepdim=True)
-        seen = functional.scaled_dot_product_attention(q, k, v, closed)
+            open_keys = key_open | ~key_open.any(-1, keepdim=True)
+        seen = functional.scaled_dot_product_attention(q, k, v, open_keys)
         size = (h + pad[3], w + pad[1])
         tokens = seen.reshape(b * wanted.shape[1], -1, seen.shape[-1]).mT
         planes = functional.fold(tokens, size, self.patch, stride=self.patch)[..., :h, :w]

@@ -37,27 +37,27 @@ class StackedWeights:
     def products(
         self,
         given: tuple[Tensor, Tensor] | None = None,
-        asked: tuple[Tensor, Tensor] | None = None,
+        requested: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         """Add what either side gets of the other.
 
         Args:
             given: Values at the keys' cells, (key rows, key columns, e), and where to add what
                 the queries' cells get of them.
-            asked: Values at the queries' cells, and where to add what the keys' get.
+            requested: Values at the queries' cells, and where to add what the keys' get.
         """
         stacks = self.stacks
         near = None if given is None else stacks.padded(given[0])
         to_queries = [] if given is None else _apart(given[1], stacks)
-        to_keys = [] if asked is None else _apart(asked[1], stacks)
+        to_keys = [] if requested is None else _apart(requested[1], stacks)
 
         def part(i: int) -> None:
             for y, apart, pairs in stacks.spread(stacks.shares[i], self._ready):
                 if near is not None:
                     keys = stacks.keys(near, y + apart, len(pairs))
                     to_queries[i][y : y + len(pairs)].baddbmm_(pairs, keys)
-                if asked is not None:
-                    self._answer(asked[0], to_keys[i], pairs, y, apart)
+                if requested is not None:
+                    self._answer(requested[0], to_keys[i], pairs, y, apart)
 
         _all(part, stacks)
         self._ready = None

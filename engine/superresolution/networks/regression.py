@@ -44,7 +44,7 @@ class RegressionConfig:
     """The slopes are multiplied by this: those of the past are too steep for the future."""
 
 
-class Past(NamedTuple):
+class PlaceClimatology(NamedTuple):
     """What is learned; twelve maps each, January first."""
 
     log_ratio: Float[Tensor, "12 fine_h fine_w"]
@@ -69,15 +69,15 @@ class Parts(NamedTuple):
 class LocalRegression(nn.Module):
     """The map of coarse frames, by what was learned of the past."""
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, climatology: PlaceClimatology) -> None:
         super().__init__()
-        for name, value in past._asdict().items():
+        for name, value in climatology._asdict().items():
             self.register_buffer(name, value)
 
     @property
-    def past(self) -> Past:
+    def climatology(self) -> PlaceClimatology:
         """What was learned."""
-        return Past(*(self.get_buffer(name) for name in Past._fields))
+        return PlaceClimatology(*(self.get_buffer(name) for name in PlaceClimatology._fields))
 
     def forward(
         self,
@@ -101,13 +101,13 @@ class LocalRegression(nn.Module):
         month: Int[Tensor, "b t"],
     ) -> Parts:
         """The map and what it was made of; arguments as for `forward`."""
-        past, at = self.past, month.flatten() - 1
+        climatology, at = self.climatology, month.flatten() - 1
         values, known = coarse[:, :, 0].flatten(0, 1), mask.flatten(0, 1)
-        log_ratio = past.log_ratio[at]
-        anomaly = _log_coarse(values, known) - past.log_coarse[at]
-        log_detail = _detail(anomaly, past.slopes)
+        log_ratio = climatology.log_ratio[at]
+        anomaly = _log_coarse(values, known) - climatology.log_coarse[at]
+        log_detail = _detail(anomaly, climatology.slopes)
         fine = _compose(values, known, fine_mask.flatten(0, 1), log_ratio + log_detail)
-        return Parts(fine, log_ratio, log_detail, past.spread[at])
+        return Parts(fine, log_ratio, log_detail, climatology.spread[at])
 
 
 def learn(
@@ -117,8 +117,8 @@ def learn(
     fine_mask: Bool[Tensor, "t fine_h fine_w"],
     years: Float[Tensor, "t"],
     config: RegressionConfig,
-    told: Callable[[float], None] = lambda share: None,
-) -> tuple[Past, Parts]:
+    report_share: Callable[[float], None] = lambda share: None,
+) -> tuple[PlaceClimatology, Parts]:
     """Learn from a record, and map that record with each year left out.
 
     Args:
@@ -128,7 +128,7 @@ def learn(
         fine_mask: True where a fine cell holds data.
         years: Time in years, increasing; its fraction is the season.
         config: How.
-        told: Given the share done.
+        report_share: Given the share done.
 
     Returns:
         What is to be used after the record's end; and for every frame of the record, the map made
@@ -142,7 +142,7 @@ def learn(
     weight = _kernel(year, month, year, month, config) * (year[:, None] != year)
     log_ratio = _average(residual, fine_mask, weight)
     everywhere = torch.ones_like(mask)
-    told(0.1)
+    report_share(0.1)
     left_out = torch.zeros_like(residual)
     found = sorted(set(year.tolist()))
     for i, y in enumerate(found):
@@ -153,20 +153,20 @@ def learn(
         anomaly = logs - _average(logs, everywhere, others)
         share = torch.exp(-(year - y).abs() / config.ridge_years) * ~here
         left_out[here] = _detail(anomaly[here], _slopes(anomaly, detail, share, mask, config))
-        told(0.1 + 0.8 * (i + 1) / len(found))
+        report_share(0.1 + 0.8 * (i + 1) / len(found))
     mapped = _compose(coarse, mask, fine_mask, log_ratio + left_out)
     spread = _spread(torch.where(fine_mask, fine - mapped, 0), fine_mask, month)
     last, seasons = year[-1:].expand(12), torch.arange(12)
     after = _kernel(last, seasons, year, month, config)
     detail = torch.where(fine_mask, residual - log_ratio, 0)
     anomaly = logs - _average(logs, everywhere, weight)
-    past = Past(
+    climatology = PlaceClimatology(
         _average(residual, fine_mask, after),
         _average(logs, everywhere, after),
         _slopes(anomaly, detail, torch.exp((year - year[-1]) / config.ridge_years), mask, config),
         spread,
     )
-    return past, Parts(mapped, log_ratio, left_out, spread[month])
+    return climatology, Parts(mapped, log_ratio, left_out, spread[month])
 
 
 def _kernel(

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from engine.superresolution.networks.layers import SCALE, FineMap, expand_mask
 from engine.superresolution.networks.masking import masked_block_mean, repeat_cells
-from engine.superresolution.networks.video import VideoConfig, asked
+from engine.superresolution.networks.video import VideoConfig, requested_frames
 
 TINY_SHARE = 1e-5  # keeps a block of zero shares from dividing by zero
 STAGES = 3
@@ -92,7 +92,7 @@ class UrbanFM(nn.Module):
         """
         if guide is not None:
             raise ValueError("guidance given; this network takes none")
-        wanted = list(asked(coarse.shape[1], frames))
+        wanted = list(requested_frames(coarse.shape[1], frames))
         valid = expand_mask(mask, coarse)[:, wanted]
         x = torch.where(valid[:, :, None], coarse[:, wanted], 0)
         b, f = x.shape[:2]

@@ -131,7 +131,7 @@ class VideoNetwork(nn.Module):
             ValueError: If the number of frames is not the configured one, a frame asked for
                 does not exist, or guidance is given.
         """
-        wanted = asked(len(coarse[0]), frames)
+        wanted = requested_frames(len(coarse[0]), frames)
         features, _ = self.encode(coarse, mask, guide=guide, frames=wanted)
         planes: Tensor = self.tail(features.flatten(0, 1))
         planes = planes.view(*features.shape[:2], *planes.shape[1:])
@@ -153,7 +153,7 @@ class VideoNetwork(nn.Module):
             )
         if guide is not None:
             raise ValueError("guidance given; this network takes none")
-        wanted = asked(coarse.shape[1], frames)
+        wanted = requested_frames(coarse.shape[1], frames)
         valid = expand_mask(mask, coarse)
         x = torch.where(valid[:, :, None], coarse, 0)
         if self.config.mask_plane:
@@ -207,7 +207,7 @@ def completed(
     return change if fine_mask is None else torch.where(valid[:, :, None], change, 0)
 
 
-def asked(count: int, frames: Sequence[int] | None) -> tuple[int, ...]:
+def requested_frames(count: int, frames: Sequence[int] | None) -> tuple[int, ...]:
     """The frames asked for; None: all.
 
     Raises:

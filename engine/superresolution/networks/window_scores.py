@@ -145,11 +145,11 @@ class WholeWeights:
     def products(
         self,
         given: tuple[Tensor, Tensor] | None = None,
-        asked: tuple[Tensor, Tensor] | None = None,
+        requested: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         """As `engine.superresolution.networks.banded_weights.StackedWeights.products`."""
         pairs = spread_weights(self.weights, self.tile)
-        for side, matrix in ((given, pairs), (asked, pairs.T)):
+        for side, matrix in ((given, pairs), (requested, pairs.T)):
             if side is not None:
                 values, out = side
                 out += (matrix @ values.flatten(0, 1)).view(out.shape)

@@ -31,8 +31,8 @@ def luminance(colour):
 @pytest.mark.parametrize("colour", [*charts.COLOURS, charts.GREY, charts.RED])
 def test_lines_stand_out_from_the_ground_of_both_themes(theme, colour):
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
-    ground = luminance(config["theme"][theme]["backgroundColor"])
-    high, low = sorted((luminance(colour), ground), reverse=True)
+    static_fields = luminance(config["theme"][theme]["backgroundColor"])
+    high, low = sorted((luminance(colour), static_fields), reverse=True)
     assert (high + 0.05) / (low + 0.05) >= 3
 
 
@@ -96,14 +96,14 @@ def test_a_model_without_a_correlation_is_left_out():
 def test_the_last_class_is_open():
     bins = [Bin(0, 5, 3, 1, 1, 1), Bin(5, np.inf, 2, -1, 1, 1)]
     assert charts.bin_names(bins, WORDS) == ["0–5", "≥ 5"]
-    told = charts.told_bars(bins, WORDS, title="Distance")
-    assert told == "Distance: 0–5: bias +1.0, RMSE 1.0; ≥ 5: bias −1.0, RMSE 1.0."
+    text = charts.describe_bars(bins, WORDS, title="Distance")
+    assert text == "Distance: 0–5: bias +1.0, RMSE 1.0; ≥ 5: bias −1.0, RMSE 1.0."
 
 
 def test_lines_are_told_in_words():
     curve = Curve("Observed", [dt.date(2015, 1, 1)] * 3, [3.0, float("nan"), 9.0])
-    told = charts.told_lines([curve], WORDS, title="Alpha")
-    assert told == "Alpha: Observed, 2 values between 3.0 and 9.0."
+    text = charts.describe_lines([curve], WORDS, title="Alpha")
+    assert text == "Alpha: Observed, 2 values between 3.0 and 9.0."
 
 
 def test_spectra_run_from_long_to_short_and_mark_the_cutoff():

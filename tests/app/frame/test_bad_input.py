@@ -92,14 +92,14 @@ def form(kind, name, content, dataset="bad", **more):
 @pytest.mark.usefixtures("app_home")
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_file_is_one_plain_sentence(case, tmp_path):
-    kind, name, make, told = BAD[case]
+    kind, name, make, predicted = BAD[case]
     before = library.names()
     assert "bad" not in before
     at = tried(form(kind, name, make(tmp_path)))
     assert not at.exception
     assert len(at.error) == 1
     text = at.error[0].value.replace("\\", "")
-    assert re.search(told, text), text
+    assert re.search(predicted, text), text
     assert "Traceback" not in text
     assert "airlens-upload" not in text, "the temporary folder says nothing to a reader"
     assert len(text) < 600
@@ -119,9 +119,9 @@ def test_an_option_that_an_error_names_is_found_in_the_form(tmp_path):
 @pytest.mark.usefixtures("app_home")
 def test_a_name_in_use_or_no_name_is_refused(tmp_path):
     content = netcdf(tmp_path)
-    for name, told in (("tiny", "tiny"), ("../up", "name"), ("demo", "demo")):
+    for name, predicted in (("tiny", "tiny"), ("../up", "name"), ("demo", "demo")):
         at = tried(form("grid", "maps.nc", content, dataset=name))
-        assert told in at.error[0].value
+        assert predicted in at.error[0].value
     assert world.DAYS[-1] == library.info("tiny").end
 
 

@@ -35,8 +35,8 @@ def test_what_people_ask_for_first_comes_first_and_nothing_is_left_out(result):
 
 def test_what_is_not_known_by_name_is_shown_all_the_same():
     words = words_of("en")
-    told = provenance._list(provenance.ordered(xr.Dataset(attrs={"a_b": "<i>"}).attrs), words)
-    assert "<dt>a b</dt><dd>&lt;i&gt;</dd>" in told
+    predicted = provenance._list(provenance.ordered(xr.Dataset(attrs={"a_b": "<i>"}).attrs), words)
+    assert "<dt>a b</dt><dd>&lt;i&gt;</dd>" in predicted
 
 
 def test_every_network_says_whose_it_is():

@@ -149,7 +149,7 @@ def raised(work):
 @pytest.mark.parametrize("name", sorted(REAL))
 def test_a_real_error_is_wholly_chinese(name):
     error = raised(REAL[name])
-    said = error_translation.told(error, "zh").removeprefix(error.where)
+    said = error_translation.translated(error, "zh").removeprefix(error.where)
     assert said.endswith("。")
     assert not re.search(r"[a-z]+ (?:[a-z]+ )+[a-z]+", said), said  # three words in a row
 
@@ -161,7 +161,7 @@ def test_an_error_survives_copies_and_processes(name):
     for again in (copy.copy(error), copy.deepcopy(error), rebuild(*parts)):
         assert type(again) is type(error)
         assert str(again) == str(error)
-        assert error_translation.told(again, "zh") == error_translation.told(error, "zh")
+        assert error_translation.translated(again, "zh") == error_translation.predicted(error, "zh")
 
 
 def test_values_are_text_and_never_templates():
@@ -173,14 +173,14 @@ def test_values_are_text_and_never_templates():
 
 def test_the_texts_put_in_may_change_places():
     error = raised(REAL["kind"])
-    assert error_translation.told(error, "zh").startswith(
+    assert error_translation.translated(error, "zh").startswith(
         "模型“idw”需要监测站点类数据集，而“small”属于网格类。该类数据集请选用 "
     )
 
 
 def test_a_word_of_the_system_is_put_in_chinese():
     error = DataError("cannot be read ({strerror})", where="x.csv", strerror="Permission denied")
-    assert error_translation.told(error, "zh") == "x.csv：无法读取（没有权限）。"
+    assert error_translation.translated(error, "zh") == "x.csv：无法读取（没有权限）。"
 
 
 def test_a_place_in_a_table_is_put_in_chinese():
@@ -191,7 +191,9 @@ def test_a_place_in_a_table_is_put_in_chinese():
     assert str(error) == (
         "a.csv: row 3, column 'pm2p5': 'x' is no number. Correct it or leave it empty."
     )
-    assert error_translation.told(error, "zh").startswith("a.csv：第 3 行“pm2p5”列：“x”不是数字。")
+    assert error_translation.translated(error, "zh").startswith(
+        "a.csv：第 3 行“pm2p5”列：“x”不是数字。"
+    )
 
 
 def test_names_in_a_list_keep_their_letters():
@@ -202,7 +204,7 @@ def test_names_in_a_list_keep_their_letters():
     )
     assert str(error) == "row 1: column 'pm2p5' is missing; it has station, latitude, day."
     assert (
-        error_translation.told(error, "zh")
+        error_translation.translated(error, "zh")
         == "第 1 行：缺少列“pm2p5”；现有列：station、latitude、day。"
     )
 
@@ -210,16 +212,16 @@ def test_names_in_a_list_keep_their_letters():
 def test_a_page_names_its_own_control():
     error = DataError("x", remedy="Name the right one with --variable")
     assert str(error) == "x. Name the right one with --variable."
-    assert error_translation.told(error, "en") == (
+    assert error_translation.translated(error, "en") == (
         "x. Name the right one under More options, Variable."
     )
 
 
 def test_what_has_no_template_stays_as_it_is():
     unknown = RequestError("the moon is not up", remedy="Wait")
-    assert error_translation.told(unknown, "zh") == "the moon is not up. Wait."
+    assert error_translation.translated(unknown, "zh") == "the moon is not up. Wait."
     half = RequestError("there is no CUDA device", remedy="Wait")
-    assert error_translation.told(half, "zh") == "没有 CUDA 设备。Wait."
+    assert error_translation.translated(half, "zh") == "没有 CUDA 设备。Wait."
 
 
 def test_the_server_of_maps_says_it_in_the_language_of_the_page():
@@ -228,8 +230,8 @@ def test_the_server_of_maps_says_it_in_the_language_of_the_page():
 
     name = store.offer("test-said-in-chinese", make).rsplit("/", 1)[-1]
     for tag, said in (("zh-CN", "没有站点有观测值。"), ("en", "no station has a reading.")):
-        asked = SimpleNamespace(path_params={"name": name}, headers={"accept-language": tag})
-        assert routes._data(asked).body.decode() == said
+        requested = SimpleNamespace(path_params={"name": name}, headers={"accept-language": tag})
+        assert routes._data(requested).body.decode() == said
 
 
 def test_the_page_says_it_in_chinese():

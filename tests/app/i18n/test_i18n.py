@@ -58,7 +58,7 @@ def test_no_text_is_empty_or_left_untranslated():
             assert key in SAME or wordless, f"{key} is {en!r} in both languages"
 
 
-def asked_for():
+def query_points():
     """Keys that the code asks for with a literal, with the place."""
     for path in sorted((ROOT / "app").glob("**/*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -73,7 +73,7 @@ def asked_for():
 
 def test_every_key_the_code_asks_for_exists():
     missing = [
-        (place, key) for place, key in asked_for() if "." in key and key not in entries("en")
+        (place, key) for place, key in query_points() if "." in key and key not in entries("en")
     ]
     assert not missing
 
@@ -99,8 +99,8 @@ def test_an_unknown_language_is_refused():
         (None, None, "en"),
     ],
 )
-def test_the_language_to_start_in(asked, locale, expected):
-    assert i18n.preferred(asked, locale) == expected
+def test_the_language_to_start_in(requested, locale, expected):
+    assert i18n.preferred(requested, locale) == expected
 
 
 def test_numbers_and_dates():

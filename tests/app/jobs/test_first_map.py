@@ -23,8 +23,8 @@ def kept(app_home, monkeypatch, tmp_path):
 
 
 def test_what_is_kept_is_what_the_model_says(kept):
-    asked, result = first_map.load(kept)
-    fresh = predict(Request(**asdict(asked)))
+    requested, result = first_map.load(kept)
+    fresh = predict(Request(**asdict(requested)))
     assert set(result.data_vars) == set(fresh.data_vars)
     for name in fresh.data_vars:
         np.testing.assert_array_equal(result[name].values, fresh[name].values, err_msg=name)
@@ -42,11 +42,11 @@ def test_the_page_finds_it_without_a_run(kept, monkeypatch):
     monkeypatch.setattr(first_map.load, "__defaults__", (kept,))
     monkeypatch.setattr(await_result, "_work", lambda *a, **k: pytest.fail("the model was run"))
     runs = cache.runs()
-    asked = first_map.request()
-    run = await_result._submit(runs, asked, owner="a")
+    requested = first_map.request()
+    run = await_result._submit(runs, requested, owner="a")
     assert run.over.is_set()
-    assert run.result.attrs["model"] == asked.model
-    assert runs.usual(cache.run_kind(asked)) == run.result.attrs["seconds"]
+    assert run.result.attrs["model"] == requested.model
+    assert runs.usual(cache.run_kind(requested)) == run.result.attrs["seconds"]
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_another_dataset_model_or_date_is_not_shown(kept, change):
 
 def test_other_weights_are_not_shown(kept, monkeypatch, tmp_path):
     _, result = first_map.load(kept)
-    asked = first_map.Request("tiny", world.DAYS[-1], "all", "airstfm")
+    requested = first_map.Request("tiny", world.DAYS[-1], "all", "airstfm")
     (tmp_path / "weights.safetensors").write_bytes(b"new weights")
     monkeypatch.setattr(first_map.catalogue, "weights_for", lambda about, model: tmp_path)
     result.attrs |= {"model": "airstfm", "model_version": "1", "weights_sha256": "0" * 64}
-    assert not first_map.fits(result, asked)
+    assert not first_map.fits(result, requested)
 
 
 def test_a_damaged_or_missing_file_is_as_good_as_none(kept):
@@ -87,6 +87,6 @@ def test_the_map_in_the_repository_is_that_of_the_demo():
         pytest.skip("the demo is not here")
     ready = first_map.load()
     assert ready is not None, "make it again: python -m app.jobs.first_map"
-    asked, result = ready
-    fresh = predict(Request(**asdict(asked)))
+    requested, result = ready
+    fresh = predict(Request(**asdict(requested)))
     np.testing.assert_allclose(result["pm2p5"].values, fresh["pm2p5"].values, rtol=1e-4, atol=1e-3)

@@ -44,11 +44,15 @@ class TestWork:
         assert "power" in found
 
     def test_it_tells_its_progress_and_ends_when_nobody_waits(self):
-        told = []
-        study_runs.work(Study(ask(), DATES), progress=lambda s, d: told.append(s), cancelled=never)
-        assert told == sorted(told)
+        predicted = []
+        study_runs.work(
+            Study(ask(), DATES), progress=lambda s, d: predicted.append(s), cancelled=never
+        )
+        assert predicted == sorted(predicted)
         with pytest.raises(Cancelled):
-            study_runs.work(Study(ask(), DATES), progress=said, cancelled=lambda: len(told) > 0)
+            study_runs.work(
+                Study(ask(), DATES), progress=said, cancelled=lambda: len(predicted) > 0
+            )
 
     def test_dates_without_data_are_passed_over(self):
         dates = (*DATES[:2], dt.date(2015, 1, 5))
@@ -62,16 +66,16 @@ class TestWork:
             study_runs.work(Study(ask(model="persistence"), DATES), progress=said, cancelled=never)
 
     def test_stations_keep_their_series(self):
-        asked = ask(dataset="tiny-stations", model="idw")
-        found = study_runs.work(Study(asked, DATES), progress=said, cancelled=never)
+        requested = ask(dataset="tiny-stations", model="idw")
+        found = study_runs.work(Study(requested, DATES), progress=said, cancelled=never)
         np.testing.assert_allclose(found["observed"].values[:, :2], [[10, 12], [20, 22], [30, 32]])
         np.testing.assert_allclose(found["left_out"].values[:, :2], [[12, 10], [22, 20], [32, 30]])
         assert np.isnan(found["observed"].values[:, 2]).all()
         assert list(found["name"].values) == ["Alpha", "Beta", "Gamma"]
 
     def test_all_stations_are_used_where_none_is_withheld(self):
-        asked = ask(dataset="tiny-stations", model="idw")
-        found = study_runs.map_without(Withheld(asked, 0.0), progress=said, cancelled=never)
+        requested = ask(dataset="tiny-stations", model="idw")
+        found = study_runs.map_without(Withheld(requested, 0.0), progress=said, cancelled=never)
         assert found["used"].values.all()
         assert found.attrs["stations_withheld"] == 0
         # At a station that it has seen an interpolation is near its reading.
@@ -79,13 +83,13 @@ class TestWork:
 
 
 def test_the_draw_leaves_out_the_share_of_those_heard_and_obeys_the_seed():
-    heard = np.ones(50, dtype=bool)
-    heard[:10] = False
-    used = study_runs._draw(heard, 0.25, seed=1)
+    valid = np.ones(50, dtype=bool)
+    valid[:10] = False
+    used = study_runs._draw(valid, 0.25, seed=1)
     assert (~used).sum() == 10
     assert used[:10].all()  # a silent station cannot be held against the map
-    np.testing.assert_array_equal(used, study_runs._draw(heard, 0.25, seed=1))
-    assert (used != study_runs._draw(heard, 0.25, seed=2)).any()
+    np.testing.assert_array_equal(used, study_runs._draw(valid, 0.25, seed=1))
+    assert (used != study_runs._draw(valid, 0.25, seed=2)).any()
 
 
 def test_last_dates_end_with_the_day_and_begin_with_the_record():

@@ -18,7 +18,7 @@ from app.maps.labels import LABELS
 from app.maps.layers import Day, Fade, RasterLayer, Stations, View, to_wire
 from app.maps.snapshot import snapshot
 from app.maps.store import publish
-from app.maps.view_query import address, asked, remember
+from app.maps.view_query import address, remember, requested
 from app.style import palette
 from engine.core.grid import Grid
 
@@ -83,21 +83,21 @@ def test_no_name_becomes_code(view):
 
 
 def test_the_badge_of_a_stand_in_is_the_maps_own(view):
-    text = leaflet.document(view, asked(view, {}), alone=False)
+    text = leaflet.document(view, requested(view, {}), alone=False)
     assert [pane["badge"] for pane in content(text)["panes"]] == [None, None]
     kept = content(snapshot(view))["panes"]
     assert [pane["badge"] for pane in kept] == [LABELS["demo"]] * 2
 
 
 def test_a_query_is_believed_only_where_it_makes_sense(view):
-    ask = asked(view, {"view": "single", "on": "b", "show": "fine", "at": "118,33,7.5"})
+    ask = requested(view, {"view": "single", "on": "b", "show": "fine", "at": "118,33,7.5"})
     assert (ask.mode, ask.day, ask.show, ask.camera) == ("single", 1, ("fine",), (118, 33, 7.5))
-    ask = asked(view, {"view": "x", "on": "z", "show": "gone", "at": "nan,1,2"})
+    ask = requested(view, {"view": "x", "on": "z", "show": "gone", "at": "nan,1,2"})
     assert (ask.mode, ask.day, ask.show, ask.camera) == ("two", 1, ("fine", "empty"), None)
 
 
 def test_the_raster_is_pinned_to_cell_edges(view):
-    text = leaflet.document(view, asked(view, {}), alone=False)
+    text = leaflet.document(view, requested(view, {}), alone=False)
     south_west, north_east = content(text)["panes"][0]["picture"]["bounds"]
     assert south_west == pytest.approx([32.4, 117.0])
     assert north_east == pytest.approx([34.0, 119.4])
@@ -150,7 +150,7 @@ def test_without_webgl_a_map_fades_and_its_stations_have_their_roles(view):
         show=("fine", "distance"),
         stations=replace(view.stations, roles=np.array([[2]]), values=np.array([[42.0]])),
     )
-    text = leaflet.document(faded, asked(faded, {}), alone=True)
+    text = leaflet.document(faded, requested(faded, {}), alone=True)
     pictures = [
         np.asarray(Image.open(io.BytesIO(base64.b64decode(found))).convert("RGBA"))
         for found in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", text)
@@ -159,7 +159,7 @@ def test_without_webgl_a_map_fades_and_its_stations_have_their_roles(view):
     known = Fade("distance", 50, 150).opacity(distance[0])
     assert np.abs(opacity - known).max() < 0.01
     assert (pictures[1][..., 3] == 255).all()  # the distance itself does not fade
-    plain = leaflet.document(view, asked(view, {}), alone=True)
+    plain = leaflet.document(view, requested(view, {}), alone=True)
     for wanted in ('"role": "reanalysed"', '"kinds": ["reanalysed"]', '"start": 50'):
         assert wanted in text
         assert wanted not in plain

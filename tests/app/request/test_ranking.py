@@ -21,7 +21,7 @@ def record(
     start=2000,
     end=dt.date(2010, 12, 31),
     cells=(100, 100),
-    heard=50,
+    valid=50,
     kind="grid",
     period="month",
 ):
@@ -32,7 +32,7 @@ def record(
         start=dt.date(start, 1, 1),
         train_end=end,
         synthetic=False,
-        shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1], "station": heard},
+        shape={"valid_time": 10, "latitude": cells[0], "longitude": cells[1], "station": valid},
     )
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_run_is_not_offered(monkeypatch):
 def test_each_kind_has_its_models():
     stations = record(kind="stations", period="minute")  # nobody ships weights for that
     assert ranking.ranked(TASKS, stations) == ["kriging", "idw"]
-    few = record(kind="stations", period="minute", heard=2)  # no variogram from two
+    few = record(kind="stations", period="minute", valid=2)  # no variogram from two
     assert ranking.ranked(TASKS, few) == ["idw", "kriging"]
     assert ranking.ranked(["forecast"], record(kind="mobile"))[-1] == "persistence"
 

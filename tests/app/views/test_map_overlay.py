@@ -32,8 +32,8 @@ def shown(**changes):
 
 
 def of(day, **changes):
-    asked = Withheld(Request("tiny-stations", day, "all", "idw"), 0.2)
-    return Overlay(asked, shown(**changes), map_overlay.fading(50), stale=False)
+    requested = Withheld(Request("tiny-stations", day, "all", "idw"), 0.2)
+    return Overlay(requested, shown(**changes), map_overlay.fading(50), stale=False)
 
 
 def measured(days):
@@ -42,7 +42,7 @@ def measured(days):
 
 
 def test_a_silent_station_shows_what_the_map_tells_and_no_other_does():
-    value, role = map_overlay.told_at(shown())
+    value, role = map_overlay.predicted_at(shown())
     assert value[:3].tolist() == [50, 60, 80]
     assert np.isnan(value[3])
     assert role.tolist() == [USED, WITHHELD, REANALYSED, USED]

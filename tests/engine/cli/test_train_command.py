@@ -14,8 +14,8 @@ from engine.cli import main
 def run(*arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
-    told = capsys.readouterr()
-    return left.value.code, told.out, told.err
+    predicted = capsys.readouterr()
+    return left.value.code, predicted.out, predicted.err
 
 
 def test_help_names_what_it_takes_and_leaves(capsys):
@@ -39,10 +39,13 @@ def test_help_names_what_it_takes_and_leaves(capsys):
         (("airstfm", "--data", "daily", "--train-end", "1990-01-01"), "0 time steps"),
         (("airstfm", "--data", "daily", "--device", "tpu"), "tpu"),
         (
-            ("airstfm", "--data", "daily", "--ground", "coast,rivers"),
+            ("airstfm", "--data", "daily", "--static-fields", "coast,rivers"),
             "no plane 'rivers' of the ground. Choose from coast, cities, elevation, or none",
         ),
-        (("airstfm", "--data", "daily", "--ground", "elevation"), "brings no height of the ground"),
+        (
+            ("airstfm", "--data", "daily", "--static-fields", "elevation"),
+            "brings no height of the ground",
+        ),
         (("airstfm",), "--data"),
     ],
 )

@@ -79,16 +79,16 @@ def test_moving_to_exact_block_means_is_exact_and_never_worse():
 def test_a_comparison_is_recorded_goes_on_and_becomes_a_page(
     daily, small, timed, tmp_path, monkeypatch
 ):
-    told = []
+    predicted = []
     first = compare(plan(models=FEW[:2]), tmp_path)
     assert set(first["runs"]) == {f"{m} {s} 0" for m in FEW[:2] for s in ("100%", "50%")}
     scored = compare_scores.score
     monkeypatch.setattr(
-        compare_scores, "score", lambda run, *a: told.append(run) or scored(run, *a)
+        compare_scores, "score", lambda run, *a: predicted.append(run) or scored(run, *a)
     )
     record = compare(plan(seeds=(0, 1)), tmp_path)
     # Only what was missing, and a second seed only where something is random.
-    assert [run.entry.name for run in told] == ["edvr"] * 4
+    assert [run.entry.name for run in predicted] == ["edvr"] * 4
     kept = json.loads((tmp_path / "runs.json").read_text())
     assert kept == json.loads(json.dumps(record))
     run = record["runs"]["edvr 100% 0"]
@@ -243,13 +243,13 @@ def test_plans_that_cannot_be_run_are_refused():
 
 def test_the_command(daily, timed, tmp_path):
     words = ["compare", "--data", "daily", "--out", str(tmp_path / "c"), "--budget", "2steps"]
-    told = CliRunner().invoke(app, [*words, "--models", "copy,bicubic", "--fractions", "100"])
-    assert told.exit_code == 0, told.output
+    predicted = CliRunner().invoke(app, [*words, "--models", "copy,bicubic", "--fractions", "100"])
+    assert predicted.exit_code == 0, predicted.output
     page = (tmp_path / "c" / "comparison.md").read_text(encoding="utf-8")
     assert "| Block copy (`copy`) |" in page
     assert page.index("`bicubic`") < page.index("`copy`")
-    assert "2 systems, 0 trainings of 2 steps" in told.output
-    assert "│ bicubic │" in told.output
+    assert "2 systems, 0 trainings of 2 steps" in predicted.output
+    assert "│ bicubic │" in predicted.output
 
 
 def test_the_command_stops_at_ctrl_c_and_goes_on(daily, timed, tmp_path, monkeypatch):
@@ -265,16 +265,16 @@ def test_the_command_stops_at_ctrl_c_and_goes_on(daily, timed, tmp_path, monkeyp
     words = ["compare", "--data", "daily", "--budget", "2steps", "--fractions", "100"]
     try:
         monkeypatch.setattr(compare_scores, "score", interrupted)
-        told = CliRunner().invoke(app, [*words, "--models", "copy,bilinear,bicubic"])
-        assert told.exit_code == 130, told.output
-        assert "the same command goes on" in told.output
+        predicted = CliRunner().invoke(app, [*words, "--models", "copy,bilinear,bicubic"])
+        assert predicted.exit_code == 130, predicted.output
+        assert "the same command goes on" in predicted.output
         kept = json.loads((tmp_path / "comparison-daily" / "runs.json").read_text())["runs"]
         assert list(kept) == ["copy 100% 0"]
         monkeypatch.setattr(compare_scores, "score", scored)
-        told = CliRunner().invoke(app, [*words, "--models", "copy,bilinear,bicubic"])
+        predicted = CliRunner().invoke(app, [*words, "--models", "copy,bilinear,bicubic"])
     finally:
         signal.signal(signal.SIGINT, before)
-    assert told.exit_code == 0, told.output
+    assert predicted.exit_code == 0, predicted.output
     assert "| Bicubic (`bicubic`) |" in (tmp_path / "comparison-daily/comparison.md").read_text()
 
 

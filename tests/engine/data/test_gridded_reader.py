@@ -82,8 +82,8 @@ def test_units_are_converted(grid_file, field, units, factor):
 
 def test_units_can_be_told(grid_file, field):
     path = grid_file(values=field().astype(np.float64) * 1e-9, units="ug m-3")
-    told = load([path], ReadOptions(units="kg m-3"))
-    np.testing.assert_allclose(told["pm2p5"].values, field(), rtol=1e-6)
+    predicted = load([path], ReadOptions(units="kg m-3"))
+    np.testing.assert_allclose(predicted["pm2p5"].values, field(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e3])

@@ -6,7 +6,7 @@ import torch
 import xarray as xr
 
 from engine.core.errors import DataError, RequestError
-from engine.forecast.calibration import TRUSTS, spread_of, trusted
+from engine.forecast.calibration import MEAN_WEIGHTS, spread_of, trusted
 from engine.forecast.conditions import at_stations, wind_of
 from engine.forecast.networks import gp_first_guess
 from engine.forecast.networks.mobile_noise import WHITE, Texture, texture_of
@@ -72,7 +72,7 @@ def test_what_days_do_not_make_sure_of_is_left_to_the_first_guess():
     off = (drawn_.mean(0) - true).abs().mean(), true.abs().mean()
     assert abs(float(off[0] - off[1])) < 0.2
     assert trusted(drawn_, base, true, known) < 1.0
-    assert TRUSTS[0] == 0
+    assert MEAN_WEIGHTS[0] == 0
 
 
 def test_spread_is_found_for_each_lead_hour():
@@ -99,8 +99,8 @@ def test_weather_without_a_clock_gets_a_covariance_without_one():
     assert found.covariance[4] < 0.05
     daily = 100 + 30 * torch.sin(hour / 24 * 2 * np.pi + 1.0 * (hour > 12))[:, None].expand(-1, 4)
     amplitude = 1 + 0.5 * torch.randn(12, generator=generator).repeat_interleave(24)
-    told = gp_first_guess.fit((100 + (daily - 100) * amplitude[:, None]).double(), hour, 8)
-    assert told.covariance[4] > 0.05
+    predicted = gp_first_guess.fit((100 + (daily - 100) * amplitude[:, None]).double(), hour, 8)
+    assert predicted.covariance[4] > 0.05
 
 
 def city() -> xr.Dataset:

@@ -57,8 +57,8 @@ def own(tmp_path_factory):
     patch.setenv("AIRLENS_HOME", str(home))
     file = home / "bus.csv"
     bus().to_csv(file, index=False)
-    told = ["import", "mobile", str(file), "--name", "town", "--utc-offset", "5.5"]
-    assert left(told) == 0
+    predicted = ["import", "mobile", str(file), "--name", "town", "--utc-offset", "5.5"]
+    assert left(predicted) == 0
     patch.setattr(steptrainer, "SIZES", {"small": (SHAPE, TRAINING)})
     folder = home / "weights" / "stepdiff-town"
     assert left(["train", "stepdiff", "--data", "town", "--out", str(folder)]) == 0
@@ -107,8 +107,8 @@ def test_a_checkpoint_says_what_it_is_and_comes_back_the_same(own, tmp_path):
 
 def test_a_csv_becomes_a_netcdf_of_possible_courses(own, tmp_path):
     out = tmp_path / "next.nc"
-    asked = ["predict", "stepdiff", "--data", "town", "--date", "2024-01-07", "--hour", "11"]
-    assert left([*asked, "--lead-times", "12", "--members", "4", "--out", str(out)]) == 0
+    requested = ["predict", "stepdiff", "--data", "town", "--date", "2024-01-07", "--hour", "11"]
+    assert left([*requested, "--lead-times", "12", "--members", "4", "--out", str(out)]) == 0
     with xr.open_dataset(out) as found:
         assert found["pm2p5"].dims == ("realization", "lead_time", "latitude", "longitude")
         assert found["pm2p5"].shape == (4, 12, 3, 5)
@@ -123,17 +123,26 @@ def test_a_csv_becomes_a_netcdf_of_possible_courses(own, tmp_path):
 def test_a_csv_may_stand_for_the_dataset(own, tmp_path, capsys):
     file, out = tmp_path / "my bus.csv", tmp_path / "next.nc"
     bus().to_csv(file, index=False)
-    asked = ["predict", "stepdiff", "--data", str(file), "--utc-offset", "5.5", "--date", "latest"]
-    asked += ["--lead-times", "2", "--members", "2", "--out", str(out)]
-    assert left(asked) == 0
+    requested = [
+        "predict",
+        "stepdiff",
+        "--data",
+        str(file),
+        "--utc-offset",
+        "5.5",
+        "--date",
+        "latest",
+    ]
+    requested += ["--lead-times", "2", "--members", "2", "--out", str(out)]
+    assert left(requested) == 0
     assert "as my-bus" in capsys.readouterr().err
     with xr.open_dataset(out) as found:
         assert found.sizes["realization"] == 2
         assert found.attrs["dataset"] == "my-bus"
-    assert left(asked) == 0  # not imported twice
+    assert left(requested) == 0  # not imported twice
     assert "Imported" not in capsys.readouterr().err
     file.write_text(file.read_text() + "2024-01-09 01:00,22.5,88.3,50\n")
-    assert left(asked) != 0
+    assert left(requested) != 0
     assert "another dataset called 'my-bus'" in capsys.readouterr().err
 
 
@@ -171,26 +180,26 @@ def test_fixed_stations_and_wind_are_heard_where_a_network_learned_to(own, tmp_p
     assert network.config.stations
     assert about.stations == "masts"
     assert "fixed stations (masts)" in (folder / "card.md").read_text()
-    asked = Request("town", DAY, model="stepdiff", hour=11, lead_times=14, members=2)
-    heard = replace(asked, stations="masts", wind="masts")
+    requested = Request("town", DAY, model="stepdiff", hour=11, lead_times=14, members=2)
+    valid = replace(requested, stations="masts", wind="masts")
     with pytest.raises(RequestError, match="do not hear"):
-        predict(heard)
+        predict(valid)
     kept = own.rename(own.parent / "kept")
     folder.rename(own)
     try:
         with pytest.raises(RequestError, match="want wind"):
-            predict(asked)
-        one = predict(heard)
+            predict(requested)
+        one = predict(valid)
         assert one.attrs["conditions"] == "fixed stations, wind"
         assert one.attrs["wind_dataset"] == "masts"
         assert np.isfinite(one["pm2p5"].values).all()
-        still = predict(replace(heard, stations=""))  # stations may fall silent
+        still = predict(replace(valid, stations=""))  # stations may fall silent
         assert np.abs(still["pm2p5"].values - one["pm2p5"].values).max() > 0
     finally:
         own.rename(folder)
         kept.rename(own)
     with pytest.raises(RequestError, match="hears neither"):
-        predict(replace(heard, model="persistence"))
+        predict(replace(valid, model="persistence"))
     assert left(["train", "airstfm", "--data", "demo", "--out", str(folder), *beside]) != 0
 
 
@@ -213,8 +222,10 @@ def test_no_hour_after_the_start_reaches_a_forecast(own):
     recipe = StepDiffForecast(guess, 10.0, (1.0,), 6, 2)
     whole = gridded(series, None, name="town")
     past = whole.isel(valid_time=slice(0, 150))
-    told = recipe.run(network, recipe.prepare({"mobile": past}), torch.Generator().manual_seed(0))
-    assert told["prediction"].shape == (2, 6, 3, 5)
+    predicted = recipe.run(
+        network, recipe.prepare({"mobile": past}), torch.Generator().manual_seed(0)
+    )
+    assert predicted["prediction"].shape == (2, 6, 3, 5)
     short = recipe.prepare({"mobile": past.isel(valid_time=slice(145, 150))})
     assert recipe.run(network, short, torch.Generator())["prediction"].isfinite().all()
 
@@ -226,8 +237,8 @@ def test_nothing_measured_lately_is_no_failure(own):
     empty = whole.isel(valid_time=slice(0, 30)).copy(deep=True)
     empty["pm2p5"][:] = np.nan
     recipe = StepDiffForecast(guess, 10.0, (1.0,), 6, 2)
-    told = recipe.run(network, recipe.prepare({"mobile": empty}), torch.Generator())
-    assert told["prediction"].isfinite().all()
+    predicted = recipe.run(network, recipe.prepare({"mobile": empty}), torch.Generator())
+    assert predicted["prediction"].isfinite().all()
 
 
 def test_fixed_stations_lie_in_their_cells(own):

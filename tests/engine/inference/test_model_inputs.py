@@ -62,6 +62,6 @@ def test_what_comes_later_is_the_next_steps_and_no_earlier():
     last = DATA["valid_time"].values[2]
     later = model_inputs.later(DATA, last, 3)
     np.testing.assert_array_equal(later.values, DATA["pm2p5"].values[3:6])
-    past = model_inputs.recent(DATA, DATE, None, name="days", back=2)
-    assert past["valid_time"].values[-1] == last
-    assert (past["valid_time"].values <= last).all()
+    climatology = model_inputs.recent(DATA, DATE, None, name="days", back=2)
+    assert climatology["valid_time"].values[-1] == last
+    assert (climatology["valid_time"].values <= last).all()

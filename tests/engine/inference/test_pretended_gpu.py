@@ -84,11 +84,11 @@ def test_training_leaves_nothing_behind(model, quick, monkeypatch, tmp_path):
     choices = {"steps": 3, "validate_end": dt.date(2005, 12, 1), "device": "cuda"}
     with pretended_gpu(monkeypatch) as gpu:
         if model == "airstfm":
-            told = train_airstfm("years", tmp_path / "out", **choices)
+            predicted = train_airstfm("years", tmp_path / "out", **choices)
         else:
-            told = train_network(model, "years", tmp_path / "out", **choices)
-    assert told.folder is not None
-    assert (told.folder / WEIGHTS).is_file()
+            predicted = train_network(model, "years", tmp_path / "out", **choices)
+    assert predicted.folder is not None
+    assert (predicted.folder / WEIGHTS).is_file()
     assert gpu.calls
 
 
@@ -96,8 +96,8 @@ def test_training_leaves_nothing_behind(model, quick, monkeypatch, tmp_path):
 @pytest.mark.parametrize("model", list(MODELS))
 def test_a_gpu_gives_what_the_processor_gives(model, monkeypatch, shared):
     monkeypatch.setenv("AIRLENS_HOME", str(shared))
-    asked = request_for(model)
-    here, there = (predict(replace(asked, device=d))["pm2p5"] for d in ("cpu", "cuda"))
+    requested = request_for(model)
+    here, there = (predict(replace(requested, device=d))["pm2p5"] for d in ("cpu", "cuda"))
     assert there.shape == here.shape
     assert np.isfinite(there.values).sum() == np.isfinite(here.values).sum()
     if model != "stepdiff":  # each device draws noise of its own

@@ -96,8 +96,8 @@ def test_the_checksum_is_of_the_values(maps, network):
 
 def test_the_first_half_is_for_training_unless_told(maps):
     assert library.store(maps(), "a").train_end == dt.date(2015, 1, 11)
-    told = library.store(maps(), "b", train_end=dt.date(2015, 1, 12))
-    assert told.train_end == dt.date(2015, 1, 12)
+    predicted = library.store(maps(), "b", train_end=dt.date(2015, 1, 12))
+    assert predicted.train_end == dt.date(2015, 1, 12)
     assert library.store(maps(steps=1), "c").train_end is None
     for day in (dt.date(2015, 1, 9), dt.date(2015, 1, 13)):
         with pytest.raises(RequestError, match="leaves nothing to train on or nothing to test on"):

@@ -38,8 +38,8 @@ def weights_as(own, name):
 def said(*arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
-    told = capsys.readouterr()
-    return left.value.code, told.out + told.err
+    predicted = capsys.readouterr()
+    return left.value.code, predicted.out + predicted.err
 
 
 def test_it_beats_what_it_corrects_in_hours_it_has_not_seen(own):
@@ -156,17 +156,17 @@ def test_inverse_distance_of_the_map_is_the_networks(own):
     near = recipe_aqnet.nearest(points, record.places, 12)
     with torch.no_grad():
         for step in (0, 57, 399):
-            asked = torch.tensor([step])
-            theirs = recipe_aqnet.estimate(network, record, asked, near, points).interpolated
+            requested = torch.tensor([step])
+            theirs = recipe_aqnet.estimate(network, record, requested, near, points).interpolated
             ours = recipe_aqnet.interpolated(network, record, step, near, points)
             assert torch.allclose(ours, theirs, rtol=1e-3)
 
 
 def test_the_local_clock():
-    told = clock_of(world(30))
+    predicted = clock_of(world(30))
     # The record begins at 16:00 UTC, which is midnight of 10 January in China.
-    assert told[0].tolist() == pytest.approx([0, 9 / 365.25])
-    assert told[13].tolist() == pytest.approx([13 / 24, 9 / 365.25])
+    assert predicted[0].tolist() == pytest.approx([0, 9 / 365.25])
+    assert predicted[13].tolist() == pytest.approx([13 / 24, 9 / 365.25])
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
@@ -174,8 +174,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     library.store(world(), "hourly", train_end=dt.date(2015, 1, 19))
     config = StationTraining(steps=8, batch=16, keep_every=2)
     train_aqnet("hourly", tmp_path / "once", config=config)
-    asked = iter([False] * 5 + [True])
-    halted = train_aqnet("hourly", tmp_path / "twice", config=config, cancelled=lambda: next(asked))
+    requested = iter([False] * 5 + [True])
+    halted = train_aqnet(
+        "hourly", tmp_path / "twice", config=config, cancelled=lambda: next(requested)
+    )
     assert halted.folder is None
     assert halted.step == 5
     train_aqnet("hourly", tmp_path / "twice", config=config)
@@ -271,13 +273,13 @@ def test_cores_side_by_side_tell_the_same(monkeypatch):
     network = Reanalysis(ReanalysisConfig(base="kriging", width=8, heads=2, inner=8)).eval()
     torch.nn.init.normal_(network.head.weight)
     near = nearest(record.places, record.places, 12, themselves=True)
-    asked = (network, record, torch.arange(60), near, record.places)
+    requested = (network, record, torch.arange(60), near, record.places)
     with torch.inference_mode():
-        plain = estimate(*asked)
+        plain = estimate(*requested)
         torch.set_num_threads(2)
         monkeypatch.setattr(stationrecord, "PLACES_AT_ONCE", 32)
         monkeypatch.setattr(stationrecord, "MANY", 2)
-        both = estimate(*asked)
+        both = estimate(*requested)
     assert torch.get_num_threads() == 2
     assert both.value.is_inference()
     assert torch.allclose(plain.value, both.value, rtol=1e-4)

@@ -4,7 +4,7 @@ import torch
 from engine.superresolution.batches import SCALE, Series, crops, load, save, window
 
 
-def told(frames, rows=6, columns=7, first=0):
+def predicted(frames, rows=6, columns=7, first=0):
     """Maps whose values say where and when they are: frame · 10000 + row · 100 + column."""
     h, w = rows * SCALE, columns * SCALE
     when = 10_000.0 * torch.arange(first, first + frames)[:, None, None]
@@ -25,7 +25,7 @@ def frames_in(part):
 
 
 def test_a_window_is_centred_and_repeats_the_last_frame_at_either_end():
-    series = told(6)
+    series = predicted(6)
     assert frames_in(window(series, 3, 5).coarse[0]) == [1, 2, 3, 4, 5]
     assert frames_in(window(series, 0, 5).coarse[0]) == [0, 0, 0, 1, 2]
     assert frames_in(window(series, 5, 5).coarse[0]) == [3, 4, 5, 5, 5]
@@ -33,13 +33,13 @@ def test_a_window_is_centred_and_repeats_the_last_frame_at_either_end():
 
 
 def test_all_frames_are_scored_when_asked():
-    batch = window(told(6), 2, 5, all_frames=True)
+    batch = window(predicted(6), 2, 5, all_frames=True)
     assert batch.wanted == (0, 1, 2, 3, 4)
     assert frames_in(batch.fine[0]) == frames_in(batch.coarse[0])
 
 
 def test_no_window_crosses_from_one_series_to_the_other():
-    early, late = told(4), told(4, first=100)
+    early, late = predicted(4), predicted(4, first=100)
     generator = torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(60):
@@ -55,7 +55,7 @@ def test_a_crop_is_the_same_place_in_every_part():
     generator = torch.Generator().manual_seed(1)
     places = set()
     for _ in range(30):
-        batch = crops((told(3),), 3, 4, 2, generator)
+        batch = crops((predicted(3),), 3, 4, 2, generator)
         assert batch.coarse.shape == (2, 3, 1, 4, 4)
         assert batch.fine.shape == (2, 1, 1, 32, 32)
         corner = batch.coarse[:, 1, 0, 0, 0] % 10_000
@@ -71,23 +71,23 @@ def test_a_crop_is_the_same_place_in_every_part():
 
 def test_a_batch_depends_on_the_generator_alone():
     def draw():
-        return crops((told(5),), 5, 3, 3, torch.Generator().manual_seed(7))
+        return crops((predicted(5),), 5, 3, 3, torch.Generator().manual_seed(7))
 
     torch.manual_seed(1)
     one = draw()
     torch.manual_seed(2)
     assert torch.equal(one.fine, draw().fine)
-    other = crops((told(5),), 5, 3, 3, torch.Generator().manual_seed(8))
+    other = crops((predicted(5),), 5, 3, 3, torch.Generator().manual_seed(8))
     assert not torch.equal(one.fine, other.fine)
 
 
 def test_a_crop_larger_than_the_map_is_the_map():
-    batch = crops((told(3),), 3, 48, 1, torch.Generator().manual_seed(0))
+    batch = crops((predicted(3),), 3, 48, 1, torch.Generator().manual_seed(0))
     assert batch.coarse.shape[-2:] == (6, 7)
 
 
 def test_crops_look_for_land():
-    series = told(3, rows=20, columns=20)
+    series = predicted(3, rows=20, columns=20)
     mask = torch.zeros(1, 20, 20, dtype=torch.bool)
     mask[:, 12:, 12:] = True
     series = Series(series.coarse, mask, series.fine, series.fine_mask)
@@ -98,7 +98,7 @@ def test_crops_look_for_land():
 
 
 def test_what_is_saved_is_read(tmp_path):
-    series = told(2)
+    series = predicted(2)
     save(series, tmp_path / "series.safetensors")
     read = load(tmp_path / "series.safetensors")
     for name in ("coarse", "mask", "fine", "fine_mask", "base", "guide"):
@@ -109,7 +109,7 @@ def test_what_is_saved_is_read(tmp_path):
 
 
 def test_parts_that_do_not_belong_together_are_refused():
-    s = told(3)
+    s = predicted(3)
     with pytest.raises(ValueError, match="do not match"):
         Series(s.coarse, s.mask, s.fine[:, :-1], s.fine_mask)
     with pytest.raises(ValueError, match="2 masks or guides for 3 frames"):

@@ -65,26 +65,26 @@ def test_a_short_record_has_no_past(daily):
     assert known.base == "bilinear"
     assert known.training[0].base is None
     assert known.training[0].guide is None
-    assert known.blind_training == ()
+    assert known.training_without_climatology == ()
 
 
 def test_blind_lessons_hold_bicubic_maps_with_exact_block_means(monthly):
     known = lessons(monthly)
-    blind = known.blind_training[0]
-    assert len(blind) == 15
-    assert (blind.guide[:, :3] == 0).all()
-    assert (blind.guide[:, 3] != 0).any()
-    raw = blind.base * known.std + known.mean
-    mask = blind.fine_mask.expand_as(raw)
+    without_climatology = known.training_without_climatology[0]
+    assert len(without_climatology) == 15
+    assert (without_climatology.guide[:, :3] == 0).all()
+    assert (without_climatology.guide[:, 3] != 0).any()
+    raw = without_climatology.base * known.std + known.mean
+    mask = without_climatology.fine_mask.expand_as(raw)
     means = masked_block_mean(raw, mask, 8)
-    coarse = (blind.coarse * known.std + known.mean) * blind.mask
-    torch.testing.assert_close(means * blind.mask, coarse, rtol=1e-4, atol=1e-3)
+    coarse = (without_climatology.coarse * known.std + known.mean) * without_climatology.mask
+    torch.testing.assert_close(means * without_climatology.mask, coarse, rtol=1e-4, atol=1e-3)
     # The past is told in the others.
     assert (known.training[0].guide[:, 0] != 0).any()
 
 
 def test_further_corners_are_further_looks(monthly):
-    known = lessons(monthly, phases=2)
+    known = lessons(monthly, block_offsets=2)
     assert [s.coarse.shape[1:] for s in known.training] == [(3, 3), (2, 2)]
     assert len(known.validation) == 1
 

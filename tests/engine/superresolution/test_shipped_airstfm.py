@@ -12,8 +12,8 @@ from engine.inference.request import Request
 from engine.inference.run import open_run
 from engine.research.airstfm import demo_weights
 from engine.superresolution import weights
-from engine.superresolution.recipe_airstfm import PAST_PLANES, SEASONS
-from engine.superresolution.train_airstfm import GROUND
+from engine.superresolution.recipe_airstfm import CLIMATOLOGY_PLANES, SEASONS
+from engine.superresolution.train_airstfm import STATIC_FIELDS
 
 KINDS = ("day", "month")
 
@@ -26,8 +26,11 @@ def folder(kind):
 def test_they_are_what_the_commands_make_today(kind):
     about, network = weights.load(folder(kind))
     config = network.config
-    assert about.planes == (*PAST_PLANES, *GROUND) and tuple(about.ground) == GROUND
-    assert config.ground == GROUND and config.guide == len(about.planes)
+    assert (
+        about.planes == (*CLIMATOLOGY_PLANES, *STATIC_FIELDS)
+        and tuple(about.static_fields) == STATIC_FIELDS
+    )
+    assert config.static_fields == STATIC_FIELDS and config.guide == len(about.planes)
     assert config.quiet_start and config.conserve and config.log_scale
     assert 0 < config.unit < 1
     assert len(about.season_factors) == len(SEASONS)
@@ -56,7 +59,7 @@ def test_any_region_of_the_demo_is_given_the_planes():
         open_run(Request("demo", date, region, "airstfm"))
         for region in ("all", "121,31,121.6,31.5")
     )
-    planes = [run.model.recipe.ground for run in (whole, part)]
+    planes = [run.model.recipe.static_fields for run in (whole, part)]
     assert planes[0].shape == (2, 800, 720)
     rows, columns = part.window.seen_rows, part.window.seen_columns
     np.testing.assert_allclose(planes[1], planes[0][:, rows, columns], atol=1e-5)

@@ -44,8 +44,8 @@ def test_a_shipped_set_loads_and_says_what_it_is(folder):
 def test_a_shipped_set_maps_a_day_of_the_demo(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRLENS_HOME", str(tmp_path))
     model = folder.name.removesuffix("-day")
-    asked = Request("demo", dt.date(2015, 1, 20), "121,31,121.6,31.5", model)
-    answer = predict(asked)
+    requested = Request("demo", dt.date(2015, 1, 20), "121,31,121.6,31.5", model)
+    answer = predict(requested)
     assert answer.attrs["weights_sha256"] == weights.describe(folder).sha256
     assert answer["pm2p5"].notnull().equals(answer["target"].notnull())
     plain = predict(Request("demo", dt.date(2015, 1, 20), "121,31,121.6,31.5", "copy"))

@@ -89,7 +89,7 @@ def test_a_network_with_them_begins_as_the_one_without():
     torch.manual_seed(3)
     plain = AirSTFM(LITTLE).eval()
     torch.manual_seed(3)
-    guided = AirSTFM(replace(LITTLE, guide=6, ground=("coast", "cities"))).eval()
+    guided = AirSTFM(replace(LITTLE, guide=6, static_fields=("coast", "cities"))).eval()
     coarse, guide = torch.randn(1, 5, 1, 4, 5), torch.randn(1, 5, 6, 32, 40)
     with torch.no_grad():
         before = plain(coarse, guide=guide[:, :, :4]).mean
@@ -104,15 +104,15 @@ def test_a_network_with_them_begins_as_the_one_without():
 
 def test_more_planes_of_the_ground_than_of_guidance_are_refused():
     with pytest.raises(ValueError, match="2 planes of the ground among 1"):
-        replace(SMALL, guide=1, ground=("coast", "cities"))
+        replace(SMALL, guide=1, static_fields=("coast", "cities"))
 
 
 def raised(values):
     height = np.add.outer(np.arange(values.sizes["latitude"]), np.zeros(values.sizes["longitude"]))
     height = 100 * height.astype(np.float32)
     height[5, 5] = np.nan
-    told = {"units": "m"}
-    return values.assign_coords(surface_altitude=(("latitude", "longitude"), height, told))
+    predicted = {"units": "m"}
+    return values.assign_coords(surface_altitude=(("latitude", "longitude"), height, predicted))
 
 
 def test_weights_remember_their_planes_and_any_region_is_given_them(own, quick):
@@ -120,16 +120,18 @@ def test_weights_remember_their_planes_and_any_region_is_given_them(own, quick):
     library.store(raised(months()), "hills", train_end=dt.date(2004, 12, 1))
     folder = home() / "weights" / "airstfm-hills"
     names = ("coast", "cities", "elevation")
-    train_airstfm.train_airstfm("hills", folder, validate_end=dt.date(2005, 12, 1), ground=names)
-    told, network = weights.load(folder)
-    assert tuple(told.ground) == names == network.config.ground
-    assert told.planes[-3:] == names and network.config.guide == 7
-    mean, std = told.ground["elevation"]
+    train_airstfm.train_airstfm(
+        "hills", folder, validate_end=dt.date(2005, 12, 1), static_fields=names
+    )
+    predicted, network = weights.load(folder)
+    assert tuple(predicted.static_fields) == names == network.config.static_fields
+    assert predicted.planes[-3:] == names and network.config.guide == 7
+    mean, std = predicted.static_fields["elevation"]
     assert (mean, std) != (0.0, 1.0)
     card = (folder / "card.md").read_text(encoding="utf-8")
     assert "the ground (coast, cities, elevation)" in card and "no elevation" not in card
     with pytest.raises(RequestError, match="brings no height"):
-        train_airstfm.train_airstfm("monthly", home() / "out", ground=names)
+        train_airstfm.train_airstfm("monthly", home() / "out", static_fields=names)
     # Weights that have learned to use the planes, so that a wrong one shows.
     torch.manual_seed(0)
     with torch.no_grad():
@@ -139,7 +141,7 @@ def test_weights_remember_their_planes_and_any_region_is_given_them(own, quick):
             network.tail.last.weight,
         ):
             weight.normal_(0, 0.3)
-    weights.save(folder, told, network, card)
+    weights.save(folder, predicted, network, card)
     date = dt.date(2006, 3, 1)
     whole = predict(Request("hills", date, model="airstfm"))
     again = predict(Request("hills", date, model="airstfm"))
@@ -178,11 +180,11 @@ def test_lessons_carry_them_with_and_without_a_past(own):
 
     def lessons(name, **more):
         dataset, about = library.open_dataset(name), library.info(name)
-        return prepare(dataset, about, ground=("coast", "cities"), **more)
+        return prepare(dataset, about, static_fields=("coast", "cities"), **more)
 
-    known = lessons("monthly", phases=2)
-    beside = standard(planes(known.ground, GRID_OF(own, "monthly")), known.scale)
-    for series in (*known.training[:1], *known.validation, *known.blind_training):
+    known = lessons("monthly", block_offsets=2)
+    beside = standard(planes(known.static_fields, GRID_OF(own, "monthly")), known.scale)
+    for series in (*known.training[:1], *known.validation, *known.training_without_climatology):
         mask = series.fine_mask[0]
         rows, columns = mask.shape
         expected = torch.where(mask, beside[:, :rows, :columns], 0).half()

@@ -90,25 +90,25 @@ def test_a_place_without_a_past_is_mapped_and_it_is_said(own):
 def test_weights_may_bring_the_past_of_a_place(own):
     """On the grid of past.safetensors that past is used, elsewhere not."""
     from engine.core.schema import grid_of
-    from engine.superresolution.networks.regression import Past
+    from engine.superresolution.networks.regression import PlaceClimatology
 
-    told, network = weights.load(own)
+    predicted, network = weights.load(own)
     grid = grid_of(library.open_dataset("daily"))
     grid = grid.crop(slice(0, 32), slice(0, 40))
     generator = torch.Generator().manual_seed(0)
-    past = Past(
+    climatology = PlaceClimatology(
         torch.randn(1, 32, 40, generator=generator).expand(12, -1, -1),
         torch.full((12, 4, 5), 3.7),
         torch.zeros(4, 5, 25, 64),
         torch.ones(12, 32, 40),
     )
     folder = home() / "weights" / "airstfm-daily"
-    weights.save(folder, told, network, "", (past, grid))
+    weights.save(folder, predicted, network, "", (climatology, grid))
     known = predict(Request("daily", dt.date(2015, 1, 20), model="airstfm"))
     assert "knows nothing" not in known.attrs["model_note"]
     # The pattern of the past shows: cells stand to their block as it says.
     fine = np.log(known["pm2p5"].values[0])
-    pattern = past.log_ratio[0].numpy()
+    pattern = climatology.log_ratio[0].numpy()
     assert np.corrcoef(fine.ravel(), pattern.ravel())[0, 1] > 0.9
     library.store(days(north=32.95), "beside")
     shutil.copytree(folder, home() / "weights" / "airstfm-beside")
@@ -135,7 +135,7 @@ def train_from(name, folder, left):
         library.open_dataset(name),
         library.info(name),
         validate_end=dt.date(2005, 12, 1),
-        ground=trainer.GROUND,
+        static_fields=trainer.STATIC_FIELDS,
     )
     return trainer.train_on(
         known,
@@ -256,11 +256,11 @@ def test_each_season_has_a_factor_of_its_own():
 
 
 def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
-    told, network = weights.load(own)
-    assert len(told.season_factors) == 4
+    predicted, network = weights.load(own)
+    assert len(predicted.season_factors) == 4
     maps = {}
     for factors in ((1.0, 1.0, 1.0, 1.0), (1.0, 2.0, 1.0, 1.0)):
-        weights.save(own, told.model_copy(update={"season_factors": factors}), network, "")
+        weights.save(own, predicted.model_copy(update={"season_factors": factors}), network, "")
         maps[factors[1]] = [
             predict(Request("monthly", dt.date(2006, month, 1), model="airstfm"))["uncertainty"]
             for month in (2, 3)
@@ -272,11 +272,11 @@ def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
 @pytest.mark.parametrize("correct", [True, False])
 def test_where_the_network_is_not_better_its_base_is_the_map(own, correct):
     """And the network goes on to say how sure it is, and to correct where no past is known."""
-    told, network = weights.load(own)
+    predicted, network = weights.load(own)
     torch.manual_seed(0)
     with torch.no_grad():
         network.tail.last.weight[0].normal_(0, 0.3)
-    weights.save(own, told.model_copy(update={"correct": correct}), network, "")
+    weights.save(own, predicted.model_copy(update={"correct": correct}), network, "")
     answer = predict(Request("monthly", DATE, model="airstfm"))
     base = predict(Request("monthly", DATE, model="local-regression"))
     same = np.allclose(answer["pm2p5"], base["pm2p5"], equal_nan=True, atol=1e-3)
@@ -284,8 +284,8 @@ def test_where_the_network_is_not_better_its_base_is_the_map(own, correct):
     assert bool((answer["uncertainty"] > 0).any())
     folder = home() / "weights" / "airstfm-daily"
     shutil.copytree(own, folder)
-    asked = Request("daily", dt.date(2015, 1, 20), model="airstfm")
-    blind = predict(asked)["pm2p5"]
-    flat = told.model_copy(update={"correct": correct, "correct_blind": False})
+    requested = Request("daily", dt.date(2015, 1, 20), model="airstfm")
+    without_climatology = predict(requested)["pm2p5"]
+    flat = predicted.model_copy(update={"correct": correct, "correct_without_climatology": False})
     weights.save(folder, flat, network, "")
-    assert not np.allclose(predict(asked)["pm2p5"], blind, atol=1e-3)
+    assert not np.allclose(predict(requested)["pm2p5"], without_climatology, atol=1e-3)

@@ -105,10 +105,12 @@ def test_the_same_seed_gives_the_same_weights(daily, small, tmp_path):
 
 def test_the_command_trains_and_says_when_it_cannot(daily, small, monkeypatch, tmp_path):
     runner = CliRunner()
-    told = runner.invoke(app, ["train", "mana", "--data", "daily", "--out", str(tmp_path / "w")])
-    assert told.exit_code == 0, told.output
-    assert "best at step" in told.output
-    assert "interval" not in told.output
+    predicted = runner.invoke(
+        app, ["train", "mana", "--data", "daily", "--out", str(tmp_path / "w")]
+    )
+    assert predicted.exit_code == 0, predicted.output
+    assert "best at step" in predicted.output
+    assert "interval" not in predicted.output
     monkeypatch.setattr(weights_table, "ASSETS", tmp_path)  # where no weights ship
     with pytest.raises(EngineError, match="airlens train mana --data daily"):
         predict(Request(daily, DATE, model="mana"))

@@ -15,8 +15,8 @@ from engine.training.curve import picture
 
 def run(folder, config=SHORT, network=None, **options):
     network = network or tiny()
-    told = train(config, network, 5, (stripes(),), (stripes(4, seed=1),), folder, **options)
-    return network.state_dict(), told
+    predicted = train(config, network, 5, (stripes(),), (stripes(4, seed=1),), folder, **options)
+    return network.state_dict(), predicted
 
 
 def same(one, other):
@@ -28,11 +28,11 @@ def test_it_learns(tmp_path):
     validation = (stripes(4, seed=1),)
     before = validate(network, validation, 5, torch.device("cpu"))
     config = replace(SHORT, steps=90, check_every=30, learning_rate=1e-2)
-    _, told = run(tmp_path, config, network)
+    _, predicted = run(tmp_path, config, network)
     after = validate(network, validation, 5, torch.device("cpu"))
     # The bilinear map that it starts from is off by half the difference of neighbours and more.
     assert after < 0.85 * before
-    assert after == pytest.approx(told.best, rel=1e-6)
+    assert after == pytest.approx(predicted.best, rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path):
@@ -53,31 +53,31 @@ def test_mixed_precision_learns_much_the_same(tmp_path):
 
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 5, 9, 14])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, stop_at):
-    whole, told = run(tmp_path / "whole")
+    whole, predicted = run(tmp_path / "whole")
     steps = iter(range(100))
     _, halted = run(tmp_path / "halves", cancelled=lambda: next(steps) >= stop_at)
     assert not halted.over
     resumed, finished = run(tmp_path / "halves")
     assert same(whole, resumed)
-    assert finished.best == told.best
+    assert finished.best == predicted.best
     times = {"seconds"}
     assert [{k: v for k, v in row.items() if k not in times} for row in finished.curve] == [
-        {k: v for k, v in row.items() if k not in times} for row in told.curve
+        {k: v for k, v in row.items() if k not in times} for row in predicted.curve
     ]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
     first, _ = run(tmp_path)
-    again, told = run(tmp_path, progress=lambda share, doing: pytest.fail("it went on"))
-    assert told.over
+    again, predicted = run(tmp_path, progress=lambda share, doing: pytest.fail("it went on"))
+    assert predicted.over
     assert same(first, again)
 
 
 def test_the_pretext_stage_trains_the_pretext_network_alone(tmp_path):
     before = tiny().state_dict()
     steps = iter(range(100))
-    after, told = run(tmp_path, cancelled=lambda: next(steps) >= SHORT.pretext_steps)
-    assert (told.stage, told.step) == ("whole", 0)
+    after, predicted = run(tmp_path, cancelled=lambda: next(steps) >= SHORT.pretext_steps)
+    assert (predicted.stage, predicted.step) == ("whole", 0)
     for name, value in after.items():
         assert torch.equal(value, before[name]) != name.startswith("pretext.")
 
@@ -104,9 +104,9 @@ def test_it_stops_when_validation_no_longer_gains(tmp_path, monkeypatch):
         kept["doing"] = doing
 
     network = tiny()
-    told = train(config, network, 5, (stripes(),), (stripes(2),), tmp_path, progress=progress)
+    predicted = train(config, network, 5, (stripes(),), (stripes(2),), tmp_path, progress=progress)
     # The second check was the best; the third without a gain after it ends the run.
-    assert (told.best, told.best_step, told.step) == (2.0, 6, 15)
+    assert (predicted.best, predicted.best_step, predicted.step) == (2.0, 6, 15)
     assert kept["doing"].startswith("whole 15")
     other = tiny(seed=9)  # reading fills a network with the last weights, not the best
     optimiser = torch.optim.Adam(loop._groups(config, other))
@@ -202,14 +202,14 @@ def test_choices_that_cannot_be_run_are_refused(wrong, said):
 def test_the_curve_has_a_row_for_each_check_and_a_picture(tmp_path):
     from xml.etree import ElementTree
 
-    _, told = run(tmp_path)
-    assert [(row["stage"], row["step"]) for row in told.curve] == [
+    _, predicted = run(tmp_path)
+    assert [(row["stage"], row["step"]) for row in predicted.curve] == [
         ("pretext", 3), ("pretext", 4), ("whole", 3), ("whole", 6), ("whole", 9), ("whole", 12),
     ]  # fmt: skip
-    svg = ElementTree.fromstring(picture(told.curve))
+    svg = ElementTree.fromstring(picture(predicted.curve))
     lines = svg.findall("{*}polyline")
     assert [len(line.attrib["points"].split()) for line in lines] == [4, 4]
     # Higher values are drawn higher, which in SVG is a smaller y.
-    values = [row["validation_rmse"] for row in told.curve if row["stage"] == "whole"]
+    values = [row["validation_rmse"] for row in predicted.curve if row["stage"] == "whole"]
     heights = [float(p.split(",")[1]) for p in lines[1].attrib["points"].split()]
     assert min(range(4), key=values.__getitem__) == max(range(4), key=heights.__getitem__)

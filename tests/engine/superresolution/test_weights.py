@@ -7,7 +7,7 @@ from engine.core.errors import DataError, NotFoundError, StorageError
 from engine.core.grid import Grid
 from engine.superresolution import weights
 from engine.superresolution.networks.airstfm import SMALL, AirSTFM
-from engine.superresolution.networks.regression import Past
+from engine.superresolution.networks.regression import PlaceClimatology
 from engine.superresolution.weights import Checkpoint, network_fields
 from engine.training import weights_folder
 
@@ -42,19 +42,19 @@ def about(config, **changes):
     return Checkpoint(**(fields | changes))
 
 
-def past(seed=0, months=12):
+def climatology(seed=0, months=12):
     g = torch.Generator().manual_seed(seed)
     maps = [torch.randn(months, *shape, generator=g) for shape in ((32, 40), (4, 5), (32, 40))]
     slopes = torch.randn(4, 5, 25, 64, generator=g)
     slopes[0, 0] = 0  # a block without data
     full = [z.expand(12, -1, -1) for z in maps]
-    return Past(full[0], full[1], slopes, full[2].abs())
+    return PlaceClimatology(full[0], full[1], slopes, full[2].abs())
 
 
 def test_what_is_saved_gives_the_same_map(tmp_path):
     made = network(attention_radius=None, log_scale=True)
     weights.save(tmp_path, about(made.config), made, "A card.")
-    told, loaded = weights.load(tmp_path)
+    predicted, loaded = weights.load(tmp_path)
     coarse = torch.randn(1, 5, 1, 6, 7, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         one, other = made(coarse), loaded(coarse)
@@ -62,7 +62,7 @@ def test_what_is_saved_gives_the_same_map(tmp_path):
     assert torch.equal(one.log_scale, other.log_scale)
     assert loaded.config == made.config
     assert not loaded.training
-    assert told.sha256 == weights_folder.digest(tmp_path / weights_folder.WEIGHTS)
+    assert predicted.sha256 == weights_folder.digest(tmp_path / weights_folder.WEIGHTS)
     assert (tmp_path / weights_folder.CARD).read_text() == "A card."
 
 
@@ -92,9 +92,9 @@ def test_a_configuration_that_asks_for_nonsense_is_refused(tmp_path):
     made = network()
     weights.save(tmp_path, about(made.config), made, "")
     path = tmp_path / weights_folder.CONFIG
-    told = json.loads(path.read_text())
-    told["network"]["stride"] = 0
-    path.write_text(json.dumps(told))
+    predicted = json.loads(path.read_text())
+    predicted["network"]["stride"] = 0
+    path.write_text(json.dumps(predicted))
     with pytest.raises(DataError, match="do not fit"):
         weights.load(tmp_path)
 
@@ -116,24 +116,24 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("months", [1, 12])
 def test_a_past_comes_back_nearly_whole(tmp_path, months):
-    made, known = network(), past(months=months)
+    made, known = network(), climatology(months=months)
     weights.save(tmp_path, about(made.config), made, "", (known, GRID))
-    found = weights.past_of(tmp_path, weights.describe(tmp_path), GRID)
-    for name in Past._fields:
+    found = weights.climatology_of(tmp_path, weights.describe(tmp_path), GRID)
+    for name in PlaceClimatology._fields:
         one, other = getattr(known, name), getattr(found, name)
         assert one.shape == other.shape
         largest = float(one.abs().max())
         torch.testing.assert_close(one, other, rtol=0, atol=largest / 200)
-    size = (tmp_path / weights.PAST).stat().st_size
+    size = (tmp_path / weights.CLIMATOLOGY).stat().st_size
     assert size < 12 * 2 * 32 * 40 * 2 + 20 * 1600 + 6000
 
 
 def test_a_window_of_the_past(tmp_path):
-    made, known = network(), past()
+    made, known = network(), climatology()
     weights.save(tmp_path, about(made.config), made, "", (known, GRID))
-    told = weights.describe(tmp_path)
+    predicted = weights.describe(tmp_path)
     part = GRID.crop(slice(8, 24), slice(16, 40))
-    found = weights.past_of(tmp_path, told, part)
+    found = weights.climatology_of(tmp_path, predicted, part)
     torch.testing.assert_close(
         found.log_ratio, known.log_ratio[:, 8:24, 16:40], rtol=1e-3, atol=1e-3
     )
@@ -152,20 +152,20 @@ def test_a_window_of_the_past(tmp_path):
 )
 def test_cells_elsewhere_have_no_past(tmp_path, elsewhere):
     made = network()
-    weights.save(tmp_path, about(made.config), made, "", (past(), GRID))
-    assert weights.past_of(tmp_path, weights.describe(tmp_path), elsewhere) is None
+    weights.save(tmp_path, about(made.config), made, "", (climatology(), GRID))
+    assert weights.climatology_of(tmp_path, weights.describe(tmp_path), elsewhere) is None
 
 
 def test_a_damaged_past_is_named(tmp_path):
     made = network()
-    weights.save(tmp_path, about(made.config), made, "", (past(), GRID))
-    path = tmp_path / weights.PAST
+    weights.save(tmp_path, about(made.config), made, "", (climatology(), GRID))
+    path = tmp_path / weights.CLIMATOLOGY
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match=r"past\.safetensors"):
-        weights.past_of(tmp_path, weights.describe(tmp_path), GRID)
+        weights.climatology_of(tmp_path, weights.describe(tmp_path), GRID)
 
 
 def test_weights_without_a_past_have_none(tmp_path):
     made = network()
     weights.save(tmp_path, about(made.config), made, "")
-    assert weights.past_of(tmp_path, weights.describe(tmp_path), GRID) is None
+    assert weights.climatology_of(tmp_path, weights.describe(tmp_path), GRID) is None

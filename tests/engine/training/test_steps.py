@@ -62,7 +62,7 @@ def test_a_young_average_follows_faster_and_whole_numbers_are_copied():
 
 
 def test_a_run_goes_on_from_its_counters_keeps_now_and_then_and_at_the_end():
-    done, kept, told = [], [], []
+    done, kept, predicted = [], [], []
 
     def step(number: int) -> dict[str, float]:
         done.append(number)
@@ -75,12 +75,12 @@ def test_a_run_goes_on_from_its_counters_keeps_now_and_then_and_at_the_end():
         3,
         step,
         lambda _: kept.append(counters.step),
-        progress=lambda *a: told.append(a),
+        progress=lambda *a: predicted.append(a),
     )
     assert done == [2, 3, 4, 5, 6]
     assert kept == [3, 6, 7]
     assert counters.seconds >= 50.0
-    assert told[-1] == (1.0, "step 7, loss 6.0000")
+    assert predicted[-1] == (1.0, "step 7, loss 6.0000")
 
 
 def test_a_run_stops_when_told_and_when_it_is_over():

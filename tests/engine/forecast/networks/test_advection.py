@@ -92,9 +92,9 @@ def test_the_solution_keeps_a_level_field_and_its_range():
     level = torch.full((1, 12, 12), 40.0)
     torch.testing.assert_close(solve(level, flow, 6), level[:, None].expand(-1, 6, -1, -1))
     rough = 100 * torch.rand(1, 12, 12, generator=torch.Generator().manual_seed(0))
-    told = solve(rough, flow, 6)
-    assert float(told.min()) >= float(rough.min()) - 1e-4
-    assert float(told.max()) <= float(rough.max()) + 1e-4
+    predicted = solve(rough, flow, 6)
+    assert float(predicted.min()) >= float(rough.min()) - 1e-4
+    assert float(predicted.max()) <= float(rough.max()) + 1e-4
 
 
 def test_the_solution_goes_with_the_wind():

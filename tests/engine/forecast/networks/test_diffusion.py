@@ -85,17 +85,17 @@ def test_second_order_is_nearer_than_first_in_as_few_steps():
 
 
 def test_few_steps_ask_the_denoiser_that_often_and_end_at_the_first_step():
-    asked = []
+    requested = []
 
     def denoise(x, k):
-        asked.append(k)
+        requested.append(k)
         return torch.zeros_like(x)
 
     Multistep(8).sample(Schedule(), denoise, torch.ones(3), unasked)
-    assert len(asked) == 8
-    assert asked[0] == 49
-    assert asked[-1] == 0
-    assert asked == sorted(asked, reverse=True)
+    assert len(requested) == 8
+    assert requested[0] == 49
+    assert requested[-1] == 0
+    assert requested == sorted(requested, reverse=True)
 
 
 def test_a_limit_holds_the_clean_estimate():

@@ -33,18 +33,18 @@ def city(days: int = 6, cells: int = 4, seed: int = 0) -> tuple[torch.Tensor, to
 
 def test_climatology_finds_hour_and_cell():
     values, hour = city(days=40)
-    told = gp_first_guess.climatology(values, hour).climate(hour[:24])
-    assert float((told[0] - told[12]).mean()) == pytest.approx(40, rel=0.08)
+    predicted = gp_first_guess.climatology(values, hour).climate(hour[:24])
+    assert float((predicted[0] - predicted[12]).mean()) == pytest.approx(40, rel=0.08)
     # Less than 9: a departure is measured from a mean that the cell is part of, and shrunk.
-    assert 6 < float((told[:, 3] - told[:, 0]).mean()) < 9
+    assert 6 < float((predicted[:, 3] - predicted[:, 0]).mean()) < 9
 
 
 def test_the_anomaly_ahead_is_that_of_a_gaussian_process():
     # Two exponentials with the same memory and no daily part are one; scikit-learn's Matern with
     # nu = 1/2 is that kernel.
     values = torch.full((48, 1), NAN, dtype=torch.float64)
-    heard = [3, 10, 11, 30, 44]
-    values[heard, 0] = 50 + torch.tensor([4.0, -2, -3, 6, 5], dtype=torch.float64)
+    valid = [3, 10, 11, 30, 44]
+    values[valid, 0] = 50 + torch.tensor([4.0, -2, -3, 6, 5], dtype=torch.float64)
     hour = torch.arange(72) % 24
     guess = gp_first_guess.Trend(
         50.0, torch.zeros(24, dtype=torch.float64), torch.zeros(1, dtype=torch.float64), 9.0,
@@ -56,7 +56,7 @@ def test_the_anomaly_ahead_is_that_of_a_gaussian_process():
         ConstantKernel(0.8 * 9, "fixed") * Matern(8.0, "fixed", nu=0.5),
         alpha=0.15 * 9,
         optimizer=None,
-    ).fit(np.array(heard)[:, None], values[heard, 0].numpy() - 50)
+    ).fit(np.array(valid)[:, None], values[valid, 0].numpy() - 50)
     theirs, deviation = other.predict(wanted.numpy()[:, None], return_std=True)
     np.testing.assert_allclose(mean.numpy(), theirs, rtol=1e-6)
     # Ours is of the city's mean as it would be read: with the noise that all cells share.
@@ -67,8 +67,8 @@ def test_without_readings_the_guess_is_climatology_and_says_so():
     values, hour = city()
     guess = gp_first_guess.climatology(values, hour)
     nothing = torch.full((30, 4), NAN, dtype=torch.float64)
-    told, sure = guess.guess(nothing, hour, 6, 6)
-    torch.testing.assert_close(told, guess.climate(hour[24:36]).clamp(min=0))
+    predicted, sure = guess.guess(nothing, hour, 6, 6)
+    torch.testing.assert_close(predicted, guess.climate(hour[24:36]).clamp(min=0))
     assert (sure > 0).all()
 
 

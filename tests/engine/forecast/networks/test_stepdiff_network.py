@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.forecast.networks.deeponet import DeepONet, DeepONetConfig, asked_for, on_lattice
+from engine.forecast.networks.deeponet import DeepONet, DeepONetConfig, on_lattice, query_points
 from engine.forecast.networks.denoiser import Denoiser, DenoiserConfig, Side
 from engine.forecast.networks.diffusion import DDIM, Multistep
 from engine.forecast.networks.stepdiff import StepDiff, StepDiffConfig, Window, cells_of
@@ -55,11 +55,11 @@ def test_deeponet_has_as_many_parameters_as_the_released_one():
 def test_an_untrained_denoiser_tells_nothing_and_velocity_makes_that_the_first_guess():
     network = StepDiff(TINY).eval()
     window = future_hidden(made_up(), 3)
-    told, noise = network.noise(
+    predicted, noise = network.noise(
         window, network.condition(window), torch.ones(2, 20, 6), torch.tensor([0, 49]),
         network.places(GRID), network.planes(window, network.operator(window, GRID)),
     )  # fmt: skip
-    assert not told.any()
+    assert not predicted.any()
     # Velocity 0: noise = sqrt(1 - alpha_bar) x, so that the clean estimate is sqrt(alpha_bar) x.
     left = (1 - network.schedule.alpha_bar[[0, 49]]).sqrt().float()
     torch.testing.assert_close(noise, left[:, None, None].expand(2, 20, 6))
@@ -92,7 +92,7 @@ def test_cells_may_come_in_any_order():
     x, step = torch.randn(2, 20, 6), torch.tensor([5, 30])
     operator = network.operator(window, GRID)
     places = network.places(GRID)
-    told = network.noise(
+    predicted = network.noise(
         window, network.condition(window), x, step, places, network.planes(window, operator)
     )[0]
     part = cells_of(window, order)
@@ -100,7 +100,7 @@ def test_cells_may_come_in_any_order():
         part, network.condition(part), x[:, order], step, places[order],
         network.planes(part, operator[:, order]),
     )[0]  # fmt: skip
-    torch.testing.assert_close(moved, told[:, order], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(moved, predicted[:, order], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("places", ["coordinates", "learned"])
@@ -175,8 +175,8 @@ def test_the_physics_term_is_zero_without_weight_and_the_released_term_is_a_flag
     assert float(none.physics.detach()) == 0
     released = woken(replace(TINY, noise_against_data=True))
     g = torch.Generator().manual_seed(0)
-    told = losses(released, StepTraining(patch=4), window, GRID, 5.0, g)
-    assert float(told.physics.detach()) > 0
+    predicted = losses(released, StepTraining(patch=4), window, GRID, 5.0, g)
+    assert float(predicted.physics.detach()) > 0
     assert released.transport.wind.grad is None
 
 
@@ -210,10 +210,10 @@ def test_a_lattice_averages_what_is_known_and_a_grid_of_its_size_stays_as_it_is(
 
 
 def test_what_is_asked_for_runs_over_hours_then_rows_then_columns():
-    asked = asked_for(2, 2, 3)
-    assert asked[0].tolist() == [0, 0, 0]
-    assert asked[1].tolist() == [0, 0, 0.5]
-    assert asked[-1].tolist() == [1, 1, 1]
+    requested = query_points(2, 2, 3)
+    assert requested[0].tolist() == [0, 0, 0]
+    assert requested[1].tolist() == [0, 0, 0.5]
+    assert requested[-1].tolist() == [1, 1, 1]
 
 
 def test_a_tiny_set_is_learned_by_heart(tmp_path):
@@ -237,10 +237,10 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path):
     def run(folder, stop_at=None):
         torch.manual_seed(0)
         network = StepDiff(TINY)
-        asked = iter(range(100))
+        requested = iter(range(100))
         train(
             config, network, window, window, GRID, 5.0, folder,
-            cancelled=None if stop_at is None else lambda: next(asked) >= stop_at,
+            cancelled=None if stop_at is None else lambda: next(requested) >= stop_at,
         )  # fmt: skip
         return network.state_dict()
 

@@ -26,7 +26,7 @@ def learn(own):
 
 def test_rows_are_kept_one_by_one_and_not_trained_again(learn, quick, tmp_path):
     file = tmp_path / "deep" / "rows.json"
-    rows = (ROWS[0], Row("ours", past=True, gaussian=True, network=OURS))
+    rows = (ROWS[0], Row("ours", climatology=True, gaussian=True, network=OURS))
     first = run(learn, rows[:1], results=file, config=QUICK)
     assert set(first) == {"modules A+F+S"}
     both = run(learn, rows, results=file, config=QUICK)

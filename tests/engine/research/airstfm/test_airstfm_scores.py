@@ -26,11 +26,11 @@ def answers(trained):
 
 
 def test_a_year_is_what_evaluate_says_and_the_sum_of_its_seasons(answers, own):
-    told = evaluate(Request("monthly", START), ("bicubic", "airstfm"), START, END)
-    for model in told:
+    predicted = evaluate(Request("monthly", START), ("bicubic", "airstfm"), START, END)
+    for model in predicted:
         year = answers[model]["year"]
         for key in ("rmse", "mae", "mape", "correlation", "paper_rmse", "n"):
-            assert year[key] == pytest.approx(told[model][key], rel=1e-9)
+            assert year[key] == pytest.approx(predicted[model][key], rel=1e-9)
         parts = [answers[model][season] for season in airstfm_scores.SEASONS]
         assert sum(p["n"] for p in parts) == year["n"]
         squares = sum(p["n"] * p["rmse"] ** 2 for p in parts)

@@ -13,9 +13,9 @@ from engine.research.airstfm.demo_weights import (
     TRAINING,
     VALIDATION,
     World,
-    lessons_of,
+    demo_examples,
     size_intervals,
-    train_worlds,
+    train_demo_weights,
 )
 from engine.research.demo import build_demo
 from engine.superresolution import train_airstfm
@@ -60,28 +60,28 @@ def test_nobody_learns_from_the_world_that_is_shipped_or_that_judges():
 
 def test_the_shipped_weights_say_what_they_learned_from():
     folder = ASSETS / "weights" / "airstfm-day"
-    told = checkpoint.describe(folder)
-    assert "7001 to 7008" in told.trained_on
+    predicted = checkpoint.describe(folder)
+    assert "7001 to 7008" in predicted.trained_on
     assert "SYNTHETIC" in (folder / "card.md").read_text(encoding="utf-8")
-    assert told.past_sha256 == weights_folder.digest(folder / checkpoint.PAST)
+    assert predicted.climatology_sha256 == weights_folder.digest(folder / checkpoint.CLIMATOLOGY)
 
 
 def test_lessons_of_worlds(small_worlds):
-    known = lessons_of(FEW, JUDGE)
+    known = demo_examples(FEW, JUDGE)
     assert [len(s) for s in known.training] == [6, 6, 6, 6]
     assert [len(s) for s in known.validation] == [5]
-    assert [len(s) for s in known.blind_training] == [1, 1, 1, 1]
+    assert [len(s) for s in known.training_without_climatology] == [1, 1, 1, 1]
     assert (known.train_start, known.train_end) == (dt.date(2010, 1, 1), dt.date(2010, 1, 6))
-    past, grid = known.past
+    climatology, grid = known.climatology
     assert grid == GRID
     # The place is found: the base of a world that was not learned from is nearly right.
     error = (known.validation[0].base - known.validation[0].fine) * known.std
     assert float(error[known.validation[0].fine_mask.expand_as(error)].abs().max()) < 3
-    assert torch.equal(past.log_ratio[0], past.log_ratio[7])
+    assert torch.equal(climatology.log_ratio[0], climatology.log_ratio[7])
 
 
 def test_a_world_is_mapped_by_the_others(small_worlds, monkeypatch):
-    before = lessons_of(FEW, JUDGE)
+    before = demo_examples(FEW, JUDGE)
 
     def other(world, progress=None, cancelled=None):
         record = small(world)
@@ -93,14 +93,14 @@ def test_a_world_is_mapped_by_the_others(small_worlds, monkeypatch):
                       record.dates)  # fmt: skip
 
     monkeypatch.setattr(demo_weights, "days_of", other)
-    after = lessons_of(FEW, JUDGE)
+    after = demo_examples(FEW, JUDGE)
     torch.testing.assert_close(before.training[1].base, after.training[1].base)
     assert not torch.allclose(before.training[0].base, after.training[0].base, atol=0.01)
 
 
 def test_weights_bring_the_past_and_no_state_is_needed(small_worlds, quick, tmp_path):
     folder = tmp_path / "out"
-    result = train_worlds(
+    result = train_demo_weights(
         folder,
         training=FEW,
         validation=JUDGE,
@@ -108,15 +108,15 @@ def test_weights_bring_the_past_and_no_state_is_needed(small_worlds, quick, tmp_
         config=train_airstfm.training_config("small", None, 0),
     )
     assert result.folder == folder
-    told, _ = checkpoint.load(folder)
-    assert told.period == "day"
-    assert checkpoint.past_of(folder, told, GRID) is not None
+    predicted, _ = checkpoint.load(folder)
+    assert predicted.period == "day"
+    assert checkpoint.climatology_of(folder, predicted, GRID) is not None
     assert "**Synthetic data**" in (folder / "card.md").read_text(encoding="utf-8")
-    assert json.loads((folder / "config.json").read_text())["blind_factor"] > 0
+    assert json.loads((folder / "config.json").read_text())["factor_without_climatology"] > 0
 
 
 def test_intervals_are_sized_again_without_training(small_worlds, quick, tmp_path):
-    train_worlds(tmp_path, training=FEW, validation=JUDGE, calibration=(),
+    train_demo_weights(tmp_path, training=FEW, validation=JUDGE, calibration=(),
                  config=train_airstfm.training_config("small", None, 0))  # fmt: skip
     before, weights = checkpoint.describe(tmp_path), (tmp_path / "weights.safetensors").read_bytes()
     again = size_intervals(tmp_path, JUDGE)

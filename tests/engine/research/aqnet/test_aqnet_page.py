@@ -26,8 +26,8 @@ def test_intervals_of_a_station_come_from_the_others():
     hours, parts = 4000, Parts(1000, (1000, 2000), 2000)
     error = random.standard_normal((hours, 3)) * [1.0, 1.0, 1.0]
     readings = np.zeros((hours, 3))
-    told = Hidden((0, 1, 2), error.astype(np.float32), *[np.ones((hours, 3), np.float32)] * 2)
-    held = covered(readings, parts, [told])
+    predicted = Hidden((0, 1, 2), error.astype(np.float32), *[np.ones((hours, 3), np.float32)] * 2)
+    held = covered(readings, parts, [predicted])
     assert held["50"] == pytest.approx(0.5, abs=0.03)
     assert held["90"] == pytest.approx(0.9, abs=0.02)
     error[:, 2] *= 10  # a station whose errors nobody warned of

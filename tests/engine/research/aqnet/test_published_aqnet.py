@@ -129,11 +129,11 @@ def test_no_station_is_refused():
 
 
 def test_the_order_of_stations_does_not_matter():
-    net, told, stations, points = network(), history(), places(6), places(4, seed=9)
+    net, predicted, stations, points = network(), history(), places(6), places(4, seed=9)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     with torch.no_grad():
-        one = net(told, stations, points)
-        other = net(told[:, order], stations[order], points)
+        one = net(predicted, stations, points)
+        other = net(predicted[:, order], stations[order], points)
     assert torch.allclose(one.points, other.points, atol=1e-6)
     assert torch.allclose(one.stations[:, order], other.stations, atol=1e-6)
 
@@ -161,12 +161,12 @@ def test_a_hidden_station_teaches_everything():
 
 def test_it_learns_by_heart(tmp_path):
     net = network().train()
-    told, stations, points = history(), places(6), places(2, seed=7)
+    predicted, stations, points = history(), places(6), places(2, seed=7)
     target = torch.rand(2, 2, 5, generator=torch.Generator().manual_seed(3))
     optimiser = torch.optim.Adam(net.parameters(), 0.02)
     losses = []
     for _ in range(150):
-        loss = ((net(told, stations, points).points - target) ** 2).mean()
+        loss = ((net(predicted, stations, points).points - target) ** 2).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -177,7 +177,8 @@ def test_it_learns_by_heart(tmp_path):
     again.load_state_dict(load_file(tmp_path / "w.safetensors"))
     with torch.no_grad():
         assert torch.equal(
-            again(told, stations, points).points, net.eval()(told, stations, points).points
+            again(predicted, stations, points).points,
+            net.eval()(predicted, stations, points).points,
         )
 
 

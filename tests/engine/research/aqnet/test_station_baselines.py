@@ -34,9 +34,9 @@ def test_inverse_distance_by_hand():
         np.empty((3, 3, 0)),
         np.zeros((3, 2)),
     )
-    told = inverse_distance(line, 0, [1, 2], 2)
-    assert told[:2].tolist() == pytest.approx([12.0, 20.0])
-    assert np.isnan(told[2])
+    predicted = inverse_distance(line, 0, [1, 2], 2)
+    assert predicted[:2].tolist() == pytest.approx([12.0, 20.0])
+    assert np.isnan(predicted[2])
 
 
 def test_shifted_looks_ahead_and_back():
@@ -84,8 +84,8 @@ def test_kriging_does_without_a_silent_station():
     silent = replace(net, readings=net.readings.copy())
     silent.readings[:, 3] = np.nan
     covariance = Covariance(40.0, 10.0, 0.05)
-    told = kriging(silent, 0, [1, 2, 3, 4], covariance)
-    assert np.allclose(told, kriging(net, 0, [1, 2, 4], covariance))
+    predicted = kriging(silent, 0, [1, 2, 3, 4], covariance)
+    assert np.allclose(predicted, kriging(net, 0, [1, 2, 4], covariance))
     silent.readings[7, [1, 2, 4]] = np.nan
     assert np.isnan(kriging(silent, 0, [1, 2, 3, 4], covariance)[7])
 
@@ -108,9 +108,11 @@ def test_a_covariance_is_found_again():
 
 def test_trees_learn_what_inverse_distance_does_not_know_and_see_nothing_hidden():
     net = network()
-    told = boosted_trees(net, [0, 4], 200, share=2, trees=30)
+    predicted = boosted_trees(net, [0, 4], 200, share=2, trees=30)
     plain = inverse_distance(net, 0, [1, 2, 3, 4, 5, 6], 2)
-    error = [np.sqrt(np.mean((t - net.readings[:, 0])[200:] ** 2)) for t in (told[:, 0], plain)]
+    error = [
+        np.sqrt(np.mean((t - net.readings[:, 0])[200:] ** 2)) for t in (predicted[:, 0], plain)
+    ]
     assert error[0] < error[1]
     spoilt = replace(net, readings=net.readings.copy(), others=net.others.copy())
     spoilt.readings[:, 0] = 999

@@ -50,7 +50,7 @@ def test_a_hidden_station_is_told_from_visible_ones_alone(here, monkeypatch):
         splits.OWN,
     }
     # Other readings at hidden stations change what they are scored on, and no model's answer.
-    told = splits.network(here, hidden, split).value
+    predicted = splits.network(here, hidden, split).value
     wild = here.record.readings.clone()
     wild[:, hidden] *= 3
     record = Record(wild, here.record.others, here.record.clock, here.record.places)
@@ -65,7 +65,7 @@ def test_a_hidden_station_is_told_from_visible_ones_alone(here, monkeypatch):
         here.others,
     )
     assert not np.allclose(readings, here.plain.readings, equal_nan=True)
-    np.testing.assert_array_equal(splits.network(other, hidden, split).value, told)
+    np.testing.assert_array_equal(splits.network(other, hidden, split).value, predicted)
     ours, theirs = (splits.baselines(k, hidden, split) for k in (here, other))
     for name, values in ours.items():
         np.testing.assert_array_equal(values, theirs[name], err_msg=name)
@@ -90,10 +90,11 @@ def test_a_fit_at_the_station_itself_knows_what_sets_it_apart(here):
     net, end = here.plain, here.parts.train
     base = kriging(net, 0, range(1, 9), splits.fit_covariance(net, range(1, 9), end))
     net.readings[:, 0] = base + 0.5 * (net.readings[:, 3] - base)  # a neighbour knows it
-    told = upper_bound.told_by_itself(net, 0, base, end, trees=20)
+    predicted = upper_bound.predicted_alone(net, 0, base, end, trees=20)
     later = slice(here.parts.test, None)
     error = {
-        name: np.nanstd(values[later] - net.readings[later, 0]) for name, values in told.items()
+        name: np.nanstd(values[later] - net.readings[later, 0])
+        for name, values in predicted.items()
     }
     plain = np.nanstd(base[later] - net.readings[later, 0])
     assert error["ridge regression"] < 0.5 * plain
@@ -102,9 +103,9 @@ def test_a_fit_at_the_station_itself_knows_what_sets_it_apart(here):
 
 def test_the_worst_hundredth_and_the_best_mixture():
     target = np.zeros((1000, 1))
-    told = np.ones((1000, 1))
-    told[:10] = 10.0
-    assert upper_bound.in_few_hours(target, told) == pytest.approx(1000 / 1990)
+    predicted = np.ones((1000, 1))
+    predicted[:10] = 10.0
+    assert upper_bound.in_few_hours(target, predicted) == pytest.approx(1000 / 1990)
     random = np.random.default_rng(0)
     target = random.normal(size=(500, 2))
     apart = {"a": target + random.normal(size=(500, 2)), "b": target + random.normal(size=(500, 2))}

@@ -20,9 +20,9 @@ def network(kind):
 
 def history(n=6):
     draw = torch.Generator().manual_seed(1)
-    told = torch.randn(1, n, 48, SHAPE.inputs, generator=draw)
-    told[..., 6:12] = 0
-    return told
+    predicted = torch.randn(1, n, 48, SHAPE.inputs, generator=draw)
+    predicted[..., 6:12] = 0
+    return predicted
 
 
 def places(n):
@@ -42,19 +42,19 @@ def test_a_place_is_told_by_inverse_distance(kind):
 
 
 def test_patches_see_one_channel_and_no_gap():
-    net, told = network("patchtst").eval(), history()
-    other = told.clone()
+    net, predicted = network("patchtst").eval(), history()
+    other = predicted.clone()
     other[..., :5] = 9.0  # pollutants
-    other[0, 0, 20, 11] = told[0, 0, 20, 11] = 1.0  # a gap: what stands there is not looked at
+    other[0, 0, 20, 11] = predicted[0, 0, 20, 11] = 1.0  # a gap: what stands there is not looked at
     other[0, 0, 20, 5] = 7.0
     with torch.no_grad():
-        assert torch.equal(net.series(told[0]), net.series(other[0]))
+        assert torch.equal(net.series(predicted[0]), net.series(other[0]))
 
 
 def test_patches_scale_with_the_level():
-    net, told = network("patchtst").eval(), history()
-    low, high = told.clone(), told.clone()
-    level = 4 + 0.2 * told[..., 5]
+    net, predicted = network("patchtst").eval(), history()
+    low, high = predicted.clone(), predicted.clone()
+    level = 4 + 0.2 * predicted[..., 5]
     for one, factor in ((low, 1), (high, 3)):
         one[..., 5] = ((factor * level.expm1()).log1p() - PATCHES.mean) / PATCHES.deviation
     with torch.no_grad():
@@ -65,14 +65,14 @@ def test_patches_scale_with_the_level():
 
 @pytest.mark.parametrize("kind", ["lstm", "patchtst"])
 def test_it_learns_by_heart(kind):
-    net, told = network(kind), history()
+    net, predicted = network(kind), history()
     if kind == "patchtst":
         net.eval()  # without dropout
     target = torch.rand(6, 12, generator=torch.Generator().manual_seed(3)) + 0.2
     optimiser = torch.optim.Adam(net.parameters(), 0.02)
     first = last = 0.0
     for step in range(120):
-        loss = ((net.series(told[0]) - target) ** 2).mean()
+        loss = ((net.series(predicted[0]) - target) ** 2).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

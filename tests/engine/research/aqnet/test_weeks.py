@@ -110,18 +110,18 @@ def test_a_line_is_found_again_and_the_first_day_forgives():
 
 
 def test_hidden_places_get_the_mean_of_their_neighbours(record):
-    told = np.full((2, 4, 12), 7.0)
-    assert np.allclose(weekbaselines.spread(record, told), 7)
-    assert weekbaselines.spread(record, told).shape == (2, 6, 12)
+    predicted = np.full((2, 4, 12), 7.0)
+    assert np.allclose(weekbaselines.spread(record, predicted), 7)
+    assert weekbaselines.spread(record, predicted).shape == (2, 6, 12)
 
 
 def test_trees_learn_what_the_climatology_does_not_know(record):
     learn = origins(record, 0, END, (24, 12))
     test = origins(record, END, 400, (24, 12), 7)
     usual = [weekbaselines.climatology(record, o, 12, END, monthly=False) for o in (learn, test)]
-    told = weekbaselines.trees(record, learn, test, 12, tuple(usual), rows=2000, count=40)
+    predicted = weekbaselines.trees(record, learn, test, 12, tuple(usual), rows=2000, count=40)
     truth = record.readings()[test.numpy()[:, None] + np.arange(12)].transpose(0, 2, 1)[:, :4]
-    assert np.nanmean((told - truth) ** 2) < 0.5 * np.nanmean((usual[1] - truth) ** 2)
+    assert np.nanmean((predicted - truth) ** 2) < 0.5 * np.nanmean((usual[1] - truth) ** 2)
 
 
 def lined(record, **changes):
@@ -137,11 +137,11 @@ def lined(record, **changes):
 def test_untrained_it_is_the_linear_forecast(record):
     network = lined(record).eval()
     steps = torch.tensor([100, 130])
-    shown, asked = torch.arange(4), torch.arange(4, 6)
-    told, scale = tell(network, record, steps, shown, asked)
+    shown, requested = torch.arange(4), torch.arange(4, 6)
+    predicted, scale = tell(network, record, steps, shown, requested)
     line = network.line(record.hours.summary[steps][:, :4]).clamp(min=0.02).detach()
-    assert np.allclose(told[:, :4], line.numpy() * record.unit, rtol=1e-4)
-    assert (told[:, 4:].min(1) >= told[:, :4].min(1) - 1e-3).all()
+    assert np.allclose(predicted[:, :4], line.numpy() * record.unit, rtol=1e-4)
+    assert (predicted[:, 4:].min(1) >= predicted[:, :4].min(1) - 1e-3).all()
     assert (scale > 0).all()
     with pytest.raises(ValueError, match="summary"):
         network(record.hours.history(steps, 24), record.hours.places, record.hours.places)
@@ -197,9 +197,9 @@ def test_gaps_of_the_target_count_for_nothing(record):
 
 def test_a_day_needs_twenty_hours():
     values = np.arange(48.0)[None, None]
-    heard = np.ones((1, 1, 48), dtype=bool)
-    heard[..., 24:29] = False
-    found = daily(values, heard)[0, 0]
+    valid = np.ones((1, 1, 48), dtype=bool)
+    valid[..., 24:29] = False
+    found = daily(values, valid)[0, 0]
     assert found[0] == pytest.approx(11.5)
     assert np.isnan(found[1])
 

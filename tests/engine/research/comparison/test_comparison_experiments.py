@@ -31,7 +31,7 @@ def test_rows_are_judged_kept_and_gone_on_with(known, tmp_path):
         Row("start", ""),
         Row("plain", "basicvsr", config=SHORT, steps=2, seeds=(0,)),
     )
-    done = run(lambda past: known, rows, results)
+    done = run(lambda climatology: known, rows, results)
     assert json.loads(results.read_text()) == done
     start, plain = done["start"][0], done["plain"][0]
     assert start["rmse"] == start["start"] == plain["start"]
@@ -43,7 +43,7 @@ def test_rows_are_judged_kept_and_gone_on_with(known, tmp_path):
     assert plain["size"] > 0
     assert -1 <= plain["agreement"] <= 1
     run(pytest.fail, rows, results)  # nothing is missing, so nothing is made ready
-    again = run(lambda past: known, (replace(rows[1], seeds=(0, 1)),), results)["plain"]
+    again = run(lambda climatology: known, (replace(rows[1], seeds=(0, 1)),), results)["plain"]
     assert again[0] == plain
     assert len(again) == 2
     assert again[1]["rmse"] != plain["rmse"]

@@ -19,10 +19,10 @@ from engine.research.stepdiff.spread_calibration import Part
 def test_no_hour_is_learned_and_told():
     hours, told_at_all = 24, set[int]()
     for fold in range(cross_validation.FOLDS):
-        kept, told = cross_validation.held_out(300, fold, hours)
-        assert len(kept) and len(told)
-        assert int((kept[:, None] - told).abs().min()) >= hours
-        told_at_all |= set(told.tolist())
+        kept, predicted = cross_validation.held_out(300, fold, hours)
+        assert len(kept) and len(predicted)
+        assert int((kept[:, None] - predicted).abs().min()) >= hours
+        told_at_all |= set(predicted.tolist())
     assert max(told_at_all) >= 290 and min(told_at_all) == 0
 
 
@@ -73,17 +73,19 @@ def test_rules_differ_in_whom_they_ask():
 def test_a_day_held_out_is_told_by_the_others():
     learn, validate = part(24, 30, 2.0, 0), part(300, 12, 2.0, 1)
     rule = spread_calibration.RULES["by lead hour, 90 % of all readings (ships)"]
-    asked: list[set[int]] = []  # days, by call
+    requested: list[set[int]] = []  # days, by call
 
     def watched(a: Part, b: Part) -> tuple[float, ...]:
-        asked.append({b // 24 for b in [*a.begins.tolist(), *b.begins.tolist()]})
+        requested.append({b // 24 for b in [*a.begins.tolist(), *b.begins.tolist()]})
         return rule(a, b)
 
     only = learn.at(learn.begins // 24 == 3)
     by_day = spread_calibration.held_out(watched, learn, validate)
     assert 3 in by_day and by_day[3]["count"] == only.count
-    assert spread_calibration.pooled(list(by_day.values()))["most"] == pytest.approx(0.9, abs=0.05)
-    for day, others in zip(by_day, asked, strict=True):
+    assert spread_calibration.pooled(list(by_day.values()))["coverage_90"] == pytest.approx(
+        0.9, abs=0.05
+    )
+    for day, others in zip(by_day, requested, strict=True):
         assert others and not others & {day - 1, day, day + 1}
 
 
@@ -116,14 +118,15 @@ def test_errors_that_grow_with_the_level_are_foreseen_and_others_are_not():
         window = SimpleNamespace(values=values, known=torch.ones_like(values).bool(), guess=guess)
         data = SimpleNamespace(training=window, guess=SimpleNamespace(mean=60.0))
         bench = cast("Bench", SimpleNamespace(data=data, target=torch.zeros(2, 12, 5)))
-        told = spread_calibration.foreseen(bench)
-        assert (told["level"]["1"] > 0.02) == (power == 1.0)
-        assert max(told["late"].values()) < 0.01  # starts are drawn one by one
+        predicted = spread_calibration.foreseen(bench)
+        assert (predicted["level"]["1"] > 0.02) == (power == 1.0)
+        assert max(predicted["late"].values()) < 0.01  # starts are drawn one by one
 
 
 def scores(crps: list[float]) -> dict[str, object]:
     return {
-        "crps": sum(crps) / 30, "half": 0.5, "most": 0.9, "drawn_spread": [7.0], "seconds": 12.0,
+        "crps": sum(crps) / 30, "coverage_50": 0.5, "coverage_90": 0.9,
+        "drawn_spread": [7.0], "seconds": 12.0,
         "crps_as_drawn": 5.0, "known_spread": [1.0, 1.0],
         "crps_by_window": crps, "count_by_window": [10, 10, 10],
     }  # fmt: skip
@@ -153,9 +156,9 @@ def test_two_intervals_show_a_difference_where_they_do_not_overlap():
 
 def test_gains_are_counted_by_what_their_intervals_show():
     leads = {"1-2 h": {"mae": 5.0, "gain": [0, 1.0, -1.0, 0.5], "sure": [0, 0.5, 0.5, 0.5]}}
-    each = {"trusts": [0, 0.25, 0.5, 1.0], "days": 8, "leads": leads}
-    template = read(TEMPLATES / "stepdiff.md")["trust"]
-    text = tables.trust({"a": {"trust": {"n": each}}}, {"a": "A"}, template)
+    each = {"mean_weights": [0, 0.25, 0.5, 1.0], "days": 8, "leads": leads}
+    template = read(TEMPLATES / "stepdiff.md")["mean_weight"]
+    text = tables.mean_weight({"a": {"mean_weight": {"n": each}}}, {"a": "A"}, template)
     assert "(A 8)" in text
     assert "Of 3 gains 1 are better" in text
     assert "1 worse, 1 not shown" in text

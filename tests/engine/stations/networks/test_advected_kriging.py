@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.stations.networks.advected_kriging import Air, carried
+from engine.stations.networks.advected_kriging import TransportCovariance, carried
 from engine.stations.networks.gls_mean import with_levels, without_each
 from engine.stations.networks.knn import great_circle_km
 from engine.stations.networks.neighbourhood import Record, around, nearest
@@ -53,7 +53,7 @@ def one_place(values, offset, lag, station, air, drift=None):
 def test_without_travel_and_time_it_is_ordinary_kriging():
     offset = np.array([[3.0, 4.0], [-20.0, 5.0], [8.0, -30.0]])
     values = np.array([50.0, 90.0, 20.0])
-    air = Air(share=1e-6, still_reach=100.0, own=0.03, noise=0.02)
+    air = TransportCovariance(share=1e-6, still_reach=100.0, own=0.03, noise=0.02)
     system, right = np.ones((4, 4)), np.ones(4)
     apart = np.linalg.norm(offset[:, None] - offset[None], axis=-1)
     system[:3, :3] = np.exp(-apart / 100) + 0.0501 * np.eye(3)
@@ -66,10 +66,14 @@ def test_without_travel_and_time_it_is_ordinary_kriging():
 
 @pytest.mark.parametrize("lag", [-1, 1])
 def test_air_from_upwind_counts_before_and_from_downwind_after(lag):
-    air = Air(share=100.0, reach=20.0, memory=100.0, own=1e-4, noise=1e-4, speed=1.0)
+    air = TransportCovariance(
+        share=100.0, reach=20.0, memory=100.0, own=1e-4, noise=1e-4, speed=1.0
+    )
     offset = [[lag * KM, 0.0], [-lag * KM, 0.0]]  # the first is where this air was, or will be
-    told = one_place([100.0, 20.0], offset, [lag, lag], [0, 1], air, drift=[[lag * KM, 0.0]] * 2)
-    assert told > 90
+    predicted = one_place(
+        [100.0, 20.0], offset, [lag, lag], [0, 1], air, drift=[[lag * KM, 0.0]] * 2
+    )
+    assert predicted > 90
     calm = one_place([100.0, 20.0], offset, [lag, lag], [0, 1], air)
     assert calm == pytest.approx(60, abs=0.1)
 
@@ -111,12 +115,12 @@ def test_a_wind_that_is_not_measured_carries_nothing():
     near = nearest(rec.places, rec.places, 5, themselves=True)
     calm = replace(rec, blown=torch.zeros_like(rec.blown))
     net = Reanalysis(SHAPE)
-    told = [
+    predicted = [
         net.carried(around(r, torch.tensor([9]), near[:1], rec.places[:1], LAGS))
         for r in (replace(rec, blown=None), calm, rec)
     ]
-    assert torch.equal(told[0], told[1])
-    assert not torch.allclose(told[0], told[2])
+    assert torch.equal(predicted[0], predicted[1])
+    assert not torch.allclose(predicted[0], predicted[2])
 
 
 def test_a_turn_takes_the_way_of_the_air_along():
@@ -147,9 +151,9 @@ def test_the_speed_of_the_air_is_found_again():
 
 
 def test_the_covariance_is_kept_with_the_shape():
-    assert ReanalysisConfig().air == astuple(Air())
+    assert ReanalysisConfig().air == astuple(TransportCovariance())
     with pytest.raises(ValueError, match="above 0"):
-        Air(reach=0.0)
+        TransportCovariance(reach=0.0)
     with pytest.raises(ValueError, match="carried_lags"):
         ReanalysisConfig(lags=(-1, 0), base="carried")
 
@@ -181,16 +185,18 @@ def test_a_level_knows_gaps_and_nothing_of_the_place_itself():
     near = nearest(rec.places, rec.places, 2, themselves=True)
     near[4] = torch.tensor([0, 1])
     net = Reanalysis(shape)
-    told = []
+    predicted = []
     for r in (rec, wild):
         full = with_levels(r, torch.arange(2), 140.0, 0.05, 2.0)
         own = torch.tensor([4])
-        told.append(
+        predicted.append(
             net(around(full, torch.tensor([0]), near[own], rec.places[own], LAGS, own)).value
         )
-        told.append(net(around(full, torch.tensor([0]), near[own], rec.places[own], LAGS)).value)
-    assert torch.equal(told[0], told[2])
-    assert not torch.equal(told[1], told[3])  # for a place that is no station it counts
+        predicted.append(
+            net(around(full, torch.tensor([0]), near[own], rec.places[own], LAGS)).value
+        )
+    assert torch.equal(predicted[0], predicted[2])
+    assert not torch.equal(predicted[1], predicted[3])  # for a place that is no station it counts
 
 
 def test_far_from_all_stations_the_level_is_what_is_told():
@@ -198,5 +204,5 @@ def test_far_from_all_stations_the_level_is_what_is_told():
     far = torch.tensor([[60.0, 150.0]]).double()
     near = nearest(far, rec.places, 2)
     net = Reanalysis(replace(SHAPE, base="log-kriging", reach=40.0, carried_lags=()))
-    told = net(around(rec, torch.tensor([3]), near, far, LAGS)).interpolated
-    assert float(told) == pytest.approx(float(rec.levels[3, -1].exp()), rel=1e-3)
+    predicted = net(around(rec, torch.tensor([3]), near, far, LAGS)).interpolated
+    assert float(predicted) == pytest.approx(float(rec.levels[3, -1].exp()), rel=1e-3)

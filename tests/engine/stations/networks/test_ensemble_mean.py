@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.stations.networks.ensemble_mean import Averaged
-from engine.stations.networks.neighbourhood import Around
+from engine.stations.networks.neighbourhood import StationContext
 from engine.stations.networks.reanalysis import Reanalysis, ReanalysisConfig
 from engine.stations.train_steps import turned
 
@@ -17,7 +17,7 @@ SHAPE = ReanalysisConfig(
 
 def known(count=5, stations=4):
     draw = torch.Generator().manual_seed(0)
-    return Around(
+    return StationContext(
         80 * torch.rand(count, stations, 3, generator=draw) + 5,
         torch.randn(count, stations, 3, generator=draw),
         20 * torch.randn(count, stations, 2, generator=draw),

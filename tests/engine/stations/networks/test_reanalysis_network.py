@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.stations.networks.knn import InverseDistance, great_circle_km
-from engine.stations.networks.neighbourhood import Around, Record, around, nearest, offsets
+from engine.stations.networks.neighbourhood import Record, StationContext, around, nearest, offsets
 from engine.stations.networks.reanalysis import Reanalysis, ReanalysisConfig
 from engine.stations.networks.set_attention import Attention
 
@@ -41,7 +41,7 @@ def known_at(rec, hour, station, count=20):
     return around(rec, times, near[which], rec.places[which], SHAPE.lags)
 
 
-def told(net, known):
+def predicted(net, known):
     with torch.no_grad():
         return net(known)
 
@@ -50,7 +50,7 @@ def test_untrained_it_is_inverse_squared_distance():
     rec, net = record(), network(trained=False)
     everywhere = InverseDistance(2.0).leave_one_out(rec.readings, rec.places.float(), k=6)
     for station in range(7):
-        found = told(net, known_at(rec, 9, station))
+        found = predicted(net, known_at(rec, 9, station))
         assert float(found.value) == pytest.approx(float(everywhere[9, station]), rel=1e-3)
         assert torch.equal(found.interpolated, found.value)
 
@@ -64,14 +64,14 @@ def test_untrained_it_is_ordinary_kriging_of_readings_or_of_logarithms(base, to,
     rec.readings[9, 2] = torch.nan
     km = great_circle_km(rec.places, rec.places).double().numpy()
     for station in (0, 6):
-        heard = [s for s in range(7) if s not in (station, 2)]
+        valid = [s for s in range(7) if s not in (station, 2)]
         system, right = np.ones((6, 6)), np.ones(6)
-        system[:5, :5] = np.exp(-km[np.ix_(heard, heard)] / 140) + 0.05 * np.eye(5)
+        system[:5, :5] = np.exp(-km[np.ix_(valid, valid)] / 140) + 0.05 * np.eye(5)
         system[5, 5] = 0
-        right[:5] = np.exp(-km[station, heard] / 140)
+        right[:5] = np.exp(-km[station, valid] / 140)
         weight = np.linalg.solve(system, right)[:5]
-        expected = back(weight @ to(rec.readings[9, heard].double().numpy()))
-        found = told(net, known_at(rec, 9, station))
+        expected = back(weight @ to(rec.readings[9, valid].double().numpy()))
+        found = predicted(net, known_at(rec, 9, station))
         assert float(found.value) == pytest.approx(expected, rel=1e-3)
         assert torch.equal(found.interpolated, found.value)
 
@@ -83,10 +83,10 @@ def test_nothing_of_the_place_itself_comes_in(base):
     changed.readings[:, 3] = 999
     changed.others[:, 3] = 99
     assert torch.equal(
-        told(net, known_at(rec, 9, 3)).value, told(net, known_at(changed, 9, 3)).value
+        predicted(net, known_at(rec, 9, 3)).value, predicted(net, known_at(changed, 9, 3)).value
     )
     assert not torch.equal(
-        told(net, known_at(rec, 9, 2)).value, told(net, known_at(changed, 9, 2)).value
+        predicted(net, known_at(rec, 9, 2)).value, predicted(net, known_at(changed, 9, 2)).value
     )
 
 
@@ -96,7 +96,7 @@ def test_hours_before_and_after_count_and_those_beyond_the_lags_do_not():
         changed = replace(rec, readings=rec.readings.clone())
         changed.readings[9 + lag] += 50
         same = torch.equal(
-            told(net, known_at(rec, 9, 0)).value, told(net, known_at(changed, 9, 0)).value
+            predicted(net, known_at(rec, 9, 0)).value, predicted(net, known_at(changed, 9, 0)).value
         )
         assert same != counts, lag
 
@@ -106,10 +106,10 @@ def test_the_order_of_stations_does_not_matter(base):
     rec, net = record(), network(base=base)
     known = known_at(rec, 9, 0)
     order = torch.tensor([5, 2, 0, 4, 1, 3])
-    other = Around(
+    other = StationContext(
         known.readings[:, order], known.others[:, order], known.offset[:, order], known.clock
     )
-    one, two = told(net, known), told(net, other)
+    one, two = predicted(net, known), predicted(net, other)
     assert torch.allclose(one.value, two.value, rtol=1e-5)
     assert torch.allclose(one.scale, two.scale, rtol=1e-5)
 
@@ -121,10 +121,10 @@ def test_a_silent_station_is_as_no_station(base):
     silent = replace(known, readings=known.readings.clone(), others=known.others.clone())
     silent.readings[:, 2] = torch.nan
     kept = [0, 1, 3, 4, 5]
-    fewer = Around(
+    fewer = StationContext(
         known.readings[:, kept], known.others[:, kept], known.offset[:, kept], known.clock
     )
-    assert torch.allclose(told(net, silent).value, told(net, fewer).value, rtol=1e-5)
+    assert torch.allclose(predicted(net, silent).value, predicted(net, fewer).value, rtol=1e-5)
 
 
 def test_a_gap_is_not_a_zero():
@@ -132,11 +132,11 @@ def test_a_gap_is_not_a_zero():
     known = known_at(rec, 9, 0)
     gap, zero = (replace(known, readings=known.readings.clone()) for _ in range(2))
     gap.readings[:, 1, 2], zero.readings[:, 1, 2] = torch.nan, 0.0
-    low, high = float(told(net, zero).value), float(told(net, gap).value)
+    low, high = float(predicted(net, zero).value), float(predicted(net, gap).value)
     assert abs(high - low) > 0.5
     blank = replace(known, others=torch.full_like(known.others, torch.nan))
     mean = replace(known, others=torch.zeros_like(known.others))  # the mean, and measured
-    assert float(told(net, blank).value) != float(told(net, mean).value)
+    assert float(predicted(net, blank).value) != float(predicted(net, mean).value)
 
 
 @pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
@@ -145,21 +145,21 @@ def test_a_reading_of_the_next_hour_stands_in_for_a_missing_one(base):
     known = known_at(rec, 9, 0)
     late = replace(known, readings=known.readings.clone())
     late.readings[..., :3] = torch.nan
-    assert float(told(net, late).value) == pytest.approx(float(rec.readings[10, 1]), rel=1e-5)
+    assert float(predicted(net, late).value) == pytest.approx(float(rec.readings[10, 1]), rel=1e-5)
 
 
 @pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 def test_where_nobody_speaks_nothing_is_said(base):
     known = known_at(record(), 9, 0)
     deaf = replace(known, readings=torch.full_like(known.readings, torch.nan))
-    assert told(network(base=base), deaf).value.isnan().all()
-    assert told(network(base=base), deaf).scale.isnan().all()
+    assert predicted(network(base=base), deaf).value.isnan().all()
+    assert predicted(network(base=base), deaf).scale.isnan().all()
 
 
 @pytest.mark.parametrize("base", ["idw", "kriging", "log-kriging"])
 @pytest.mark.parametrize("stations", [2, 3, 40])
 def test_any_number_of_stations_will_do(stations, base):
-    found = told(network(base=base), known_at(record(stations), 9, 0))
+    found = predicted(network(base=base), known_at(record(stations), 9, 0))
     assert found.value.isfinite().all()
     assert (found.value > 0).all()
     assert (found.scale > 0).all()
@@ -196,9 +196,9 @@ def test_attention_is_what_a_loop_in_float64_gives():
     torch.manual_seed(0)
     layer = Attention(6, 2).double()
     asking, told_ = torch.randn(1, 1, 6).double(), torch.randn(1, 4, 6).double()
-    speaks = torch.tensor([[True, True, False, True]])
+    reporting = torch.tensor([[True, True, False, True]])
     with torch.no_grad():
-        found = layer(asking, told_, speaks)[0, 0].numpy()
+        found = layer(asking, told_, reporting)[0, 0].numpy()
         q = layer.query(asking)[0, 0].numpy()
         k, v = (part.numpy() for part in layer.key_value(told_)[0].chunk(2, -1))
         mixed = np.zeros(6)
@@ -241,7 +241,7 @@ def test_it_learns_by_heart_and_is_kept(tmp_path):
     save_file(net.state_dict(), tmp_path / "w.safetensors")
     again = network(seed=5)
     again.load_state_dict(load_file(tmp_path / "w.safetensors"))
-    assert torch.equal(told(again, known).value, told(net.eval(), known).value)
+    assert torch.equal(predicted(again, known).value, predicted(net.eval(), known).value)
 
 
 def test_what_cannot_be_built_is_refused():

@@ -259,4 +259,4 @@ def test_quiet_branches_add_nothing_at_first_and_can_learn(changes):
 
 def test_the_paper_s_preset_starts_as_it_always_did():
     assert not PAPER.quiet_start
-    assert PAPER.ground == ()
+    assert PAPER.static_fields == ()

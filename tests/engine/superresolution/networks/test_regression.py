@@ -5,7 +5,7 @@ import torch
 from engine.superresolution.networks.masking import masked_block_mean
 from engine.superresolution.networks.regression import (
     LocalRegression,
-    Past,
+    PlaceClimatology,
     RegressionConfig,
     learn,
     valid_blocks,
@@ -34,10 +34,10 @@ def rmse(a, b, mask):
     return float(((a - b)[mask] ** 2).mean().sqrt())
 
 
-def apply(past: Past, coarse, known, mask, first: int):
+def apply(climatology: PlaceClimatology, coarse, known, mask, first: int):
     month = torch.arange(first, first + len(coarse)) % 12 + 1
     with torch.inference_mode():
-        return LocalRegression(past)(
+        return LocalRegression(climatology)(
             coarse[None, :, None], known[None], fine_mask=mask[None], month=month[None]
         ).mean[0, :, 0]
 
@@ -46,24 +46,24 @@ def apply(past: Past, coarse, known, mask, first: int):
 def learned():
     coarse, known, fine, mask, years = world()
     cut = 12 * 6
-    past, left_out = learn(
+    climatology, left_out = learn(
         coarse[:cut], known[:cut], fine[:cut], mask[:cut], years[:cut], RegressionConfig(ridge=0.01)
     )
-    return past, left_out, (coarse, known, fine, mask, cut)
+    return climatology, left_out, (coarse, known, fine, mask, cut)
 
 
 def test_it_finds_detail_that_follows_the_coarse_map(learned):
-    past, _, (coarse, known, fine, mask, cut) = learned
+    climatology, _, (coarse, known, fine, mask, cut) = learned
     later = slice(cut, None)
-    mapped = apply(past, coarse[later], known[later], mask[later], cut)
-    flat = past._replace(slopes=torch.zeros_like(past.slopes))
+    mapped = apply(climatology, coarse[later], known[later], mask[later], cut)
+    flat = climatology._replace(slopes=torch.zeros_like(climatology.slopes))
     without = apply(flat, coarse[later], known[later], mask[later], cut)
     assert rmse(mapped, fine[later], mask[later]) < 0.6 * rmse(without, fine[later], mask[later])
 
 
 def test_block_means_are_exact_and_no_data_is_zero(learned):
-    past, _, (coarse, known, _, mask, cut) = learned
-    mapped = apply(past, coarse[cut:], known[cut:], mask[cut:], cut)
+    climatology, _, (coarse, known, _, mask, cut) = learned
+    mapped = apply(climatology, coarse[cut:], known[cut:], mask[cut:], cut)
     means = masked_block_mean(mapped, mask[cut:], 8)
     torch.testing.assert_close(means[known[cut:]], coarse[cut:][known[cut:]], rtol=1e-5, atol=1e-4)
     assert (mapped[~mask[cut:]] == 0).all()
@@ -71,11 +71,11 @@ def test_block_means_are_exact_and_no_data_is_zero(learned):
 
 
 def test_what_lies_under_no_data_changes_nothing(learned):
-    past, _, (coarse, known, _, mask, cut) = learned
+    climatology, _, (coarse, known, _, mask, cut) = learned
     spoilt = torch.where(known, coarse, 999.0)
     torch.testing.assert_close(
-        apply(past, coarse[cut:], known[cut:], mask[cut:], cut),
-        apply(past, spoilt[cut:], known[cut:], mask[cut:], cut),
+        apply(climatology, coarse[cut:], known[cut:], mask[cut:], cut),
+        apply(climatology, spoilt[cut:], known[cut:], mask[cut:], cut),
     )
 
 
@@ -116,9 +116,9 @@ def test_slopes_solve_the_ridge_equation_in_float64(learned):
 
 
 def test_the_expected_error_is_that_of_years_left_out(learned):
-    past, left_out, (_, _, fine, mask, cut) = learned
+    climatology, left_out, (_, _, fine, mask, cut) = learned
     error = torch.where(mask[:cut], fine[:cut] - left_out.map, 0)
     months = torch.arange(cut) % 12
     summer = (months >= 5) & (months <= 7)  # June and its neighbours
     by_hand = (error[summer] ** 2).mean(0).sqrt().clamp(min=0.1)
-    torch.testing.assert_close(past.spread[6], by_hand, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(climatology.spread[6], by_hand, rtol=1e-4, atol=1e-4)
