@@ -78,7 +78,7 @@ class Guard:
         await self._app(scope, receive, guarded)
 
     def policy(self, host: str) -> str:
-        """The Content-Security-Policy of a page that was asked for under a name of ours."""
+        """The Content-Security-Policy of a page that was requested under a name of ours."""
         # Some browsers do not count the websocket of the same origin as 'self'.
         connect = f"connect-src 'self' ws://{host} wss://{host} data: blob:"
         frames = " ".join(("frame-ancestors 'self'", *self._frames))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 260
-# Told apart by dash and marker too, not by colour alone. Chosen for both themes' grounds.
+# Distinguished by dash and marker too, not by colour alone. Chosen for both themes' grounds.
 STYLES = (
     {"color": "#0f8aa3", "dash": "solid", "symbol": "circle"},
     {"color": "#c2571a", "dash": "dot", "symbol": "square"},
@@ -95,7 +95,7 @@ def chart(lines: list[Line], words: Words, *, here: dt.date, limit: float | None
 
 
 def _band(figure: "go.Figure", band: tuple[Series, Series], words: Words) -> None:
-    """The interval as a band; it is broken where nothing is told."""
+    """The interval as a band; it is broken where there is no prediction."""
     for n, end in enumerate(band):
         figure.add_scatter(
             x=list(end.dates),

@@ -1,4 +1,4 @@
-"""What a page can be asked for: datasets of the kinds its tasks read, and their models."""
+"""What a page can be requested: datasets of the kinds its tasks read, and their models."""
 
 import datetime as dt
 from collections.abc import Sequence

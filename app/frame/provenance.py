@@ -49,7 +49,7 @@ def panel(result: xr.Dataset, info: DatasetInfo, words: Words) -> None:
 
 
 def ordered(attributes: Mapping[str, object]) -> dict[str, str]:
-    """Attributes as text, the asked-for first."""
+    """Attributes as text, the requested first."""
     names = [name for name in FIRST if name in attributes]
     names += [str(name) for name in attributes if name not in FIRST]
     return {name: str(attributes[name]) for name in names}

@@ -22,7 +22,7 @@ REMEMBERED = 12  # selections of this session, for pages of another kind
 
 
 def choose(choices: PageChoices) -> tuple[Selection, list[Note]]:
-    """What is asked for now, from the link, the widgets and what was chosen before."""
+    """What is requested now, from the link, the widgets and what was chosen before."""
     state = st.session_state
     written = state.get("written", {})
     # What the browser says just after we wrote may have left it before our writing arrived.

@@ -37,7 +37,7 @@ class PredictionResult:
         result: What `engine.inference.run.predict` gave; all sessions share it, so never write into
             it.
         request: What it is the answer to.
-        stale: Whether it answers an earlier request than the one asked now.
+        stale: Whether it answers an earlier request than the present one.
     """
 
     result: xr.Dataset
@@ -52,7 +52,7 @@ class Result:
     Attributes:
         result: What the work gave; shared by all sessions.
         requested: What it is the answer to.
-        stale: Whether it answers an earlier question than the one asked now.
+        stale: Whether it answers an earlier question than the present one.
     """
 
     result: xr.Dataset
@@ -155,9 +155,9 @@ def _last(slot: str) -> Result | None:
 def _leave_older(runs: Runs[xr.Dataset], requested: Hashable, slot: str) -> None:
     """Takes back this session's wish for what the slot showed before."""
     older: Run[xr.Dataset] | None = st.session_state.get(f"run:{slot}")
-    if older is not None and st.session_state.get(f"asked:{slot}") != requested:
+    if older is not None and st.session_state.get(f"requested:{slot}") != requested:
         runs.leave(older, _session())
-    st.session_state[f"asked:{slot}"] = requested
+    st.session_state[f"requested:{slot}"] = requested
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -177,7 +177,7 @@ def _watch(slot: str) -> None:
             said = f"{said} {words('running.left', left=_duration(status.remaining, words))}"
         st.progress(status.share, text=said)
         if st.button(words("running.cancel"), key=f"cancel-{slot}", icon=":material/close:"):
-            st.session_state[f"stopped:{slot}"] = st.session_state[f"asked:{slot}"]
+            st.session_state[f"stopped:{slot}"] = st.session_state[f"requested:{slot}"]
             runs.leave(run, _session())
             st.rerun()
 

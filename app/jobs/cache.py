@@ -79,7 +79,7 @@ Shelf = tuple[dict[str, library.DatasetInfo], tuple[EngineError, ...]]
 def _shelf() -> Shelf:
     """What the library holds, and what is damaged in it; looked at again every two seconds.
 
-    Asked some thirty times a run: Streamlit's own cache would take a tenth of the run for it.
+    Called some thirty times a run: Streamlit's own cache would take a tenth of the run for it.
     """
     return _looked(home(), int(time.monotonic() / LOOK_SECONDS))
 

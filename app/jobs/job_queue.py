@@ -3,10 +3,10 @@
 A *run* is one call of the engine for one request. Whoever asks for the same request gets the same
 run, and later the same result: results are kept by request, the least recently used leave first
 when together they pass a number of bytes. One thread works for each device, so that two people
-never put two models on one GPU. The work tells its progress; the time left is estimated from it,
+never put two models on one GPU. The work reports its progress; the time left is estimated from it,
 and before the first word of it from the last run of the same kind.
 
-No Streamlit here, and no model: the work is any function that tells its progress.
+No Streamlit here, and no model: the work is any function that reports its progress.
 """
 
 import math
@@ -27,7 +27,7 @@ OVER: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 # An estimate from less than this share of the work jumps about too much to be shown.
 ENOUGH_TO_TELL = 0.02
 # Who watched a run and has been silent for so long has closed the page. A page in the background
-# still speaks once a minute.
+# still reports once a minute.
 SILENT_S = 150.0
 
 
@@ -81,7 +81,7 @@ class Run(Generic[Result]):
     error: Exception | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
-    last_seen: dict[str, float] = field(default_factory=dict)  # when a watching owner last asked
+    last_seen: dict[str, float] = field(default_factory=dict)  # when a watching owner last polled
 
 
 class Runs(Generic[Result]):
@@ -246,7 +246,7 @@ class Runs(Generic[Result]):
 
         try:
             result = run.work(progress=progress, cancelled=cancelled)
-        except Exception as error:  # the work is any function; its error belongs to who asked
+        except Exception as error:  # the work is any function; its error belongs to the caller
             with self._lock:
                 stopped = isinstance(error, Cancelled) or run.stop.is_set()
                 run.error = None if stopped else error

@@ -61,7 +61,7 @@ class Withheld:
 
 @dataclass(frozen=True)
 class Place:
-    """The course of PM2.5 at one place, told by the stations around it.
+    """The course of PM2.5 at one place, from the stations around it.
 
     Attributes:
         request: Whose station dataset is looked at.
@@ -104,7 +104,7 @@ def withheld(wish: Withheld, *, slot: str) -> Result | None:
 
 
 def predicted_at(wish: Place, *, slot: str) -> Result | None:
-    """What AQ-Net tells of a place: `engine.stations.series.at_place`.
+    """AQ-Net's estimate at a place: `engine.stations.series.at_place`.
 
     Raises:
         EngineError: If there are no weights or no stations for it.
@@ -167,7 +167,7 @@ def work(study: Study, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
             cell=cell_km(grid),
         )
     found.attrs = dict(answers.attributes)
-    found.attrs["dates_asked"] = len(study.dates)
+    found.attrs["dates_requested"] = len(study.dates)
     found.attrs["dates_in_training"] = answers.in_training
     return found
 

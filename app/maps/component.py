@@ -72,7 +72,7 @@ class Click:
 
 @dataclass(frozen=True)
 class MapState:
-    """What the map tells the page.
+    """What the map sends to the page.
 
     Attributes:
         click: The last click, or None.
@@ -140,7 +140,7 @@ def linked_maps(
         title: Printed on exported pictures.
         credit: Data, model and licence; printed on exported pictures.
         synthetic: Whether the data are made up. The badge cannot be turned off by the reader.
-        stale: A sentence if what is shown is not what is asked for; the map is dimmed with it.
+        stale: A sentence if what is shown is not what is requested; the map is dimmed with it.
         report_day: Whether coming to rest on another day reruns the page.
         steps: Begin with the step legend of the scale, if it has breaks.
         fly: Where to go.

@@ -18,7 +18,7 @@ from engine.core.grid import Grid
 
 Mode = Literal["three", "two", "swipe", "blink", "single"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-ROLES = ("used", "withheld", "reanalysed")  # their places are what the browser is told
+ROLES = ("used", "withheld", "reanalysed")  # their positions are sent to the browser
 PANES = ("p0", "p1", "p2")
 OUTLINES = ("coast", "provinces", "lakes")
 NEAREST_ZOOM, FARTHEST_ZOOM = 13.0, 2.0

@@ -2,7 +2,7 @@
 
 One document serves two ends. In the stage of a map whose browser cannot draw WebGL it stands in
 for the drawing; as a file of its own (`app.maps.snapshot`) it opens offline, anywhere, with its
-values. Everything is inside: no server is asked, and no CDN.
+values. Everything is inside: no server is used, and no CDN.
 
 Nothing here is a template. The page is constant but for its title, escaped as HTML, and one block
 of JSON (`app.style.safe_text.script_json`), from which `frontend/standin.js` builds the rest with

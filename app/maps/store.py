@@ -1,8 +1,8 @@
-"""Bytes that a map will fetch, kept by a name that tells their content.
+"""Bytes that a map will fetch, kept by a name made of their digest.
 
 `publish` and `offer` put a raster where the browser can fetch it and return its address. An
 address names the content, so whoever has it may keep it for ever: the second look at a day costs
-no byte. What is stored is bounded; what was dropped is made again or asked for again.
+no byte. What is stored is bounded; what was dropped is made again or requested again.
 
 `app.maps.routes` serves it.
 """
@@ -40,7 +40,7 @@ class Blob:
 
 
 class Store:
-    """Compressed bytes by a name that tells their content; the least recently used go first."""
+    """Compressed bytes by a name made of their digest; the least recently used go first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -61,7 +61,7 @@ class Store:
         return name
 
     def offer(self, name: str, make: Callable[[], Blob]) -> None:
-        """Promise to make `name` when it is asked for."""
+        """Promise to make `name` when it is requested."""
         self.offer_all([Promise(name, "", make)])
 
     def offer_all(self, promises: Iterable["Promise"]) -> None:

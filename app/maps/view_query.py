@@ -1,4 +1,4 @@
-"""What of a view somebody asks to see, and the views that can be asked for.
+"""What of a view somebody requests, and the views that can be requested.
 
 The Leaflet stand-in and the saved page are made when they are wanted, from a view that a map has
 shown before.

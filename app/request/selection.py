@@ -1,4 +1,4 @@
-"""What is asked for: dataset, date, region, model, standard. The URL says the same.
+"""What is requested: dataset, date, region, model, standard. The URL says the same.
 
 Pure functions, no widgets (those are in `app.frame.sidebar`). A *wish* comes from the URL, from a
 widget or from what was chosen on another page; `settle` turns wishes into a `Selection` that can be
@@ -31,7 +31,7 @@ class Selection:
         region: Name of a region, `WHOLE`, or `W,S,E,N`.
         model: Name in the catalogue.
         standard: Name of an air-quality standard.
-        missing: The date that was asked for and is not there, else None.
+        missing: The date that was requested and is not there, else None.
     """
 
     dataset: str

@@ -25,7 +25,7 @@ MUTED = 72  # per cent of the text colour in quiet text; 4.5:1 on panels in both
 
 
 def apply(words: Words) -> None:
-    """Puts the rules on the page and tells assistive technology which language it is in."""
+    """Puts the rules on the page and predicts assistive technology which language it is in."""
     st.html(f"<style>{_variables()}{_uploader(words)}{STYLE}</style>")
     tag = json.dumps(LANGUAGE_TAGS[words.language])
     st.html(

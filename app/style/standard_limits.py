@@ -60,7 +60,8 @@ def standard(key: str, day: dt.date) -> Standard:
 def bound(rules: Standard, period: str, words: Words) -> Bound | None:
     """The limit for a map of an averaging time, or None if there is none.
 
-    No country has a limit for a month: a month is held against the annual one, and told so.
+    No country has a limit for a month: a month is held against the annual one, and the page says
+    so.
     """
     average: Average = "day" if period in ("hour", "day") else "year"
     limit = rules.limit(average)

@@ -121,7 +121,7 @@ def _controls(about: Scene) -> tuple[int, str, float]:
 def _summary(found: Findings) -> str:
     """Pairs, period, dataset and model in one line."""
     words, about = found.about.words, found.about
-    key = "errors.told_cells" if found.gridded else "errors.told_stations"
+    key = "errors.evidence_cells" if found.gridded else "errors.evidence_stations"
     text = words(
         key,
         span=about.span(found.requested.dates),

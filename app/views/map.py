@@ -42,7 +42,7 @@ AT_STATION_KM = 4.0  # a click so near means the station itself
 
 @dataclass(frozen=True)
 class Sheet:
-    """What the page is about: the result on it, and how to speak of it."""
+    """What the page is about: the result on it, and how it is described."""
 
     info: DatasetInfo
     shown: PredictionResult
@@ -247,7 +247,7 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
 
 
 def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:
-    """The clicked cell, the station nearest to it, and what the stations tell of it, over time."""
+    """The clicked cell, the station nearest to it, and what the stations give there, over time."""
     words = sheet.words
     place = words(
         "units.place", latitude=f"{click.latitude:.2f}", longitude=f"{click.longitude:.2f}"
@@ -303,7 +303,7 @@ def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
 
 
 def _predicted_line(sheet: Sheet, click: Click, over: Overlay | None) -> series.Line | None:
-    """What AQ-Net tells of the place; of a station without its own readings."""
+    """AQ-Net's estimate at the place; of a station without its own readings."""
     if over is None or over.requested.request.model != "aqnet":
         return None
     near, dates = _near(sheet, click, AT_STATION_KM), tuple(_dates_around(sheet))

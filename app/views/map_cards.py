@@ -112,7 +112,7 @@ def table(
         if has_index:
             cells.append(_index(rated[row.place]))
         if summary.limit is not None:
-            # Told by a word, not by colour alone.
+            # By a word, not by colour alone.
             said = words("figures.over" if row.above else "figures.within")
             state = "over" if row.above else "within"
             cells.append(f'<td class="{state}">{html.escape(said)}</td>')

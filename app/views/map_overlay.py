@@ -1,7 +1,7 @@
-"""What the stations beside a map tell by themselves: a map made of them, to lie over it.
+"""What the stations beside a map give by themselves: a map made of them, to lie over it.
 
 Some stations can be kept out of it, to be held against it; where a station was silent, the map
-tells its value. So there are three kinds of stations, and the map shows which is which.
+gives its value. So there are three kinds of stations, and the map shows which is which.
 """
 
 import datetime as dt
@@ -222,7 +222,7 @@ def stations(over: Overlay, days: Sequence[Day], measured: Stations | None) -> S
 def predicted_at(shown: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """What each station's symbol shows, and its role as a position in `ROLES`.
 
-    A reading where there is one, whether it was used or kept out; else what the map tells there.
+    A reading where there is one, whether it was used or kept out; else the map's value there.
     """
     observed = shown["observed"].values
     silent = ~np.isfinite(observed)
@@ -233,7 +233,7 @@ def predicted_at(shown: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counts(shown: xr.Dataset) -> dict[str, int]:
-    """Number of stations by role, and of those that nobody can tell."""
+    """Number of stations by role, and of those without an estimate."""
     value, role = predicted_at(shown)
     known = np.isfinite(value)
     return {name: int(((role == n) & known).sum()) for n, name in enumerate(ROLES)} | {

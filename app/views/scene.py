@@ -31,7 +31,7 @@ CITY_KM = 60.0  # a city farther away does not say where something is
 
 @dataclass(frozen=True)
 class Scene:
-    """What a page is about and how to speak of it.
+    """What a page is about and how it is described.
 
     Attributes:
         selection: What the sidebar says.
@@ -98,7 +98,7 @@ def source(
             average=words(f"study.average_{average or about.average}"),
         )
     ]
-    requested = int(str(attributes.get("dates_asked", 1)))
+    requested = int(str(attributes.get("dates_requested", 1)))
     seen = int(str(attributes.get("dates_in_training", attributes.get("in_training_period", 0))))
     if seen:
         parts.append(words("study.trained", n=seen, total=requested))

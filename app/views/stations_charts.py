@@ -24,7 +24,7 @@ FEWEST_FOR_CORRELATION = 3
 
 @dataclass(frozen=True)
 class Score:
-    """How well a map tells one station it has not seen, over time; ug m-3.
+    """How well a map predicts one station it has not seen, over time; ug m-3.
 
     Attributes:
         name: Of the station.

@@ -48,12 +48,12 @@ def build_command(
     for each in names:
         library.check_name(each, replace=replace)
     world = World([Window(day(start, "--start"), days)], seed)
-    with bar(f"Simulating {called}") as tell:
+    with bar(f"Simulating {called}") as report_progress:
         library.store_stack(
             world.maps(),
             names[0],
             replace=replace,
-            progress=lambda done, total: tell(done / total, f"Day {done} of {total}"),
+            progress=lambda done, total: report_progress(done / total, f"Day {done} of {total}"),
         )
     library.store(world.stations(), names[1], replace=replace)
     library.store(world.mobile(), names[2], replace=replace)

@@ -49,7 +49,7 @@ def evaluate_command(
     train_end: TrainEndOption = None,
     lead_times: LeadOption = None,
 ) -> None:
-    """Score models over a period, all on the same data; a table, and JSON where asked for."""
+    """Score models over a period, all on the same data; a table, and JSON where requested."""
     if json_file is not None:
         writable(json_file, (".json",))
     names = [name.strip() for name in models.split(",") if name.strip()]

@@ -71,7 +71,7 @@ def serve_command(
 
 
 def free_port(port: int | None, address: str) -> int:
-    """The port asked for, or the first free one.
+    """The port requested, or the first free one.
 
     Raises:
         RequestError: If it is in use, or the address is not one of this machine.

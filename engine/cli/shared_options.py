@@ -13,7 +13,7 @@ from rich.text import Text
 
 from engine.core.errors import RequestError, StorageError
 from engine.core.plaintext import terminal
-from engine.core.progress import Progress as Tell
+from engine.core.progress import Progress as Report
 
 DataOption = Annotated[str, typer.Option("--data", help="Name of the dataset (airlens datasets).")]
 RegionOption = Annotated[
@@ -44,7 +44,7 @@ TrainEndOption = Annotated[
 ]
 StationsOption = Annotated[
     str,
-    typer.Option("--stations", help="Dataset of fixed stations that STeP-Diff hears as well."),
+    typer.Option("--stations", help="Dataset of fixed stations that STeP-Diff uses as well."),
 ]
 WindOption = Annotated[
     str,
@@ -71,7 +71,7 @@ def day(text: str, option: str) -> dt.date:
 
 
 def writable(path: Path, endings: tuple[str, ...]) -> Path:
-    """The path, if a file can be written there: asked before hours of work, not after.
+    """The path, if a file can be written there: checked before hours of work, not after.
 
     Raises:
         RequestError: If the name does not end in one of `endings`.
@@ -106,7 +106,7 @@ def plain(text: object) -> Text:
 
 
 @contextmanager
-def bar(description: str) -> Iterator[Tell]:
+def bar(description: str) -> Iterator[Report]:
     """A progress bar on stderr for the time of the block; silent where stderr is no terminal."""
     console = Console(stderr=True)
     with Progress(
@@ -120,7 +120,7 @@ def bar(description: str) -> Iterator[Tell]:
     ) as progress:
         task = progress.add_task(terminal(description), total=1.0)
 
-        def tell(share: float, doing: str) -> None:
+        def report_progress(share: float, doing: str) -> None:
             progress.update(task, completed=share, description=terminal(doing or description))
 
-        yield tell
+        yield report_progress

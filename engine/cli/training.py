@@ -88,7 +88,7 @@ def train_command(
         )
     if (stations or wind) and model not in FROM_VEHICLES:
         raise RequestError(
-            "{model} hears neither --stations nor --wind",
+            "{model} uses neither --stations nor --wind",
             remedy="Leave them out, or choose {from_vehicles}",
             model=model,
             from_vehicles=tuple(FROM_VEHICLES),
@@ -161,7 +161,7 @@ def _train_aqnet(
     ends: Ends,
     stop: "Stopper",
 ) -> None:
-    """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices are not asked."""
+    """AQ-Net learns from stations, on one CPU thread: sizes, corners and devices do not apply."""
     from engine import library
     from engine.stations.train import train_aqnet, training_for
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 90, 190, 30, 50
-# Okabe and Ito's colours, which people with a colour-vision deficiency can tell apart, then greys.
+# Okabe and Ito's colours, which people with a colour-vision deficiency can distinguish, then greys.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000",
     "#777777", "#999933", "#882255", "#44AA99", "#AA4499", "#555555", "#332288",

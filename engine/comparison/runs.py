@@ -41,7 +41,7 @@ from engine.superresolution.recipe import Learned
 from engine.verify.metrics import current_names
 
 RECORD = "runs.json"
-SCORED = 24  # dates at most, unless told
+SCORED = 24  # dates at most, by default
 TRAINED = 20  # times as long as a system takes that only is scored, for the display
 
 

@@ -28,7 +28,7 @@ def ship(folder: Path, assets: Path = ASSETS) -> list[Path]:
     """Copy a comparison's networks, each set whole; the folders they are in now.
 
     Raises:
-        NotFoundError: If the comparison, or weights that it speaks of, are not there.
+        NotFoundError: If the comparison, or weights that it names, are not there.
         DataError: If a set does not load.
         StorageError: If a set cannot be written.
     """
@@ -45,7 +45,7 @@ def use(folder: Path) -> list[Path]:
     Weights that are there already stay: whoever made them chose to.
 
     Raises:
-        NotFoundError: If the comparison, or weights that it speaks of, are not there.
+        NotFoundError: If the comparison, or weights that it names, are not there.
         DataError: If a set does not load.
         StorageError: If a set cannot be written.
     """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.core.errors import NotFoundError, RequestError
 from engine.core.valid_means import HOURS_OF_A_DAY
 
-# Dates that are named to someone who asked for one without data.
+# Dates that are named to someone who requested one without data.
 SHOWN = 3
 
 Dates = NDArray[np.datetime64]

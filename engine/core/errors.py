@@ -71,7 +71,7 @@ class DataError(EngineError):
 
 
 class NotFoundError(EngineError):
-    """What was asked for is not there: a dataset, a date, a region, a model, weights."""
+    """What was requested is not there: a dataset, a date, a region, a model, weights."""
 
 
 class RequestError(EngineError):

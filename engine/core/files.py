@@ -27,7 +27,7 @@ def atomic_file(
 
     Args:
         path: Where the file is to be.
-        problem: What to tell the user went wrong.
+        problem: What to report to the user went wrong.
         remedy: What they can do.
 
     Raises:

@@ -177,7 +177,7 @@ class Grid:
         """Rows and columns whose centres lie in `region`, grown outwards to whole blocks.
 
         Args:
-            region: What is asked for.
+            region: What is requested.
             factor: Blocks of this many cells, counted from the grid's own north-west corner, are
                 never cut, so that a crop has the same coarse map as the whole.
 

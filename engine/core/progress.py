@@ -1,4 +1,4 @@
-"""How long work tells how far it is, and how it is told to stop."""
+"""How long work reports its progress, and how it is stopped."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ Stop = Callable[[], bool]
 """Says whether nobody waits for the result any more."""
 
 
-class Cancelled(Exception):  # noqa: N818 - it is the end someone asked for, not an error
-    """The work stopped because it was asked to. Nothing is left half-written."""
+class Cancelled(Exception):  # noqa: N818 - it is the end someone requested, not an error
+    """The work stopped because of a request. Nothing is left half-written."""
 
 
 def report(progress: Progress | None, cancelled: Stop | None, share: float, doing: str) -> None:
-    """Tell how far the work is, after looking whether it is still wanted.
+    """Report how far the work is, after looking whether it is still wanted.
 
     Raises:
         Cancelled: If it is not.
@@ -31,7 +31,7 @@ def part(progress: Progress | None, start: float, end: float) -> Progress | None
         return None
     whole = progress
 
-    def tell(share: float, doing: str) -> None:
+    def report_part(share: float, doing: str) -> None:
         whole(start + (end - start) * share, doing)
 
-    return tell
+    return report_part

@@ -309,7 +309,7 @@ STANDARDS: dict[str, Standard] = {
     )
 }
 
-KEYS: tuple[str, ...] = (*STANDARDS, OF_THE_DAY)  # what can be asked for; the first is the default
+KEYS: tuple[str, ...] = (*STANDARDS, OF_THE_DAY)  # what can be requested; the first is the default
 
 
 def resolve(key: str, day: dt.date) -> Standard:

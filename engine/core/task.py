@@ -24,7 +24,7 @@ class Need:
 
     Attributes:
         kind: Which kind of dataset.
-        before: Time steps before the one asked for.
+        before: Time steps before the one requested.
         after: Time steps after it. Where the record ends, the last step is repeated.
     """
 

@@ -1,6 +1,6 @@
 """Numbers that are no measurements: fill values, infinities, values out of range, wrong units.
 
-One `Cleaning` follows one import. It masks, counts what it masked so that the user is told, and
+One `Cleaning` follows one import. It masks, counts what it masked so that the user is informed, and
 stops the import when the unit cannot be right.
 """
 
@@ -152,7 +152,7 @@ class Cleaning:
         return next(fitting, "")
 
     def finish(self) -> list[str]:
-        """What to tell the user, after the last value.
+        """What to report to the user, after the last value.
 
         Raises:
             DataError: If there was no value at all, or the unit cannot be right.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import rasterio.features
 import shapely
-from affine import Affine  # what rasterio speaks
+from affine import Affine  # rasterio's form of a transform
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 

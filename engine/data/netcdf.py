@@ -316,7 +316,7 @@ def _time_name(dataset: xr.Dataset, variable: str) -> str | None:
 
 
 def _times(path: Path, dataset: xr.Dataset, time: str | None) -> tuple[Times, Period | None]:
-    """Stamps of the steps, and the period where the file's name tells it."""
+    """Stamps of the steps, and the period where the file's name gives it."""
     named = date_in_name(path)
     if time is not None and time in dataset.variables:
         times = _decoded(path, dataset[[time]])

@@ -1,6 +1,6 @@
 """OpenAQ's tables: one row a reading, the pollutant named in a column.
 
-Three forms, told apart by their columns: the archive on AWS (`location_id`, `datetime`, `lat`,
+Three forms, distinguished by their columns: the archive on AWS (`location_id`, `datetime`, `lat`,
 `lon`, `units`), the Explorer's download (`location_name`, `datetimeUtc`, `latitude`, `unit`), and
 the older API's CSV (`location`, `utc`, `local`).
 

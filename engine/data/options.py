@@ -1,4 +1,4 @@
-"""What a user may tell a reader that the file does not say, and what a reader tells back."""
+"""What a user may declare that the file does not say, and what a reader reports."""
 
 from dataclasses import dataclass
 from math import isfinite

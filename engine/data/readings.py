@@ -144,7 +144,7 @@ def stations_dataset(
     """The readings as `pm2p5(valid_time, station)` and whatever else was measured.
 
     Rows that say the same twice count once. Several stamps of one station in one period are
-    averaged. Both are told in attribute `notes`.
+    averaged. Both are reported in attribute `notes`.
 
     Raises:
         DataError: If a row contradicts another, or a station has no coordinates.
@@ -372,7 +372,7 @@ def _station_coordinates(
 
 
 def _moved(frame: pd.DataFrame, stations: NDArray[np.str_], places: Places) -> list[str]:
-    """What is to be told of stations whose rows name places far apart."""
+    """What is to be reported of stations whose rows name places far apart."""
     spread = frame.groupby("station", sort=True)[["latitude", "longitude"]].agg(["min", "max"])
     apart = [
         (spread[axis]["max"] - spread[axis]["min"]).to_numpy() for axis in ("latitude", "longitude")

@@ -30,7 +30,7 @@ class GridStack:
         attributes: The dataset's attributes, as `engine.core.schema` lists them and more.
         read: Gives (position in `valid_time`, values in ug m-3 with rows from the north), in
             whichever order the files allow.
-        finish: To be called after the last step: what to tell the user.
+        finish: To be called after the last step: what to report to the user.
         altitude: Height of the ground in m on the grid, NaN where unknown, if the files bring it.
     """
 

@@ -198,7 +198,7 @@ def _without_comments(text: str) -> tuple[str, int]:
 
 
 def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The text of a file, and what is to be told about how it is written."""
+    """The text of a file, and what is to be reported about how it is written."""
     size_limits.BYTES.check(path.stat().st_size, what="the table", where=path.name)
     with path.open("rb") as file:
         first = len(file.readline(size_limits.LINE.value() + 1))

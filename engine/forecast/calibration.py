@@ -136,7 +136,7 @@ def drawn_fields(
         grid: Rows and columns.
         members: How many.
         sampler: How they are drawn.
-        only: Cells that are told; None: all.
+        only: Cells that are predicted; None: all.
         seed: Of the noise.
     """
     network.eval()

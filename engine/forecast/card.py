@@ -25,7 +25,7 @@ def card(
         "stopped and calibrated by": f"dates to {about.validate_end}; nothing after was looked at",
         "grid": f"{shape.rows} × {shape.columns} cells of 0.01°; knows cells by their "
         + ("place, so it runs on other grids" if shape.places == "coordinates" else "number"),
-        "window": f"{shape.history} h known, {shape.lead_times} h told; further hours by going on "
+        "window": f"{shape.history} h known, {shape.lead_times} h predicted; more by going on "
         "from each member's own end",
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters: denoiser of "
         f"{shape.blocks} blocks and {shape.channels} channels"
@@ -40,7 +40,7 @@ def card(
         f"near cells; fades within {shape.memory:.0f} h"
         if shape.texture != WHITE
         else "independent",
-        "hears beside vehicles": ", ".join(
+        "reads beside vehicles": ", ".join(
             (
                 *[f"fixed stations ({about.stations})"] * bool(about.stations),
                 *[f"wind ({about.wind}); of the lead hours the last known"] * bool(about.wind),

@@ -1,4 +1,4 @@
-"""What a city's forecast may be told beside what vehicles measured: fixed stations, and wind."""
+"""What a city's forecast may use beside what vehicles measured: fixed stations, and wind."""
 
 import math
 
@@ -11,7 +11,7 @@ from engine.core.schema import grid_of
 
 WIND = ("u10", "v10")  # m/s towards east and north
 KM_OF_DEGREE = 111.2
-NEAR_DEGREES = 1.0  # stations so near tell a city's wind
+NEAR_DEGREES = 1.0  # stations so near give a city's wind
 
 
 def at_stations(series: xr.Dataset, stations: xr.Dataset) -> torch.Tensor:

@@ -93,12 +93,12 @@ def textured(shape: StepDiffConfig, data: Examples) -> StepDiffConfig:
 
 
 def as_published(data: Examples, shape: StepDiffConfig) -> Examples:
-    """The same lesson without a first guess: departures from the mean of all training readings.
+    """The same examples without a first guess: departures from the mean of all training readings.
 
     One mean and one unit for the city, as concentrations are standardised in the literature.
 
     Args:
-        data: Any lesson.
+        data: Any examples.
         shape: Lengths of history and forecast.
     """
     learn = data.record.flat[: data.parts.learn]

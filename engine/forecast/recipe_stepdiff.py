@@ -44,7 +44,7 @@ class StepDiffForecast:
         members: How many.
         mean_weight: Share of their mean departure that is believed, from validation.
         sampler: How they are drawn.
-        stations: Fixed stations, where the network hears them; hours after the start are not read.
+        stations: Fixed stations, where the network uses them; hours after the start are not read.
         wind: Stations with wind, likewise.
     """
 

@@ -20,7 +20,7 @@ GAP_HOURS = 12  # between parts: as long as a forecast
 TRAIN_SHARE, VALIDATE_SHARE = 0.65, 0.80  # of the days, where nobody says
 FEWEST_DAYS = 5
 MOST_LEARN_CELLS = 2500  # a record of more is a country, not a city
-BEYOND = 240  # hours after the record whose clock may be asked for
+BEYOND = 240  # hours after the record whose clock may be requested
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def train_stepdiff(
         validate_end: Last local date to validate on; None: at four fifths.
         stations: Dataset of fixed stations that it shall hear; empty: none.
         wind: Dataset of stations whose wind it shall hear; empty: none.
-        progress: Told how far it is.
+        progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
 
     Raises:

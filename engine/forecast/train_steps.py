@@ -263,7 +263,7 @@ def train(
         change: Usual change from hour to hour, ug m-3.
         folder: Holds the state.
         identity: Text that names data and network; the state of another is refused.
-        progress: Told the share of the steps done.
+        progress: Called with the share of the steps done.
         cancelled: Looked at before each step.
 
     Raises:

@@ -27,8 +27,8 @@ class StepCheckpoint(Described):
         train_end: Last local date learned from.
         validate_end: Last local date that decided anything.
         licence: Of the training data.
-        stations: Dataset of fixed stations that it heard; empty: none.
-        wind: Dataset of stations whose wind it heard; empty: none.
+        stations: Dataset of fixed stations that it uses; empty: none.
+        wind: Dataset of stations whose wind it uses; empty: none.
         physics: Weight of the convection-diffusion residual.
         seed: Of the run.
         steps: Of the optimiser, at which the weights that are kept were best.

@@ -1,4 +1,4 @@
-"""How models are made ready: what each needs is imported, fitted or loaded when it is asked for.
+"""How models are made ready: what each needs is imported, fitted or loaded when it is requested.
 
 To list models, as the dashboard does in its sidebar, takes neither torch nor the seconds and the
 200 MB that come with it; so the parts of a model are imported inside its function here.
@@ -42,9 +42,9 @@ class Setting:
         train_end: Last local date to learn from; None: the dataset's own.
         lead_times: Steps ahead, for forecasts.
         members: Possible courses, for probable forecasts.
-        stations: Dataset of fixed stations that a forecast from vehicles hears; empty: none.
-        wind: Dataset of stations whose wind it hears; empty: none.
-        progress: Told while a model is fitted.
+        stations: Dataset of fixed stations that a forecast from vehicles uses as well; empty: none.
+        wind: Dataset of stations whose wind it uses; empty: none.
+        progress: Called while a model is fitted.
         cancelled: Looked at while a model is fitted.
     """
 
@@ -93,7 +93,7 @@ class Entry:
         summary: What it does, in one sentence.
         build: Makes it ready for a setting.
         version: Goes up when its answers change.
-        halo: Coarse cells that it wants to see around what is asked for, so that a map does not
+        halo: Coarse cells that it wants to see around what is requested, so that a map does not
             depend on where it was cut.
         card: Its model card, where it has one.
         weights: Folder of its weights, where it has one.
@@ -319,7 +319,7 @@ def stepdiff(setting: Setting) -> Model:
 
     Raises:
         RequestError: If there is too little past to make a first guess from, or the network does
-            not hear what it is told beside, or misses it.
+            not use the further data that it is given, or lacks them.
     """
     from engine.forecast import weights as stepcheckpoint
     from engine.forecast.recipe_stepdiff import StepDiffForecast, own_guess
@@ -360,7 +360,7 @@ def stepdiff(setting: Setting) -> Model:
 
 
 def _beside(what: str, name: str, *, used: bool) -> xr.Dataset | None:
-    """A dataset that a network from vehicles hears beside; None where neither wants it."""
+    """A dataset that a network from vehicles reads as well; None where neither wants it."""
     from engine.library.stations import stations_named
 
     if used and not name and what == "wind":

@@ -231,7 +231,7 @@ def check_kind(entry: Entry, about: DatasetInfo) -> None:
     """
     if about.kind in entry.kinds:
         return
-    # The same task first: who asked for a map from stations does not want a forecast.
+    # The same task first: who requested a map from stations does not want a forecast.
     able = [other for other in MODELS.values() if about.kind in other.kinds]
     able = [other for other in able if other.task == entry.task] or able
     raise RequestError(

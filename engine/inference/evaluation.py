@@ -20,7 +20,7 @@ from engine.verify.metrics import Sums, block_mean_difference, metrics, sums
 Score = float | int | None
 Scores = dict[str, Score | dict[str, dict[str, Score]]]
 
-# Share of the work that opening and fitting the models is told as.
+# Share of the work that opening and fitting the models is reported as.
 _OPENING = 0.3
 
 
@@ -56,7 +56,7 @@ def evaluate(
         models: Names in the catalogue, all of one task.
         start: First local date.
         end: Last local date.
-        progress: Told after each date.
+        progress: Called after each date.
         cancelled: Looked at before each date.
 
     Returns:

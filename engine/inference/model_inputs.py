@@ -20,7 +20,7 @@ from engine.forecast.recipe import valid_times
 
 # A forecast may start from what was measured this long ago, where the last hours have gaps.
 LOOK_BACK_HOURS = 24
-# A map from stations has about this many cells at most, unless a resolution is asked for.
+# A map from stations has about this many cells at most, unless a resolution is requested.
 MOST_CELLS = 60_000
 RESOLUTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 
@@ -136,7 +136,7 @@ def stations_around(
 ) -> xr.Dataset:
     """All stations' values around a date, with `requested(valid_time)` and `of_date(station)`.
 
-    The axis of time is whole, from `need.before` steps before the first that is asked for to
+    The axis of time is whole, from `need.before` steps before the first that is requested to
     `need.after` after the last. `of_date` is the reading or daily mean that `engine.core.dates.on`
     gives; its attributes hold its `valid_time`.
 

@@ -16,7 +16,7 @@ LEAD_TIMES = {"hour": 24, "day": 3, "month": 3}
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. Equal requests have equal answers, but for the time they took.
+    """What is requested. Equal requests have equal answers, but for the time they took.
 
     Attributes:
         dataset: Name in the library.
@@ -31,8 +31,8 @@ class Request:
         resolution: Degrees between cells of a map made from stations; None: by its extent.
         lead_times: Steps ahead (forecast); None: a day of hours, three days, three months.
         members: Possible courses that a probable forecast draws.
-        stations: Dataset of fixed stations that a forecast from vehicles hears; empty: none.
-        wind: Dataset of stations whose wind it hears; empty: none.
+        stations: Dataset of fixed stations that a forecast from vehicles uses as well; empty: none.
+        wind: Dataset of stations whose wind it uses; empty: none.
     """
 
     dataset: str

@@ -30,7 +30,7 @@ class Run:
     """A dataset and a model that are open, for one region. Immutable; may be used by threads.
 
     Attributes:
-        request: What it was opened for; its date is only the first that may be asked.
+        request: What it was opened for; its date is only the first that may be requested.
         entry: The model's entry.
         about: The dataset's record.
         dataset: The dataset; for forecasts and maps from stations already cut to the region.
@@ -203,7 +203,7 @@ def open_run(
     Args:
         request: What to open.
         maps: Whether maps from stations are wanted, or only what is left out at each.
-        progress: Told while a model is fitted.
+        progress: Called while a model is fitted.
         cancelled: Looked at while a model is fitted.
 
     Raises:
@@ -216,7 +216,7 @@ def open_run(
     catalogue.check_kind(entry, about)
     if (request.stations or request.wind) and entry.kinds != ("mobile",):
         raise RequestError(
-            "{name} hears neither fixed stations nor wind beside its dataset",
+            "{name} uses neither fixed stations nor wind beside its dataset",
             remedy="Leave them out, or choose stepdiff",
             name=entry.name,
         )
@@ -266,7 +266,7 @@ def device_of(wish: Device) -> torch.device:
     """The device that a request means.
 
     Raises:
-        RequestError: If CUDA is asked for and there is none.
+        RequestError: If CUDA is requested and there is none.
     """
     if wish == "cuda" and not torch.cuda.is_available():
         raise RequestError(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.core.grid import Grid, distance_km
 from engine.verify.metrics import METRICS, statistics
 
-NEAR_KM = 60.0  # a peak farther from any city than this is told by its coordinates
+NEAR_KM = 60.0  # a peak farther from any city than this is named by its coordinates
 
 
 @dataclass(frozen=True)

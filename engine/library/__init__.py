@@ -52,7 +52,7 @@ def info(name: str) -> DatasetInfo:
 
 
 def open_dataset(name: str) -> xr.Dataset:
-    """A dataset as `engine.core.schema` describes it; the values of a grid are read when asked for.
+    """A dataset as `engine.core.schema` describes it; the values of a grid are read when requested.
 
     Attributes beyond the contract: `dataset` (its name) and `dataset_checksum`.
 

@@ -193,7 +193,7 @@ def _describe(
     bounds: tuple[float, float, float, float],
     checksum: str,
 ) -> DatasetInfo:
-    """The record of a dataset, as far as its attributes and times tell it."""
+    """The record of a dataset, as far as its attributes and times give it."""
     days = local_dates(times, float(attributes["utc_offset_hours"]))
     return DatasetInfo(
         name=name,

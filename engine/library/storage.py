@@ -6,8 +6,8 @@
     datasets/NAME/.lock              held while an import writes
 
 A kill at any instant leaves either the old manifest with the old data or the new with the new.
-Leftovers are cleared by the next import of any name. Data that were replaced stay until then,
-because another process may still be reading them.
+Interrupted imports are cleared by the next import of any name. Data that were replaced stay until
+then, because another process may still be reading them.
 """
 
 import errno

@@ -72,7 +72,7 @@ class KrigingMap:
     """Ordinary kriging by PyKrige, with great-circle distances.
 
     The variogram is exponential, which stays a valid one on a sphere, and is fitted to the
-    readings of the time asked for. The leave-one-out values keep the variogram that all stations
+    readings of the time requested. The leave-one-out values keep the variogram that all stations
     gave; refitting it without each one changes them little and costs as many fits as stations.
 
     Attributes:
@@ -252,5 +252,5 @@ def _execute(
 def _flat(
     value: float, points: int, places: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """All stations read the same: there is no variogram to fit, and nothing to be unsure of."""
+    """All stations read the same: there is no variogram to fit, and nothing to be uncertain of."""
     return np.full(points, value), np.zeros(points), np.full(places, value)

@@ -1,6 +1,6 @@
 """AQ-Net's reanalysis: a map from stations, and each station from all the others.
 
-What stations measured some hours before *and after* the one asked for is used: this fills in the
+What stations measured some hours before *and after* the one requested is used: this fills in the
 past. A daily mean of hourly readings is the mean of its hourly maps.
 """
 
@@ -56,7 +56,7 @@ class AQNetMap:
         return Task("reanalysis", (need,))
 
     def prepare(self, inputs: Mapping[Kind, xr.Dataset]) -> Mapping[str, Tensor]:
-        """The record around the date, which of its steps are asked for, and the cells' centres.
+        """The record around the date, which of its steps are requested, and the cells' centres.
 
         Raises:
             RequestError: If no station has a reading of the date.
@@ -69,7 +69,7 @@ class AQNetMap:
                 "no station has a reading", remedy="Choose another date or a larger region"
             )
         centres = np.stack(np.meshgrid(self.grid.latitude, self.grid.longitude, indexing="ij"), -1)
-        # A station silent in the whole window would only take the place of one that speaks.
+        # A station silent in the whole window would only take the place of one with observations.
         reporting = record.readings.isfinite().any(0)
         blown = {} if record.blown is None else {"blown": record.blown[:, reporting]}
         return blown | {
@@ -111,7 +111,7 @@ class AQNetMap:
     def _map(
         self, network: Reanalysis, record: Record, requested: Tensor, points: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Value and scale of each cell, means over the steps asked for."""
+        """Value and scale of each cell, means over the steps requested."""
         near = nearest(points, record.places, network.config.neighbours)
         smooth = network.config.base != "idw"
         most = MOST_KRIGED if smooth else MOST_QUERIES
@@ -144,7 +144,7 @@ class AQNetMap:
 
 
 def left_out(network: Reanalysis, record: Record, requested: Tensor, valid: Tensor) -> Tensor:
-    """The value at each station that is heard, from all others; NaN where there is no other."""
+    """The value at each observed station from all others; NaN where there is no other."""
     if len(record.places) < 2:
         return torch.full((int(valid.sum()),), torch.nan, device=record.places.device)
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)

@@ -103,7 +103,7 @@ def estimate(
         times: Positions along its time, (time).
         near: Stations that each point looks at, (point, near).
         points: Latitude and longitude, (point, 2).
-        own: Stations that are the points, (point), of which nothing is told; None: none are.
+        own: Stations that are the points, (point), of which nothing is predicted; None: none are.
     """
     shape = network.config
     if shape.base == "log-kriging":

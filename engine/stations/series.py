@@ -1,4 +1,4 @@
-"""The course of PM2.5 at one place, told by the stations around it, with its 90 % interval.
+"""The course of PM2.5 at one place, from the stations around it, with its 90 % interval.
 
 The place may be a station, which is then left out of its own reanalysis, or any point of a map.
 What stations measured before *and after* each hour is seen: this fills in the past.
@@ -81,7 +81,7 @@ def at_place(
 
 
 def _kept(part: xr.Dataset, without: str | None, name: str) -> torch.Tensor:
-    """Positions of the stations that tell: those that are heard, but for the place's own."""
+    """Positions of the stations used: those with an observation, but for the place's own."""
     valid = np.isfinite(part["pm2p5"].values).any(0)
     if without is not None:
         own = part["station"].values.astype(str) == without
@@ -96,7 +96,7 @@ def _kept(part: xr.Dataset, without: str | None, name: str) -> torch.Tensor:
 def _daily(
     values: NDArray[np.floating], local: NDArray[np.datetime64], dates: Sequence[dt.date]
 ) -> NDArray[np.float32]:
-    """Mean of each date; NaN where fewer than half of its steps are told."""
+    """Mean of each date; NaN where fewer than half of its steps are predicted."""
     means = np.full(len(dates), np.nan, dtype=np.float32)
     for n, date in enumerate(dates):
         of_day = values[local == np.datetime64(date, "D")]

@@ -161,7 +161,7 @@ def train_aqnet(
         config: How to train.
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to calibrate intervals on; None: half of what follows.
-        progress: Told how far it is.
+        progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
 
     Raises:
@@ -234,8 +234,8 @@ def calibrate(
         record: Of all stations.
         later: Time steps, from and to.
         hourly: Whether daily means of hourly estimates are calibrated too.
-        requested: Stations that are told; None: all. Where the network has learned from them, its
-            intervals will hold a little less at places it has never seen.
+        requested: Stations that are predicted; None: all. Where the network has learned from them,
+            its intervals will hold a little less at places it has never seen.
 
     Raises:
         RequestError: If there are hardly any readings.
@@ -333,7 +333,7 @@ def card(
         + (f"; where measured: {', '.join(shape.others)}" if shape.others else ""),
         "corrects": _corrected(shape),
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters"
-        + (f" in {config.members} networks, whose mean is told" if config.members > 1 else ""),
+        + (f" in {config.members} networks, whose mean is predicted" if config.members > 1 else ""),
         "training": f"{config.steps} steps of {config.batch}, seed {config.seed}",
         "RMSE there": f"{found.rmse:.2f} µg/m³, each of these stations from all others",
         "intervals": f"50 % hold {found.coverage[0]:.0%}, 90 % hold {found.coverage[1]:.0%} there, "

@@ -1,6 +1,6 @@
 """How the reanalysis network is trained: stations play at being hidden.
 
-In every step each example is a station and an hour whose reading is asked for; what is shown are
+In every step each example is a station and an hour whose reading is requested; what is shown are
 some of the other stations. Whatever a network at work may lack is taken away now and then:
 stations, other variables, all hours but one. Needs torch and safetensors alone.
 """
@@ -41,10 +41,10 @@ class StationTraining:
         large_error: From here on, in ug m-3, an error counts linearly and no more squared.
         relative: Weight of the squared error of logarithms beside that of concentrations.
         scale: Weight of the error scale's likelihood.
-        most_hidden: Up to this share of the stations is hidden beside the one asked for.
+        most_hidden: Up to this share of the stations is hidden beside the one requested.
         bare: Share of the examples without any other variable.
-        lonely: Share of the examples that see no hour but the one asked for.
-        turn: Each example is turned about the place asked for by up to so many degrees, the wind
+        lonely: Share of the examples that see no hour but the one requested.
+        turn: Each example is turned about the place requested by up to so many degrees, the wind
             with it: the few places there are to learn from are not learned by heart.
         keep_every: Steps between states on disk.
         members: Networks that are trained, from seeds of their own; their mean is what is used.
@@ -85,7 +85,7 @@ class StationTraining:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What may be asked for: hours and stations that have a reading.
+    """What may be requested: hours and stations that have a reading.
 
     Attributes:
         times: Positions along the record's time.
@@ -193,7 +193,7 @@ def train(
         last: Time step before which they end; nothing later is seen, not as a lag either.
         folder: Holds the state.
         identity: Text that names data and network; the state of another is refused.
-        progress: Told the share of the steps done.
+        progress: Called with the share of the steps done.
         cancelled: Looked at before each step.
 
     Raises:
@@ -248,11 +248,11 @@ def examples(
     neighbours: int,
     generator: torch.Generator,
 ) -> tuple[StationContext, Tensor]:
-    """A batch: what is shown, and the readings that are asked for, (batch), ug m-3."""
+    """A batch: what is shown, and the readings that are requested, (batch), ug m-3."""
     drawn = torch.randint(len(pairs.times), (config.batch,), generator=generator)
     times, requested = pairs.times[drawn], pairs.stations[drawn]
     count = record.readings.shape[1]
-    # The nearest of those that are not hidden; of hidden ones in the list nothing is told.
+    # The nearest of those that are not hidden; of hidden ones in the list nothing is predicted.
     share = config.most_hidden * torch.rand(config.batch, 1, generator=generator)
     hidden = torch.rand(config.batch, count, generator=generator) < share
     hidden[torch.arange(config.batch), requested] = True
@@ -322,7 +322,7 @@ def fit_air(
 def turned(
     known: StationContext, degrees: float, others: Sequence[str], generator: torch.Generator
 ) -> StationContext:
-    """Each example turned about the place asked for by a random angle, and its wind with it.
+    """Each example turned about the place requested by a random angle, and its wind with it.
 
     Args:
         known: A batch.

@@ -31,7 +31,7 @@ class StationCheckpoint(Described):
         licence: Of the training data.
         seed: Of the run.
         steps: Of the optimiser.
-        members: Networks whose mean is told.
+        members: Networks whose mean is predicted.
     """
 
     positive: ClassVar[tuple[str, ...]] = ("factor", "day_factor", "inner")

@@ -1,1 +1,1 @@
-"""Super-resolution networks from a dataset to shipped weights: lessons, trainers, scores, pages."""
+"""Super-resolution networks: examples, training, shipped weights, scores and cards."""

@@ -28,7 +28,7 @@ from engine.superresolution.networks.classical import Method, ratio_maps, upsamp
 
 Map = Literal["copy", "copy-monthly", "bilinear-monthly", "bicubic-monthly", "climatology"]
 METHODS: tuple[Method, ...] = ("copy", "bilinear", "bicubic")
-# Beyond this, only the window asked for is fitted: twelve months of sums for four million cells
+# Beyond this, only the window requested is fitted: twelve months of sums for four million cells
 # are 1 GB, and a larger grid would not fit where the dashboard runs.
 MOST_CELLS = 4_000_000
 STEPS_AT_ONCE = 8
@@ -88,7 +88,7 @@ def fitted(
         window: Rows and columns wanted, whole blocks.
         factor: Fine cells along a block's side.
         train_end: Last local date to learn from; None: the dataset's own.
-        progress: Told while fitting.
+        progress: Called while fitting.
         cancelled: Looked at while fitting.
 
     Raises:

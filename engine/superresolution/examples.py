@@ -120,7 +120,7 @@ class Examples:
 
     @property
     def identity(self) -> str:
-        """Of all tensors, to tell this run from others."""
+        """Of all tensors, to distinguish this run from others."""
         return identity(*(s.fine for s in (*self.training, *self.validation)))
 
 
@@ -152,11 +152,12 @@ def prepare(
         regress: Whether to learn the regression; without, the base is the bilinear map.
         fraction: Share of the training part to learn from, counted from its start.
         static_fields: Planes of the ground that are to guide (`engine.superresolution.static`).
-        progress: Told while preparing.
+        progress: Called while preparing.
         cancelled: Looked at while preparing.
 
     Raises:
-        RequestError: If a part is empty, the record too large to hold, or without a plane asked.
+        RequestError: If a part is empty, the record too large to hold, or without a requested
+            plane.
         Cancelled: If it was.
     """
     dates = days.local_dates(dataset)
@@ -199,10 +200,10 @@ def prepare(
         network: LocalRegression | None = None
         parts: Parts | None = None
         if base == "regression":
-            tell = part(stage, 0.3, 0.9)
+            stage_progress = part(stage, 0.3, 0.9)
 
-            def learning(share: float, tell: Progress | None = tell) -> None:
-                report(tell, cancelled, share, "learning from the past")
+            def learning(share: float, stage_progress: Progress | None = stage_progress) -> None:
+                report(stage_progress, cancelled, share, "learning from the past")
 
             known_climatology, parts = fit(record, RegressionConfig(), learning)
             network = LocalRegression(known_climatology)
@@ -266,7 +267,7 @@ def from_library(
         block_offsets: How many corners to count blocks from.
         regress: Whether to learn the regression.
         static_fields: Planes of the ground that are to guide.
-        progress: Told while preparing.
+        progress: Called while preparing.
         cancelled: Looked at while preparing.
 
     Raises:

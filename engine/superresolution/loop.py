@@ -78,7 +78,7 @@ def train(
         folder: Holds the state; made if it is not there.
         device: "cpu" or "cuda".
         identity: Text that names data and network; a state of another identity is refused.
-        progress: Told the share of the steps done, and where it is.
+        progress: Called with the share of the steps done, and where it is.
         cancelled: Looked at before each step. The last state stays on disk.
 
     Returns:

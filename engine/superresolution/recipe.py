@@ -126,7 +126,7 @@ def frames_of(pair: xr.Dataset, task: Task) -> Mapping[str, Tensor]:
 
     Returns:
         `coarse` (1, t, 1, h, w) in ug m-3, 0 where `mask` (1, t, h, w) is False; `fine_mask`
-        (1, 1, H, W) of the frame asked for; `month` (1, t), 1 to 12, of the local date.
+        (1, 1, H, W) of the frame requested; `month` (1, t), 1 to 12, of the local date.
 
     Raises:
         ValueError: If the number of frames is not what the task needs.

@@ -2,8 +2,9 @@
 
 What the network adds to, and the planes that guide it, come from a past
 (`engine.superresolution.networks.regression`): that of the dataset at hand, or one that lies with
-the weights. Where there is none the network is *blind*: it adds to a bicubic map with exact block
-means, as it learned to on part of its lessons. Normalisation happens here: ug m-3 outside.
+the weights. Where there is none the network works without climatology: it adds to a bicubic map
+with exact block means, as it learned to on part of its examples. Normalisation happens here: ug m-3
+outside.
 """
 
 from collections.abc import Mapping

@@ -96,7 +96,7 @@ def learned(
         about: Its record.
         train_end: Last local date to learn from; None: the dataset's own.
         config: How; None: as chosen on WUSTL.
-        progress: Told while learning.
+        progress: Called while learning.
         cancelled: Looked at while learning.
 
     Raises:

@@ -95,7 +95,7 @@ def train_airstfm(
         block_offsets: Corners to count blocks from; more make more of a short record.
         static_fields: Planes of the ground that guide it.
         device: "cpu" or "cuda".
-        progress: Told how far it is.
+        progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
 
     Raises:
@@ -146,7 +146,7 @@ def train_on(
     cancelled: Stop | None = None,
     **changes: object,
 ) -> Trained:
-    """Train on lessons, or go on with a run that was stopped, and write the checkpoint.
+    """Train on examples, or go on with a run that was stopped, and write the checkpoint.
 
     Args:
         known: What to learn from.
@@ -154,7 +154,7 @@ def train_on(
         config: How to train.
         size: Preset of the network.
         device: "cpu" or "cuda".
-        progress: Told how far it is.
+        progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
         changes: Fields of the network's configuration that differ from the preset.
 
@@ -285,7 +285,7 @@ def build(known: Examples, size: str, seed: int, **changes: object) -> AirSTFM:
 
 
 def guidance(known: Examples) -> tuple[str, ...]:
-    """Names of the planes that guide a network on these lessons, in order."""
+    """Names of the planes that guide a network on these examples, in order."""
     climatology = CLIMATOLOGY_PLANES if known.base == "regression" else ()
     return (*climatology, *known.static_fields)
 
@@ -316,7 +316,7 @@ def calibrate(
     Args:
         network: With an error scale.
         sizing: Series that it did not learn from.
-        months: 1 to 12, of the frames of each; none: seasons are not told apart.
+        months: 1 to 12, of the frames of each; none: seasons are not distinguished.
         correct: Whether the map is the network's, and not its base as it is.
     """
     frames: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Training the networks that AirSTFM is compared with: plain lessons, one loop, a checkpoint.
+"""Training the networks that AirSTFM is compared with: plain examples, one loop, a checkpoint.
 
 They learn as they were published: coarse frames in, their own bilinear map (Urban-FM: the block's
 value) to start from, no guidance and no past. The loss, over valid cells, is the squared error;
@@ -72,7 +72,7 @@ def train_network(
         validate_end: Last local date to validate on; None: half of what follows.
         block_offsets: Corners to count blocks from; more make more of a short record.
         device: "cpu" or "cuda".
-        progress: Told how far it is.
+        progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
 
     Raises:
@@ -159,7 +159,7 @@ def learn(
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Counters:
-    """Train on lessons, or go on with a run that was stopped, with its state in `folder`."""
+    """Train on examples, or go on with a run that was stopped, with its state in `folder`."""
     chosen = settings(network)
     return train(
         config,

@@ -143,7 +143,7 @@ def go_on(
         every: Steps between calls of `keep`; the last step has one too.
         step: Does the step of a number; its losses, the whole first.
         keep: Given the losses of the last step; writes the state.
-        progress: Told the share of the steps done.
+        progress: Called with the share of the steps done.
         cancelled: Looked at before each step.
     """
     started, before = time.monotonic(), counters.seconds

@@ -43,7 +43,7 @@ def demo_info() -> Mapping[str, Mapping[str, Any]]:
 
 
 def open_demo(name: str) -> xr.Dataset:
-    """One of the demo's datasets; values of maps are read when asked for.
+    """One of the demo's datasets; values of maps are read when requested.
 
     Raises:
         NotFoundError: If there is none of that name.

@@ -1,6 +1,6 @@
 """The demo world in motion: PM2.5 carried by wind, mixed, settled and washed out, hour by hour.
 
-One mass, told apart by age so that each age is carried on the grid it needs:
+One mass, distinguished by age so that each age is carried on the grid it needs:
 
 * fresh, under 20 minutes, on 0.01° (about 1 km): plumes of plants, roads and towns;
 * young, about three hours on average, on 0.02°;
@@ -55,8 +55,8 @@ class Day:
     Attributes:
         date: The local date.
         pm2p5: Daily mean on `places.GRID`, float32 (800, 720), ug m-3; the sea too. Empty where
-            maps were not asked for.
-        points: Hourly values at the points that were asked for, float32 (24, point), ug m-3.
+            maps were not requested.
+        points: Hourly values at the points that were requested, float32 (24, point), ug m-3.
     """
 
     date: dt.date
@@ -159,7 +159,7 @@ class _World:
         )
 
     def run(self, date: dt.date, *, points: bool, maps: bool) -> Day:
-        """One day on; what is not asked for is skipped: the finest grid holds no memory."""
+        """One day on; what is not requested is skipped: the finest grid holds no memory."""
         kinds = self._kinds(date)
         halved = torch.nn.functional.avg_pool2d(kinds[None], 2)[0]
         young, aged = torch.zeros(400, 360), torch.zeros(200, 180)

@@ -23,7 +23,7 @@ class Interval:
 
     Attributes:
         value: The score of all days.
-        low: Lower end, NaN where the days are too few to tell.
+        low: Lower end, NaN where the days are too few to estimate.
         high: Upper end.
         level: Share of the draws between the ends.
         days: Days with data.

@@ -155,7 +155,7 @@ def taylor(evidence: xr.Dataset) -> Taylor:
 
 
 def categories(evidence: xr.Dataset, limit: float) -> Categories:
-    """How well "above the limit" is told.
+    """How well "above the limit" is predicted.
 
     Exact for limits that are multiples of 0.5 ug m-3; others are taken at the next such multiple.
     """

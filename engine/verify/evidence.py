@@ -1,6 +1,6 @@
 """Everything a verification page needs of many days, gathered day by day in bounded memory.
 
-A range of days of prediction and target can pass a gigabyte; what is asked of it afterwards is
+A range of days of prediction and target can pass a gigabyte; what is computed from it afterwards is
 small. `gather` reads one day at a time and keeps sums by day (scores and their intervals), sums by
 place (maps, covariates), a joint histogram (scatter, deciles, categories), the daily errors in 16
 bits (persistence) and mean spectra. Every table and chart of a page then comes from one dataset,

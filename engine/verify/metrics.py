@@ -117,7 +117,7 @@ def centred_rmse(total: Values) -> Values:
 
 
 def correlation(total: Values) -> Values:
-    """Pearson's r; NaN where M or O does not vary by more than float64 can tell."""
+    """Pearson's r; NaN where M or O does not vary by more than float64 resolves."""
     n = take(total, "n")
     product = _over(take(total, "prediction"), n) * _over(take(total, "target"), n)
     covariance = _over(take(total, "product"), n) - product

@@ -42,7 +42,7 @@ def maps_server(tmp_path_factory) -> Iterator[Server]:
 
 
 class Watch:
-    """What a page said and asked for that it should not have."""
+    """What a page said and requested that it should not have."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.said: list[str] = []

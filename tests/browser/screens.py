@@ -120,7 +120,7 @@ def settle(page: Page) -> None:
 
 
 def main() -> None:
-    """Makes the pictures that were asked for."""
+    """Makes the pictures that were requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only pictures whose name begins so")
     parser.add_argument("--at", help="address of a server that runs already")

@@ -20,7 +20,7 @@ INDEXES = {"__getitem__", "gather_by_index"}
 
 
 class AnyGenerator(torch.Generator):
-    """A generator that says it is wherever it was asked to be."""
+    """A generator that says it is wherever of a request be."""
 
     def __new__(cls, device="cpu"):
         return super().__new__(cls)

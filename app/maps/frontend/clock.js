@@ -4,7 +4,7 @@ import { raster } from './fetching.js';
 import { pointsOf } from './points.js';
 
 const STEP_MS = 500; // between days in playback
-const CALM_STEP_MS = 1500; // where the reader asked for less motion
+const CALM_STEP_MS = 1500; // where the reader requested less motion
 const AROUND = [1, -1, 2, 3]; // days fetched before they are needed, from the one on screen
 
 /** Moves a map through its days. */

@@ -1,5 +1,5 @@
 // Numbers → pictures. The same rules as app/palette.py, so that pictures made by the server and by
-// the browser cannot be told apart.
+// the browser cannot be distinguished.
 
 const TRANSPARENT = 0x00ffffff;
 

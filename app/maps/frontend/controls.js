@@ -80,7 +80,7 @@ export class Controls {
   }
 
   /** Words in the language of now. */
-  speak(labels) {
+  relabel(labels) {
     const all = (name) => this.root.querySelectorAll(`[data-${name}]`);
     all('text').forEach((e) => (e.textContent = labels[e.dataset.text]));
     all('aria').forEach((e) => e.setAttribute('aria-label', labels[e.dataset.aria]));

@@ -218,7 +218,7 @@ export class Drawing {
   }
 }
 
-// deck.gl also speaks when it has merely adopted a camera.
+// deck.gl also reports when it has merely adopted a camera.
 function isMotion({ interactionState: now }) {
   return now.isDragging || now.isPanning || now.isZooming || now.inTransition;
 }

@@ -1,6 +1,6 @@
 // Without WebGL: a Leaflet map made by the server stands in the stage. The slider, the choice of
 // layers, the legend and the read-out stay ours; the stand-in says where it was pointed and clicked.
-import { asked } from './memory.js';
+import { viewState } from './memory.js';
 
 /** The stand-in for a map. */
 export class StandIn {
@@ -10,14 +10,14 @@ export class StandIn {
     this.frame.className = 'standin';
     this.frame.title = map.data.labels.map;
     stage.append(this.frame);
-    this.heard = (event) => event.source === this.frame.contentWindow && this.hear(event.data);
-    window.addEventListener('message', this.heard);
+    this.onMessage = (event) => event.source === this.frame.contentWindow && this.hear(event.data);
+    window.addEventListener('message', this.onMessage);
   }
 
   /** Show the day, mode, layers and camera of now. */
   show() {
     if (this.hearing) return; // it is there already
-    const { at, ...rest } = { ...asked(this.map), show: Object.values(this.map.chosen()).join(' ') };
+    const { at, ...rest } = { ...viewState(this.map), show: Object.values(this.map.chosen()).join(' ') };
     const seen = JSON.stringify(rest);
     if (seen !== this.seen) {
       this.seen = seen;
@@ -35,12 +35,12 @@ export class StandIn {
     if (message?.airlens !== 'camera') return;
     this.hearing = true;
     this.map.look(message.camera);
-    this.here = asked(this.map).at;
+    this.here = viewState(this.map).at;
     this.hearing = false;
   }
 
   close() {
-    window.removeEventListener('message', this.heard);
+    window.removeEventListener('message', this.onMessage);
     this.frame.remove();
   }
 }

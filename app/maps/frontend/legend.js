@@ -5,7 +5,7 @@ const END = 8; // length of the arrow that says: and beyond
 const FONT = 12.5;
 const TOP = 19; // of the bar, below the heading
 const FOOT = 46; // baseline of the numbers
-const APART = 34; // pixels between numbers that can be told apart
+const APART = 34; // pixels between numbers that can be distinguished
 
 /** Pixels that a legend is high. */
 export const LEGEND_HEIGHT = 51;

@@ -1,7 +1,7 @@
 // The map: what is looked at, and who must know when that changes.
 import { CHOICES, distanceKm, fit, paneCamera, panesOf } from './geometry.js';
 import { Address } from './address.js';
-import { asked, keep, recall } from './memory.js';
+import { viewState, keep, recall } from './memory.js';
 import { hasWebGL } from './library.js';
 import { Drawing, colours, seen } from './drawing.js';
 import { StandIn } from './leaflet.js';
@@ -11,7 +11,7 @@ import { listen } from './pointer.js';
 import { Controls } from './controls.js';
 import { boundStage, buildLegends, buildSlots, writeValues } from './panes.js';
 
-const REST_MS = 400; // of rest before Python hears of a day
+const REST_MS = 400; // of rest before Python gets a day
 const SPEECH_MS = 150; // of rest before a value is spoken
 const [FARTHEST, NEAREST] = [2, 13]; // zoom
 
@@ -45,7 +45,7 @@ class LinkedMaps {
     this.address = data.address ? new Address() : null;
     recall(this);
     this.fly();
-    this.controls.speak(data.labels);
+    this.controls.relabel(data.labels);
     this.theme();
     this.relabel();
     this.note(data.labels.loading);
@@ -79,22 +79,22 @@ class LinkedMaps {
   follow(before) {
     const { data } = this;
     const stays = this.dayOf(before.days[this.day]?.key);
-    const asked = Math.max(0, this.dayOf(data.day));
-    this.day = data.day !== before.day || stays < 0 ? asked : stays;
+    const requested = Math.max(0, this.dayOf(data.day));
+    this.day = data.day !== before.day || stays < 0 ? requested : stays;
     if (String(data.show) !== String(before.show)) this.show = [...data.show];
     if (data.mode !== before.mode) this.mode = data.mode;
     if (data.steps !== before.steps) this.options.steps = data.steps;
     this.show = this.fill(this.show);
     this.bounded();
     this.drawing?.take();
-    this.controls.speak(data.labels);
+    this.controls.relabel(data.labels);
     if (String(data.bounds) !== String(before.bounds)) this.reset();
     this.fly();
     this.relayout();
     return this.clock.go(this.day);
   }
 
-  /** Three layers, whatever was asked for: what is not known is left out, what lacks is filled in. */
+  /** Three layers, whatever was requested: what is not known is left out, what lacks is filled in. */
   fill(show) {
     const known = this.data.layers.map((layer) => layer.id);
     const wanted = [...show.filter((id) => known.includes(id)), ...known];
@@ -241,7 +241,7 @@ class LinkedMaps {
     this.announce(sentence(this, this.at));
   }
 
-  /** Tell Python about a place: the page opens its series. */
+  /** Send a place to Python: the page opens its series. */
   inspect(at, station = null) {
     if (this.painted === null) return;
     this.pointAt(at);
@@ -259,7 +259,7 @@ class LinkedMaps {
       count: Date.now(),
     };
     this.announce(sentence(this, at));
-    this.tell();
+    this.report();
   }
 
   // ---- who must know ------------------------------------------------------------------------
@@ -315,12 +315,12 @@ class LinkedMaps {
   }
 
   tellSoon() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tell(), REST_MS);
+    clearTimeout(this.reporting);
+    this.reporting = setTimeout(() => this.report(), REST_MS);
   }
 
-  tell() {
-    clearTimeout(this.telling);
+  report() {
+    clearTimeout(this.reporting);
     const { longitude, latitude, zoom } = this.camera;
     this.send('said', {
       click: this.click ?? null,
@@ -377,7 +377,7 @@ class LinkedMaps {
 
   close() {
     this.closed = true;
-    clearTimeout(this.telling);
+    clearTimeout(this.reporting);
     this.clock.playing = false;
     this.observer?.disconnect();
     this.address?.close();

@@ -32,13 +32,13 @@ export function recall(map) {
   map.flown = kept.flown ?? (link.camera ? data.fly?.count : undefined);
 }
 
-/** Keep the state of now; what differs from what Python asked for goes into the URL. */
+/** Keep the state of now; what differs from what Python requested goes into the URL. */
 export function keep(map) {
   const { data, mode, show, options, swipeAt, flown } = map;
   const camera = map.fitted ? null : map.camera;
   memory.camera = camera ?? memory.camera;
   memory.maps.set(data.key, { camera, mode, show, options, swipeAt, flown });
-  const now = asked(map);
+  const now = viewState(map);
   const own = data.show.slice(0, CHOICES[mode]).join(' ');
   map.address?.say({
     at: map.fitted ? null : now.at,
@@ -49,7 +49,7 @@ export function keep(map) {
 }
 
 /** What is to be seen, as text: for the URL, the stand-in and the saved page. */
-export function asked(map) {
+export function viewState(map) {
   const { longitude, latitude, zoom } = map.camera;
   return {
     at: `${longitude.toFixed(4)},${latitude.toFixed(4)},${zoom.toFixed(2)}`,

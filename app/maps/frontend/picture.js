@@ -2,7 +2,7 @@
 import { signsOf } from './fading.js';
 import { drawOver, drawUnder } from './overlay.js';
 import { LEGEND_HEIGHT, legendSvg, symbolsOf } from './legend.js';
-import { asked } from './memory.js';
+import { viewState } from './memory.js';
 import { WIDEST_LEGEND, legendSlots, slotsOf } from './panes.js';
 
 const DENSITY = 2; // pixels of the picture for each on screen
@@ -126,7 +126,7 @@ export async function savePicture(map) {
 /** Save what is on screen as a page; the server writes it, and the address says what it shows. */
 export function savePage(map) {
   const show = Object.values(map.chosen()).join(' ');
-  download(`${map.data.snapshot}?${new URLSearchParams({ ...asked(map), show })}`, '');
+  download(`${map.data.snapshot}?${new URLSearchParams({ ...viewState(map), show })}`, '');
 }
 
 function download(url, name) {

@@ -1,5 +1,5 @@
 // Stations and mobile sensors of a day: where, which value, and whose: used for the map, withheld from
-// it, or told by a model.
+// it, or estimated by a model.
 import { json, raster } from './fetching.js';
 
 const ROLES = ['used', 'withheld', 'reanalysed']; // as app/maps/layers.py counts them

@@ -1,5 +1,5 @@
 // The script of a Leaflet page: several maps that move together, points, what is under the cursor.
-// In the stage of a map without WebGL it tells the map; in a page of its own it reads for itself.
+// In the stage of a map without WebGL it informs the map; in a page of its own it reads for itself.
 import { decode } from './codec.js';
 import { colouring, colourOf } from './colour.js';
 import { cellOf } from './geometry.js';
@@ -89,10 +89,10 @@ function link(maps, page) {
     map.on('moveend', () => {
       if (!touched) return;
       const { lng, lat } = map.getCenter();
-      tell({ airlens: 'camera', camera: { longitude: lng, latitude: lat, zoom: map.getZoom() - 1 } });
+      post({ airlens: 'camera', camera: { longitude: lng, latitude: lat, zoom: map.getZoom() - 1 } });
     });
     map.on('mousemove', (event) => point(event.latlng, page));
-    map.on('click', (event) => tell({ airlens: 'click', at: [event.latlng.lng, event.latlng.lat] }));
+    map.on('click', (event) => post({ airlens: 'click', at: [event.latlng.lng, event.latlng.lat] }));
   }
 }
 
@@ -102,12 +102,12 @@ function obey(event, maps) {
   maps[0].setView([latitude, longitude], zoom + 1, { animate: false });
 }
 
-function tell(message) {
+function post(message) {
   if (window.parent !== window) window.parent.postMessage(message, location.origin);
 }
 
 function point({ lng, lat }, page) {
-  if (!page.alone) return tell({ airlens: 'at', at: [lng, lat] });
+  if (!page.alone) return post({ airlens: 'at', at: [lng, lat] });
   const parts = [`${lat.toFixed(3)}° N ${lng.toFixed(3)}° E`];
   for (const layer of page.layers) {
     const raster = page.rasters[layer.id];

@@ -1,4 +1,4 @@
-// Stations and mobile samples, drawn with a pen: circle = used, square = withheld, diamond = told by a
+// Stations and mobile samples, drawn with a pen: circle = used, square = withheld, diamond = estimated by a
 // model, hollow = no valid value; the colour is that of the value, the size says nothing. By deck.gl they would cost a browser
 // without a graphics card more than the whole rest of the map.
 import { colourOf } from './colour.js';

@@ -1,13 +1,13 @@
-"""DeepONet: from a sequence of patchy measurements to a field that can be asked anywhere.
+"""DeepONet: from a sequence of patchy measurements to a field that can be evaluated anywhere.
 
-A branch network reads the measurements, a trunk network the place and hour that are asked for;
+A branch network reads the measurements, a trunk network the place and hour that are requested;
 their scalar product is the answer.
 
 Source: Lu et al. 2021, doi:10.1038/s42256-021-00302-5 (equation 2). Sizes are those of the code
-that was released with STeP-Diff, arXiv:2512.04385. Departures from that code: the trunk is asked
-for (hour, row, column) and not for the sine of a running number; it is trained on what was truly
-measured; measurements are averaged onto a fixed lattice of sensors, so that one network reads grids
-of any size; gaps are 0 after the mean was taken off, and not 0 ug m-3.
+that was released with STeP-Diff, arXiv:2512.04385. Departures from that code: the trunk is
+evaluated for (hour, row, column) and not for the sine of a running number; it is trained on what
+was truly measured; measurements are averaged onto a fixed lattice of sensors, so that one network
+reads grids of any size; gaps are 0 after the mean was taken off, and not 0 ug m-3.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class DeepONet(nn.Module):
     def forward(
         self, measured: Float[Tensor, "b history sensor"], requested: Float[Tensor, "point c"]
     ) -> Float[Tensor, "b point"]:
-        """The answer at each point asked for, in the unit of what was measured."""
+        """The answer at each point requested, in the unit of what was measured."""
         branch: Tensor = self.branch(self.drop(measured.flatten(1)))
         trunk: Tensor = self.trunk(requested)
         return branch @ trunk.T + self.bias

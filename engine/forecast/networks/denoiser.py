@@ -87,7 +87,7 @@ class Side:
 
 
 class Block(nn.Module):
-    """Attention along time, then among cells, then a gate that hears the conditions."""
+    """Attention along time, then among cells, then a gate that depends on the conditions."""
 
     def __init__(self, config: DenoiserConfig, side: int) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ def _attention(config: DenoiserConfig) -> nn.TransformerEncoderLayer:
 
 
 class Denoiser(nn.Module):
-    """Tells what was added to a noisy field, from what is known of it."""
+    """Predicts what was added to a noisy field, from what is known of it."""
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()

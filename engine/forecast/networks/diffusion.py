@@ -156,7 +156,7 @@ class Multistep:
     limit: float | None = None
 
     def sample(self, schedule: Schedule, denoise: Denoise, noise: Tensor, fresh: Fresh) -> Tensor:
-        """A sample, in at most `steps` calls; no fresh noise is asked for."""
+        """A sample, in at most `steps` calls; no fresh noise is requested."""
         kept = schedule.alpha_bar
         half_log = (0.5 * (kept / (1 - kept)).log()).tolist()  # lambda in the paper
         where = _even_in(half_log, self.steps)

@@ -1,9 +1,9 @@
 """The first guess of a city's field: the hour of the day, the cell, and the city's recent anomaly.
 
 The mean of a city by hour of the day and the usual departure of each cell are the climatology. What
-the city's mean departs from it goes on into the next hours as a Gaussian process tells: a part that
-fades within hours, one that fades within days, and one that comes back at the same hours of the
-next days. This is ordinary kriging in time with a fitted covariance; it says how sure it is.
+the city's mean departs from it goes on into the next hours as a Gaussian process predicts: a part
+that fades within hours, one that fades within days, and one that comes back at the same hours of
+the next days. This is ordinary kriging in time with a fitted covariance; it says how sure it is.
 
 Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, equations 2.23 to 2.26
 and 5.4 (the periodic covariance is 4.31). That STeP-Diff should learn what is left of such a guess
@@ -97,7 +97,7 @@ class Trend:
         history: int,
         lead_times: int,
     ) -> tuple[Float[Tensor, "window cell"], Float[Tensor, " window"]]:
-        """The field over a window from `history` hours before the start, and how unsure it is.
+        """The field over a window from `history` hours before the start, and its standard deviation.
 
         Args:
             values: What was measured up to the start, NaN where nothing was.
@@ -193,7 +193,7 @@ def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], steps:
 def _missed(
     trends: Sequence[Trend], values: Float[Tensor, "time cell"], hour: Int[Tensor, " time"]
 ) -> list[float]:
-    """Mean error of the city's level at the lead times, days told left out of the climatology."""
+    """Mean error of the city's level at the lead times; the climatology leaves these days out."""
     first = max(TRIED_FROM, len(values) - LONGEST_FIT)
     errors: list[list[float]] = [[] for _ in trends]
     own = trends[0]

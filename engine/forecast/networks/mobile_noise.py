@@ -2,8 +2,8 @@
 
 What a first guess misses, it misses over half a city and for hours: weather. Noise that knows
 nothing of this averages out over a hundred cells, so that members which start from it differ by
-specks and agree on the city's level, which is the thing most unsure. Noise of a covariance that
-the training part tells starts from possible weathers. The steps of diffusion and its loss stay as
+specks and agree on the city's level, which is the thing least certain. Noise of a covariance that
+the training part gives starts from possible weathers. The steps of diffusion and its loss stay as
 they are: in whitened coordinates they are the published ones.
 
 Source: Ge et al. 2023, arXiv:2305.10474 (section 4, mixed noise: a part that all frames share). A

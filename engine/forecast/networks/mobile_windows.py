@@ -64,7 +64,7 @@ def windows(
         guess: First guess, fitted to the training part.
         scale: Unit of the departures, ug m-3.
         left_out: Set for windows of the training part, which ends there: the climatology of each is
-            then made without the days it tells of, as it will be at work.
+            then made without the days it predicts, as it will be at work.
     """
     flat, known_climates = record.flat, dict[tuple[int, int], Trend]()
     rows = []

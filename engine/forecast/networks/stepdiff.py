@@ -1,7 +1,7 @@
 """STeP-Diff: probable fields of a city's next hours, from patchy mobile measurements.
 
 A conditional diffusion model draws what the next hours may look like, given what vehicles measured
-in the hours before; DeepONet tells it a forecast of its own; and while it learns it is drawn
+in the hours before; DeepONet gives it a forecast of its own; and while it learns it is drawn
 towards fields that obey convection and diffusion.
 
 Source: Zhou et al. 2025, arXiv:2512.04385. **Its equations could not be had; the physics here is
@@ -10,7 +10,7 @@ our reconstruction of what the abstract states** (`engine.forecast.networks.adve
 - What is modelled is the departure from a first guess (`engine.forecast.networks.gp_first_guess`),
 in units of its
   usual size, and not concentrations: two weeks of measurements teach no network what hour it is.
-- The network may tell velocity instead of noise (Salimans and Ho 2022, arXiv:2202.00512, section
+- The network may predict velocity instead of noise (Salimans and Ho 2022, arXiv:2202.00512, section
   4): untrained it then gives the first guess, and few steps suffice.
 - DeepONet's forecast is a plane of conditions, aligned to the hours it is for, and not a hundred
   further cells; so are first guess, clock, wind and fixed stations.
@@ -48,7 +48,7 @@ class StepDiffConfig:
         rows: Of the grid it was made for.
         columns: Of the grid.
         history: Hours that are known.
-        lead_times: Hours that are told.
+        lead_times: Hours that are predicted.
         blocks: Of the denoiser.
         channels: Its width.
         heads: Of its attention.
@@ -57,7 +57,7 @@ class StepDiffConfig:
         places: See `DenoiserConfig`.
         dropout: In attention.
         noise_steps: Of the schedule.
-        predicts: What the network tells: the noise, as published, or the velocity.
+        predicts: What the network predicts: the noise, as published, or the velocity.
         deeponet: Whether DeepONet's forecast is a condition.
         guess: Whether the first guess, its uncertainty and the clock are conditions.
         wind: Whether wind is a condition.
@@ -68,7 +68,8 @@ class StepDiffConfig:
             `engine.forecast.networks.mobile_noise.Texture`.
         smooth: Share that near cells share.
         memory: Hours in which noise fades; all three 0: independent, as published.
-        noise_against_data: As released: the "physics" term compares the told noise with the data.
+        noise_against_data: As released: the "physics" term compares the predicted noise with the
+            data.
         deeponet_shifted: As released: DeepONet's forecast stands at the hours it was made from.
     """
 
@@ -271,7 +272,7 @@ class StepDiff(nn.Module):
         places: Tensor,
         planes: Float[Tensor, "b plane cell time"] | None,
     ) -> tuple[Float[Tensor, "b cell time"], Float[Tensor, "b cell time"]]:
-        """What the network tells, and the noise that follows from it."""
+        """What the network predicts, and the noise that follows from it."""
         predicted = self.denoiser(window.values, mask, noisy, step, places, planes)
         if self.config.predicts == "noise":
             return predicted, predicted

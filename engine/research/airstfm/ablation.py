@@ -146,11 +146,11 @@ def run(
     """Train the rows that are not in the file yet; the file is whole after each.
 
     Args:
-        learn: Makes the lessons, with the past; not called if no row is missing.
+        learn: Makes the examples, with the past; not called if no row is missing.
         rows: What to train.
         results: The file.
         config: The budget.
-        progress: Told how far it is.
+        progress: Called with the share done.
 
     Returns:
         For each row `rmse` over the validation part in ug m-3, `parameters`, `seconds`.
@@ -240,7 +240,7 @@ def own_library() -> Iterator[None]:
 
 
 def wustl(source: Path) -> Examples:
-    """Lessons of the monthly record: 1998 to 2014 to learn from, 2015 and 2016 to judge by.
+    """Examples of the monthly record: 1998 to 2014 to learn from, 2015 and 2016 to judge by.
 
     Raises:
         NotFoundError: If the file is not there.

@@ -118,14 +118,14 @@ def demo_examples(
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Examples:
-    """Simulate worlds and make lessons of them.
+    """Simulate worlds and make examples of them.
 
     Args:
         training: Worlds to learn from, three or more.
         validation: Worlds to stop by.
         calibration: Worlds to size the intervals by; none: those of the validation.
         static_fields: Planes of the ground that guide.
-        progress: Told while simulating.
+        progress: Called while simulating.
         cancelled: Looked at between days.
 
     Raises:
@@ -151,7 +151,7 @@ def demo_examples(
         torch.cat([torch.full((w.days,), float(i)) for i, w in enumerate(training)]),
         REGRESSION,
     )
-    # No seasons were told apart; what differs between months is rounding.
+    # No seasons were distinguished; what differs between months is rounding.
     climatology = PlaceClimatology(
         *(z if z is climatology.slopes else z[:1].expand(12, -1, -1) for z in climatology)
     )
@@ -175,7 +175,7 @@ def demo_examples(
         first = frames.stop
     network = LocalRegression(climatology)
     later, last = ([days_of(world) for world in part_] for part_ in (validation, calibration))
-    report(progress, cancelled, 1.0, "lessons are ready")
+    report(progress, cancelled, 1.0, "examples are ready")
     return Examples(
         Source("demo", WORDS, LICENCE, "day", PLACE, True, JUDGED, "worlds", BASE),
         tuple(series),
@@ -275,7 +275,7 @@ def size_intervals(
     Args:
         folder: With the weights of the demo; its configuration and card are written anew.
         calibration: Worlds to size them by.
-        progress: Told while simulating.
+        progress: Called while simulating.
         cancelled: Looked at between days.
 
     Returns:
@@ -320,13 +320,13 @@ def size_intervals(
 def main(folder: Path, *, sizing: bool = False) -> None:
     """Train the weights for the demo, or size their intervals again, and say what came out."""
 
-    def tell(share: float, doing: str) -> None:
+    def report_progress(share: float, doing: str) -> None:
         _tell(f"{share:4.0%} {doing}")
 
     if sizing:
-        inner, outer = size_intervals(folder, progress=tell)
+        inner, outer = size_intervals(folder, progress=report_progress)
     else:
-        inner, outer = train_demo_weights(folder, progress=tell).coverage
+        inner, outer = train_demo_weights(folder, progress=report_progress).coverage
     _tell(f"done; 50 % intervals hold {inner:.0%}, 90 % intervals {outer:.0%} of unseen worlds\n")
 
 

@@ -76,7 +76,7 @@ def _compare(
 def _within(series: Series, count: int, mask: Tensor) -> Tensor:
     """Planes of the ground and their products (k, H, W), less their block's mean."""
     if series.guide is None:
-        raise ValueError("these lessons have no planes of the ground")
+        raise ValueError("these examples have no planes of the ground")
     own = series.guide[0, -count:].float()
     pairs = [own[i] * own[j] for i in range(count) for j in range(i)]
     planes = torch.stack([*own, *pairs])
@@ -88,7 +88,7 @@ def _sums(known: Examples, parts: Sequence[Series]) -> Sums:
     total = [torch.zeros(parts[0].fine.shape[1:], dtype=torch.float64) for _ in Sums._fields]
     for series in parts:
         if series.base is None:
-            raise ValueError("these lessons have no base map")
+            raise ValueError("these examples have no base map")
         for fine, base, coarse in zip(series.fine, series.base, series.coarse, strict=True):
             left = ((fine - base) * known.std).double()
             value = _repeat((coarse * known.std + known.mean).clamp(min=0)).double()

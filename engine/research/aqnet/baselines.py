@@ -1,6 +1,6 @@
 """What a practitioner would try before a network: distances, kriging, boosted trees.
 
-Each tells one station from the others in the same hours, for all hours at once. `seen` are the
+Each predicts one station from the others in the same hours, for all hours at once. `seen` are the
 stations that may be looked at, in each hour those of them that have a reading.
 
 Kriging here has one covariance for the whole record, fitted to the training part, so that an hour
@@ -139,10 +139,10 @@ def boosted_trees(
     seed: int = 0,
     predicted_from: Sequence[int] | None = None,
 ) -> Values:
-    """What boosted trees tell of hidden stations, (time, hidden).
+    """Predictions of boosted trees at hidden stations, (time, hidden).
 
     They learn what to add to inverse distance at stations that are not hidden, from every
-    `share`-th of the hours before `end`, drawn at random. Each hidden station is told from the
+    `share`-th of the hours before `end`, drawn at random. Each hidden station is predicted from the
     stations `predicted_from`; None: from all others.
     """
     everyone = range(network.readings.shape[1])

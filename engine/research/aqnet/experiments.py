@@ -1,10 +1,10 @@
 """What else was tried against the error at hidden stations, each as a small experiment.
 
 `python -m engine.research.aqnet.experiments` writes `docs/results/aqnet-probes.json`; the page
-tells of it. Beijing's twelve stations, hours and folds are those of `engine.research.aqnet.page`.
-Rows that use what no reanalysis may know (a station's own level, its own record) are bounds and are
-called so. A PM2.5 monitor that fails while the analysers beside it run is another task, with rows
-of its own.
+predicts for it. Beijing's twelve stations, hours and folds are those of
+`engine.research.aqnet.page`. Rows that use what no reanalysis may know (a station's own level, its
+own record) are bounds and are called so. A PM2.5 monitor that fails while the analysers beside it
+run is another task, with rows of its own.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Stations kept out of training in turn, and what the reanalysis network then says of them.
 
-A fold hides some stations: the network never learns from them, neither as a place to be told nor
-as a neighbour. Then each of them is told from all other stations, in hours after those learned
-from. Goes on where it stopped; one fold is in memory at once.
+A fold hides some stations: the network never learns from them, neither as a place to be predicted
+nor as a neighbour. Then each of them is predicted from all other stations, in hours after those
+learned from. Goes on where it stopped; one fold is in memory at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from engine.stations.record import estimate, stations_of
 from engine.stations.train_steps import StationTraining, train_all
 from engine.training.weights_folder import identity
 
-Told = Callable[[float, str], None]
+Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def network_of(
     *,
     shape: ReanalysisConfig,
     training: StationTraining,
-    progress: Told | None = None,
+    progress: Report | None = None,
 ) -> Reanalysis:
     """The network of a fold, trained now if it is not yet, in evaluation mode."""
     name, digest = _name(record, hidden, parts, shape, training)
@@ -98,9 +98,9 @@ def run_fold(
     *,
     shape: ReanalysisConfig,
     training: StationTraining,
-    progress: Told | None = None,
+    progress: Report | None = None,
 ) -> Hidden:
-    """Train without some stations and tell them; from disk where this was done before.
+    """Train without some stations and predict them; from disk where this was done before.
 
     Values before the calibration part are NaN: nothing is claimed of hours learned from.
     """

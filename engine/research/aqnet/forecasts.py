@@ -204,10 +204,10 @@ def without_clock(known: Setup, variant: Variant) -> WeekRecord:
     return replace(known.record, hours=replace(known.record.hours, inputs=inputs))
 
 
-def tell(
+def predict(
     network: nn.Module, record: WeekRecord, steps: Tensor, shown: Tensor, requested: Tensor
 ) -> tuple[Values, Values | None]:
-    """Weeks at shown stations and then at those asked for, and their scales, ug m-3."""
+    """Weeks at shown stations and then at those requested, and their scales, ug m-3."""
     values, scales = [], []
     seen = record.hours.some(shown)
     with torch.inference_mode():
@@ -226,16 +226,16 @@ def tell(
 
 
 def network_weeks(known: Setup, name: str) -> tuple[Values, Values | None]:
-    """What a network tells in the test part, visible stations first."""
+    """What a network predicts in the test part, visible stations first."""
     visible = known.record.visible
     everyone = torch.arange(len(known.record.names))
     record = without_clock(known, VARIANTS[name])
     network = trained(known, name)
-    return tell(network, record, known.test, everyone[:visible], everyone[visible:])
+    return predict(network, record, known.test, everyone[:visible], everyone[visible:])
 
 
 def baselines(known: Setup) -> dict[str, Values]:
-    """What the baselines tell in the test part, worked out once and kept."""
+    """What the baselines predict in the test part, worked out once and kept."""
     weight, _ = weekbaselines.line(known.record, known.some, LENGTHS[1])
     text = f"{identity(known.record.hours.target)[:16]} {known.parts} {HIDDEN} {len(known.test)}"
     text += f" {identity(weight)[:16]}"
@@ -300,12 +300,13 @@ def coverage(known: Setup, predicted: Values, scale: Values) -> dict[str, dict[s
     """
     network, record = trained(known, MAIN), known.record
     visible = torch.arange(record.visible)
-    own = _relative(record, known.later, *tell(network, record, known.later, visible, visible[:0]))
+    at_visible = predict(network, record, known.later, visible, visible[:0])
+    own = _relative(record, known.later, *at_visible)
     turns = [visible[i::3] for i in range(3)]
     away = []
     for requested in turns:
         shown = visible[~torch.isin(visible, requested)]
-        values, scales = tell(network, record, known.later, shown, requested)
+        values, scales = predict(network, record, known.later, shown, requested)
         order = torch.cat((shown, requested))
         found = _relative(record, known.later, values, scales, order)
         away.append(found[:, len(shown) :])
@@ -338,7 +339,7 @@ def _relative(
     order: Tensor | None = None,
 ) -> Values:
     if scale is None:
-        raise ValueError("this network tells no scale")
+        raise ValueError("this network predicts no scale")
     target = truth(record, steps)[:, slice(None) if order is None else order.numpy()]
     found: Values = np.abs(predicted - target[:, : predicted.shape[1]]) / scale
     return found

@@ -1,8 +1,8 @@
 """`docs/results/aqnet.md`: reanalysis at stations outside the training data.
 
 `python -m engine.research.aqnet.page 2 idw` does two folds of the variant `idw`. Each hides some of
-Beijing's twelve stations from training, and tells each of them from the eleven others in the last
-fifth of the record. It goes on where it stopped; the page names the stations that are done.
+Beijing's twelve stations from training, and predicts each of them from the eleven others in the
+last fifth of the record. It goes on where it stopped; the page names the stations that are done.
 `weights` in place of the number publishes the network of the first fold, `kept` writes the page
 anew from the numbers that are there.
 """

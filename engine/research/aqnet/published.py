@@ -31,7 +31,7 @@ class AQNetConfig:
 
     Attributes:
         history: Hours that are seen.
-        horizon: Hours that are told.
+        horizon: Hours that are predicted.
         width: Of the LSTM and of what follows.
         layers: Of the LSTM.
         heads: Of attention, each of full width.
@@ -51,9 +51,9 @@ class AQNetConfig:
         weather: Further variables that are inputs.
         pool: Hours whose mean is one step of the LSTM; more than 1 saves time. Not published.
         summary: Values of a linear forecast's input. With it the network corrects that forecast,
-            and is that forecast before it has learned; 0: it tells everything itself, as
+            and is that forecast before it has learned; 0: it predicts everything itself, as
             published.
-        scale: Whether the scale of the error is told as well. Not published.
+        scale: Whether the scale of the error is predicted as well. Not published.
     """
 
     history: int = 336
@@ -112,13 +112,13 @@ class AQNetConfig:
 
 @dataclass(frozen=True)
 class Week:
-    """What is told; normalised as the target was.
+    """What is predicted; normalised as the target was.
 
     Attributes:
         stations: (batch, station, horizon).
         points: (batch, point, horizon).
         entropy: Mean entropy of the attention's rows, which training keeps small.
-        station_scale: Scale of the error, as `stations`; None where it is not told.
+        station_scale: Scale of the error, as `stations`; None where it is not predicted.
         point_scale: As `points`.
     """
 
@@ -214,12 +214,12 @@ class AQNet(nn.Module):
         feature, entropy = self.encode(history.flatten(0, 1))
         feature = feature.reshape(*history.shape[:2], -1)  # (batch, station, width)
         start = self.begin(summary, feature)
-        at_stations = self.tell(feature, start)
+        at_stations = self.predict(feature, start)
         neighbours = self.neighbours(points, stations)
         if self.config.spatial == "idw_prediction":
             at_points = neighbours.mix(at_stations)
         else:
-            at_points = self.tell(neighbours.mix(feature), neighbours.mix(start))
+            at_points = self.predict(neighbours.mix(feature), neighbours.mix(start))
         if not self.config.scale:
             return Week(at_stations, at_points, entropy)
         horizon = self.config.horizon
@@ -250,10 +250,10 @@ class AQNet(nn.Module):
         predicted: Tensor = self.line(summary)
         return predicted
 
-    def tell(
+    def predict(
         self, feature: Float[Tensor, "*any width"], start: Float[Tensor, "*any horizon"]
-    ) -> Float[Tensor, "*any told"]:
-        """Concentrations from vectors, above 0; then, if told, the scales of their errors."""
+    ) -> Float[Tensor, "*any predicted"]:
+        """Concentrations from vectors, above 0; then, if predicted, the scales of their errors."""
         predicted: Tensor = self.head(feature)
         value, scale = predicted[..., : self.config.horizon], predicted[..., self.config.horizon :]
         if self.line is not None:

@@ -1,4 +1,4 @@
-"""Station data as forecast networks want them, and the hours from which weeks are told.
+"""Station data as forecast networks want them, and the hours from which weeks are predicted.
 
 Whatever is normalised here is so by the hours learned from, at stations that are not hidden.
 """

@@ -83,7 +83,7 @@ def setup(name: str, needed: Sequence[str] = ()) -> Setup:
 def kept(text: str, make: Callable[[], dict[str, NDArray[np.float32]]]) -> dict[str, Values]:
     """What `make` gives, made once for a text that says all it depends on, and kept on disk."""
     folder = home() / FOLDER
-    path = folder / f"told-{identity(torch.tensor(list(text.encode())))[:24]}"
+    path = folder / f"predicted-{identity(torch.tensor(list(text.encode())))[:24]}"
     if not path.is_file():
         made = {name: np.ascontiguousarray(v) for name, v in make().items()}
         with atomic_file(path) as part:

@@ -1,9 +1,9 @@
 """Stations hidden from everything, in splits of their own: far from neighbours, and by chance.
 
-Where `engine.research.aqnet.folds` keeps one station after another out and lets all others tell it,
-here a share of the stations is hidden for good: nothing is learned from them, they are nobody's
-neighbours, and each is told from the visible stations alone. "Far" hides those whose nearest
-neighbour is farthest away, which a split by chance hardly ever does.
+Where `engine.research.aqnet.folds` keeps one station after another out and predicts it from all
+others, here a share of the stations is hidden for good: nothing is learned from them, they are
+nobody's neighbours, and each is predicted from the visible stations alone. "Far" hides those whose
+nearest neighbour is farthest away, which a split by chance hardly ever does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ def hidden_of(known: Setup, split: Split) -> list[int]:
 
 
 def measure(split: Split, progress: Progress | None = None) -> dict[str, Any]:
-    """All numbers of a split: every model at its hidden stations, in the hours all of them tell."""
+    """All numbers of a split: every model at its hidden stations, in common hours."""
     known = setup(split.data)
     hidden = hidden_of(known, split)
     seen = [s for s in range(len(known.names)) if s not in hidden]
@@ -124,7 +124,7 @@ def measure(split: Split, progress: Progress | None = None) -> dict[str, Any]:
 def network(
     known: Setup, hidden: Sequence[int], split: Split, progress: Progress | None = None
 ) -> Hidden:
-    """What AQ-Net, trained on the visible stations, tells of the hidden ones from them."""
+    """What AQ-Net, trained on the visible stations, predicts for the hidden ones."""
     shape, visible = shape_without(known, hidden)
     text = f"split 2 {identity(known.record.readings)[:16]} {hidden} {known.parts} {shape} "
 
@@ -156,7 +156,7 @@ def network(
 
 
 def baselines(known: Setup, hidden: Sequence[int], split: Split) -> dict[str, Values]:
-    """What the baselines tell of the hidden stations from the visible ones, (time, station)."""
+    """What the baselines predict of the hidden stations from the visible ones, (time, station)."""
     text = f"split baselines 2 {identity(known.record.readings)[:16]} {hidden} {known.parts} "
 
     def make() -> dict[str, NDArray[np.float32]]:

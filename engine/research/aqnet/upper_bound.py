@@ -1,4 +1,4 @@
-"""How well the other stations can tell a station at all: what a fit *at the station itself* gives.
+"""How well the other stations can predict a station: what a fit *at the station itself* gives.
 
 A ridge regression and boosted trees are fitted to three years of the station's own readings, from
 all other stations in the same and in nearby hours, their pollutants, the weather and the clock. No
@@ -48,7 +48,7 @@ def features(network: Network, seen: Sequence[int], base: Values) -> NDArray[np.
 def predicted_alone(
     network: Network, station: int, base: Values, end: int, *, trees: int = 250
 ) -> dict[str, NDArray[np.float32]]:
-    """What models fitted to a station's own hours before `end` tell of it, each (time).
+    """What models fitted to a station's own hours before `end` predict for it, each (time).
 
     Args:
         network: All stations.

@@ -1,6 +1,6 @@
 """What a forecast of a week is held against: nothing learned, one line, boosted trees.
 
-Each tells the stations that are seen; a hidden one gets the mean of their weeks by inverse
+Each predicts the stations that are seen; a hidden one gets the mean of their weeks by inverse
 distance, `spread`.
 """
 
@@ -16,7 +16,7 @@ from engine.research.aqnet.record import WeekRecord
 
 Values = NDArray[np.float64]
 FIRST_DAY, LARGE, ROUNDS = 24, 0.2, 4  # hours; in the target's unit; of reweighting
-# Leads that boosted trees are made for, hours after the first that is told.
+# Leads that boosted trees are made for, hours after the first that is predicted.
 KNOTS = (0, 2, 5, 8, 11, 17, 23, 35, 47, 71, 95, 131, 167)
 
 
@@ -118,7 +118,7 @@ def ridge_week(
     Args:
         record: Of all stations.
         learn: Origins it learns from.
-        origins: Those it tells.
+        origins: Those predicted.
         lengths: Of history and week.
         columns: Inputs it sees in each hour; the clock is seen once.
     """
@@ -155,8 +155,8 @@ def trees(
     Args:
         record: Of all stations.
         learn: Origins they learn from.
-        origins: Those they tell.
-        horizon: Hours that are told.
+        origins: Those predicted.
+        horizon: Hours that are predicted.
         climate: Monthly climatology at both, (origin, station, lead), ug m-3.
         rows: Drawn at random to learn from, for each lead.
         count: Of trees.

@@ -1,6 +1,6 @@
 """Forecast networks that know one station each: the last state of an LSTM, and PatchTST.
 
-What AQ-Net is held against. Each tells the week after a station's history from that history
+What AQ-Net is held against. Each predicts the week after a station's history from that history
 alone; a place without a station gets the mean of its neighbours' weeks, by inverse distance.
 
 Source: Nie et al. 2023, PatchTST, arXiv:2211.14730 (patches, one channel, instance norm).
@@ -20,7 +20,7 @@ LEAST_SPREAD = 0.05  # of a series, in the target's units
 
 
 class OneByOne(nn.Module):
-    """A network that tells each station alone; others come from its neighbours' weeks."""
+    """A network that predicts each station alone; others come from its neighbours' weeks."""
 
     def series(self, history: Float[Tensor, "n time inputs"]) -> Float[Tensor, "n horizon"]:
         """The week after each history, in the target's units."""
@@ -41,11 +41,11 @@ class OneByOne(nn.Module):
 
 
 class LastState(OneByOne):
-    """An LSTM whose last state tells the week.
+    """An LSTM whose last state predicts the week.
 
     Args:
         inputs: Values an hour.
-        horizon: Hours that are told.
+        horizon: Hours that are predicted.
         width: Of the LSTM.
         layers: Of the LSTM.
         pool: Hours whose mean is one step.
@@ -78,7 +78,7 @@ class PatchConfig:
         deviation: Of that logarithm.
         unit: Of the target, ug m-3.
         history: Hours that are seen.
-        horizon: Hours that are told.
+        horizon: Hours that are predicted.
         patch: Hours in a patch.
         stride: Hours from one patch to the next.
         width: Of a patch's vector.

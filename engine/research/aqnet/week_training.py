@@ -1,8 +1,8 @@
 """How forecast networks are trained: some of the stations play at being hidden.
 
 One example is an hour and all stations: what they read in the two weeks before it, and the week
-after, which is told at the stations and, from the others, at those that are hidden for this step.
-Needs torch and safetensors alone.
+after, which is predicted at the stations and, from the others, at those that are hidden for this
+step. Needs torch and safetensors alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class WeekTraining:
         hidden: Share of the stations that is hidden in a step; at least one is.
         hidden_weight: Of the error at hidden stations beside that at the others.
         entropy: Weight of the attention's entropy.
-        scale: Weight of the error scale's likelihood, where it is told.
+        scale: Weight of the error scale's likelihood, where it is predicted.
         keep_every: Steps between states on disk.
         seed: Of what is drawn.
     """
@@ -127,10 +127,10 @@ def train(
         network: A `Forecaster`, initialised by the caller, from the same seed each time.
         hours: Of the stations that may be known. A hidden station is not in it.
         origins: First hours of the weeks that are learned from.
-        lengths: Of the history and of what is told, hours.
+        lengths: Of the history and of what is predicted, hours.
         folder: Holds the state.
         identity: Text that names data and network; the state of another is refused.
-        progress: Told the share of the steps done.
+        progress: Called with the share of the steps done.
 
     Raises:
         StorageError: If the state cannot be written, or belongs to another run.

@@ -20,7 +20,7 @@ from engine.research.bench.machine import hardware
 from engine.superresolution.networks.airstfm import PRESETS, AirSTFM
 from engine.superresolution.networks.tiling import tiled
 
-NOTE = "on a shared machine the clock tells its load; processor seconds are those of all threads"
+NOTE = "on a shared machine the clock shows its load; processor seconds are those of all threads"
 TARGET_SECONDS = {"paper": 5.0, "small": 1.5}
 
 

@@ -52,7 +52,7 @@ def inputs(gradient: bool, shape: Sequence[int] = SHAPE) -> list[Tensor]:
 
 
 def once(way: str, gradient: bool, shape: Sequence[int] = SHAPE) -> tuple[Taken, list[Tensor]]:
-    """Seconds, and what came out (with the gradients where asked)."""
+    """Seconds, and what came out (with the gradients where requested)."""
     maps = inputs(gradient, shape)
     clock, processor = time.perf_counter(), time.process_time()
     with torch.set_grad_enabled(gradient):

@@ -115,7 +115,7 @@ def run(
     """Train what is not in the file yet, each row's first seed first; it is whole after each run.
 
     Args:
-        learn: Makes the lessons, with the past or without it, whose validation part reaches to
+        learn: Makes the examples, with the past or without it, whose validation part reaches to
             `LAST`; not called if no row is missing.
         rows: What to train.
         results: The file.
@@ -247,7 +247,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def wustl(source: Path, climatology: bool) -> Examples:
-    """Lessons of the monthly record: 1998 to 2014 to learn from, and all that follows.
+    """Examples of the monthly record: 1998 to 2014 to learn from, and all that follows.
 
     Raises:
         NotFoundError: If the file is not there.

@@ -1,7 +1,8 @@
 """What a practitioner would try before a diffusion model, on the same windows in the same units.
 
-Each method is fitted to rows before `end` and tells the lead hours of windows; it sees of a window
-what was measured up to its start. Forecasts are (window, lead, cell), ug m-3, finite everywhere.
+Each method is fitted to rows before `end` and predicts the lead hours of windows; it sees of a
+window what was measured up to its start. Forecasts are (window, lead, cell), ug m-3, finite
+everywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ class City:
         values: (time, cell), ug m-3, NaN is a gap.
         hour: Local hour of the day, (time) and further.
         end: Row that learning ends before.
-        lead_times: Hours that are told.
+        lead_times: Hours that are predicted.
         grid: Rows and columns.
     """
 
@@ -190,7 +191,7 @@ def space_time_kriging(city: City, begins: Sequence[int]) -> Values:
     """Ordinary kriging of the last hours' readings in space and time, by PyKrige.
 
     Time is a third direction; every window fits its own exponential variogram. The lead hours lie
-    outside what is known, so that far ahead it tells the mean of what it saw.
+    outside what is known, so that far ahead it predicts the mean of what it saw.
     """
     rows, columns = city.grid
     row, column = (a.ravel().astype(float) for a in np.indices(city.grid))

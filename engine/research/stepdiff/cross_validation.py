@@ -1,7 +1,8 @@
-"""Whether the members' mean is worth believing, asked of the training part itself, by blocks.
+"""Whether the members' mean is worth believing, from the training part itself, by blocks.
 
 A few days of validation decide little. Here the training part is cut into blocks of days; for each
-a network is trained that never saw it, and tells its windows. The day is the unit of what is sure.
+a network is trained that never saw it, and predicts its windows. The day is the unit of what is
+sure.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from engine.research.stepdiff.single_training import train_single
 
 FOLDS = 3
 MEMBERS = 10
-EVERY = 11  # hours between the starts that are told: all times of the day
+EVERY = 11  # hours between the starts that are predicted: all times of the day
 LEADS = {"1-2 h": slice(0, 2), "3-4 h": slice(2, 4), "5-8 h": slice(4, 8), "9-12 h": slice(8, 12)}
 
 
@@ -30,7 +31,7 @@ def cross_validated(
     """What believing the members' mean gains over the first guess, and its standard error.
 
     Args:
-        data: The lesson; its validation part decides when to stop, as ever.
+        data: The examples; their validation part decides when to stop, as ever.
         shape: Of the network.
         config: How to train each.
         folder: For the states.
@@ -69,12 +70,12 @@ def cross_validated_operator(
     def predicted(fold: int, learn: Window, window: Window, seen: Tensor) -> Tensor:
         network = begin(shape, data, config.seed + fold)
 
-        def tell(some: Window) -> Tensor:
+        def predict(some: Window) -> Tensor:
             return network.operator(some, data.record.grid)
 
-        train_single(config, network, tell, learn, data.validation, shape.history)
+        train_single(config, network, predict, learn, data.validation, shape.history)
         with torch.no_grad():
-            return window.scale * tell(future_hidden(window, shape.history))[:, seen]
+            return window.scale * predict(future_hidden(window, shape.history))[:, seen]
 
     return _over_folds(data, shape, predicted)
 
@@ -89,7 +90,7 @@ def _over_folds(
     shape: StepDiffConfig,
     predicted: Callable[[int, Window, Window, Tensor], Tensor],
 ) -> dict[str, Any]:
-    """Departures told of every block by what learned from the others, against what came true."""
+    """Departures of every block, predicted from the others, against the readings."""
     parts = []
     for fold in range(FOLDS):
         kept, requested = held_out(len(data.training), fold, shape.hours)
@@ -102,7 +103,7 @@ def _over_folds(
 
 
 def held_out(count: int, fold: int, hours: int) -> tuple[Tensor, Tensor]:
-    """Numbers of the windows to learn from and to tell; no hour is in both.
+    """Numbers of the windows to learn from and to predict; no hour is in both.
 
     Args:
         count: Windows, an hour apart.

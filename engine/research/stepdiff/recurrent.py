@@ -1,7 +1,7 @@
 """Recurrent networks that STeP-Diff is held against: ConvLSTM and a graph recurrent network.
 
 Both read the same windows in the same unit (departures from the first guess, gaps flagged) and
-tell the departures of the next hours, one number for each cell.
+predict the departures of the next hours, one number for each cell.
 
 Source: Shi et al. 2015, arXiv:1506.04214 (ConvLSTM, equation 3, without peepholes); Li et al. 2018,
 arXiv:1707.01926 (DCRNN, equation 3: gates are diffusion convolutions, here over the neighbours of a
@@ -26,7 +26,7 @@ class Recurrent(nn.Module):
         kind: "convlstm": gates are 3 × 3 convolutions. "graph": gates mix each cell with the mean
             of its four neighbours, twice.
         history: Hours read.
-        lead_times: Hours told.
+        lead_times: Hours predicted.
         width: Of the state.
     """
 

@@ -39,7 +39,8 @@ RAW = (1.0,) * SMALL.lead_times  # members as they are drawn, no calibration
 MEAN_WEIGHT, OPERATOR = "STeP-Diff, 250 steps", "DeepONet alone"
 CROSS_VALIDATED = replace(SMALL_TRAINING, steps=250, check_every=50, patience=9, members=2)
 SINGLE = StepTraining(steps=600, learning_rate=1e-3, check_every=30)
-# As published, on concentrations: no first guess, independent noise told as noise, cells by number.
+# As published, on concentrations: no first guess, independent noise, which is what is predicted,
+# and cells by number.
 CSDI = {
     "deeponet": False, "guess": False, "predicts": "noise", "places": "learned",
     "common": 0.0, "smooth": 0.0, "memory": 0.0,
@@ -57,7 +58,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "without DeepONet": ({"deeponet": False}, {}),
     "without DeepONet and physics": ({"deeponet": False}, {"physics": 0.0}),
     "without first guess as a plane": ({"guess": False}, {}),
-    "tells noise, as published": ({"predicts": "noise"}, {}),
+    "predicts noise, as published": ({"predicts": "noise"}, {}),
     "independent noise, as published": ({"common": 0.0, "smooth": 0.0, "memory": 0.0}, {}),
     "learned table of cells, as published": ({"places": "learned"}, {}),
     "noise against data, as released": ({"noise_against_data": True}, {}),
@@ -101,7 +102,7 @@ def variant(
 
 
 class Kept:
-    """Scores on disk: asked once, kept for ever, until the file is deleted."""
+    """Scores on disk: computed once, kept for ever, until the file is deleted."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -120,13 +121,13 @@ class Kept:
 
 
 def score_place(
-    kept: Kept, key: str, place: Place, scratch: Path, tell: Callable[[str], None]
+    kept: Kept, key: str, place: Place, scratch: Path, log: Callable[[str], None]
 ) -> None:
     """All methods of one place that are not kept yet."""
     try:
         found = bench(place)
     except EngineError as problem:
-        tell(f"{key}: {problem}")
+        log(f"{key}: {problem}")
         return
     kept.get(key, "about", "split", lambda: split(found))
     jobs: list[tuple[str, str, Callable[[], Scored]]] = [
@@ -167,7 +168,7 @@ def score_place(
         for name in PUBLISHED
     ]
     for group, name, work in jobs:
-        tell(f"{key}: {name}")
+        log(f"{key}: {name}")
         kept.get(key, group, name, work)
 
 

@@ -24,7 +24,7 @@ SAMPLERS: dict[str, Sampler] = {
     "DDIM, 10 steps": DDIM(10, limit=8.0),
     WHOLE: Ancestral(),
 }
-# The same from other first noise, which tells what twenty members leave to chance.
+# The same from other first noise, which shows what twenty members leave to chance.
 REPEATS: dict[str, tuple[Sampler, int]] = {
     "multistep, 8 steps, second noise": (DEFAULT_SAMPLER, 1),
     "multistep, 8 steps, third noise": (DEFAULT_SAMPLER, 2),

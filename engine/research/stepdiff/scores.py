@@ -53,7 +53,7 @@ class Place:
         train_end: Last local date to learn from; None: two thirds.
         validate_end: Last local date that decides anything.
         every: Hours between the starts of test windows.
-        stations: Dataset of fixed stations that nothing is told of; empty: none.
+        stations: Dataset of fixed stations that are not predicted; empty: none.
         weights: Folder of the trained weights.
     """
 
@@ -197,7 +197,7 @@ def truth_on(series: xr.Dataset) -> Tensor:
 
 
 def evaluate(found: Bench, predicted: Tensor) -> dict[str, Any]:
-    """Scores of forecasts (member, window, lead, cell), NaN in cells that were not told.
+    """Scores of forecasts (member, window, lead, cell), NaN in cells without a prediction.
 
     By mobile readings, by lead hour, by fixed stations and by the truth where there is one.
     """
@@ -344,7 +344,7 @@ def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
 
 
 def alone(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
-    """Scores of a network that tells one forecast, trained here on the same windows.
+    """Scores of a network that predicts one forecast, trained here on the same windows.
 
     Args:
         found: Where.
@@ -358,26 +358,26 @@ def alone(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:
         whole = StepDiff(replace(SMALL, rows=grid[0], columns=grid[1]))
         network = whole
 
-        def tell(window: Window) -> Tensor:
+        def predict(window: Window) -> Tensor:
             return whole.operator(window, grid)
 
     else:
         network = Recurrent("convlstm" if kind == "ConvLSTM" else "graph")
 
-        def tell(window: Window) -> Tensor:
+        def predict(window: Window) -> Tensor:
             predicted: Tensor = network(window, grid)
             return predicted
 
-    train_single(config, network, tell, found.data.training, found.data.validation, history)
+    train_single(config, network, predict, found.data.training, found.data.validation, history)
     window = future_hidden(test_windows(found, SMALL), history)
     with torch.no_grad():
-        predicted = tell(window)
+        predicted = predict(window)
     field = window.guess[..., history:] + found.data.scale * predicted
     return evaluate(found, field.clamp(min=0).transpose(1, 2)[None])
 
 
 def as_released(found: Bench) -> dict[str, Any]:
-    """What the released code's metric makes of the training mean, told everywhere."""
+    """What the released code's metric makes of the training mean, everywhere."""
     values = torch.tensor(found.city.values)
     known = values[values.isfinite()]
     target = found.target[found.target.isfinite()]

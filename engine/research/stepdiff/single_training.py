@@ -1,4 +1,4 @@
-"""Trains a network that tells one forecast, on the windows that STeP-Diff learns from."""
+"""Trains a network that predicts one forecast, on the windows that STeP-Diff learns from."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from engine.forecast.networks.stepdiff import Window
 from engine.forecast.train_steps import LEAST_RATE, StepTraining, future_hidden, spoiled
 from engine.training import steps
 
-Told = Callable[[Window], Tensor]
+Predict = Callable[[Window], Tensor]
 
 
 def train_single(
     config: StepTraining,
     network: nn.Module,
-    tell: Told,
+    predict: Predict,
     training: Window,
     validation: Window,
     history: int,
@@ -25,7 +25,7 @@ def train_single(
     Args:
         config: Steps, batch, rates and seed; what it says of noise and physics is not used.
         network: What; initialised by the caller.
-        tell: Departures (b, cell, lead) that the network tells for windows.
+        predict: Departures (b, cell, lead) that the network predicts for windows.
         training: Windows to learn from.
         validation: Later windows.
         history: Hours known.
@@ -36,17 +36,17 @@ def train_single(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    best, kept = _error(network, tell, validation, history), steps.copied(network)
+    best, kept = _error(network, predict, validation, history), steps.copied(network)
     for step in range(config.steps):
         steps.set_rates(optimiser, config.learning_rate, step, config.steps, LEAST_RATE)
         generator = steps.drawing(config.seed, step)
         which = torch.randint(len(training), (config.batch,), generator=generator)
         batch = spoiled(training.at(which), config, history, generator)
         known = batch.known[..., history:]
-        off = (tell(batch) - batch.values[..., history:])[known]
+        off = (predict(batch) - batch.values[..., history:])[known]
         steps.descend(network, optimiser, off.abs().mean(), config.clip)
         if (step + 1) % config.check_every == 0 or step + 1 == config.steps:
-            error = _error(network, tell, validation, history)
+            error = _error(network, predict, validation, history)
             if error < best:
                 best, kept = error, steps.copied(network)
     network.load_state_dict(kept)
@@ -55,9 +55,9 @@ def train_single(
 
 
 @torch.no_grad()
-def _error(network: nn.Module, tell: Told, window: Window, history: int) -> float:
+def _error(network: nn.Module, predict: Predict, window: Window, history: int) -> float:
     network.eval()
-    predicted = tell(future_hidden(window, history))
+    predicted = predict(future_hidden(window, history))
     known = window.known[..., history:]
     error = float((predicted - window.values[..., history:])[known].abs().mean())
     network.train()

@@ -1,7 +1,7 @@
 """Rules for the spread, held against days of learning and validation that they were not shown.
 
 A rule turns members and what came true into factors by lead hour. Each is fitted to all days but
-one, and tells that day; then to all, and tells the test part, which chooses nothing.
+one, and predicts that day; then to all, and predicts the test part, which chooses nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -12,8 +12,6 @@ from engine.research.stepdiff.samplers import KNOWN, MOST_WINDOWS, WHOLE
 from engine.verify.bootstrap import interval
 
 SURE = 1.96  # standard errors either side: an interval of 95 %
-# Names of the record that the page words anew.
-LABELS = {"tells noise, as published": "predicts noise, as published"}
 
 
 def per_cent(ratio: float, digits: int = 0) -> str:
@@ -165,7 +163,7 @@ def parts(found: Mapping[str, Any], template: str) -> str:
 def _scores(group: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, ...]]:
     return [
         (
-            LABELS.get(name, name),
+            name,
             f"{group[name]['mae']:.2f}",
             f"{group[name]['crps']:.2f}",
             bands(group[name]),

@@ -4,7 +4,7 @@ Two readings are alike for three reasons: the same air passed both stations (a c
 distance between them *in the air's own frame*, that is after the wind has carried one to the hour
 of the other), the same weather and hours lie over both (a covariance of distance and of time that
 stays where it is), and a station's own surroundings. Weights add up to one: ordinary kriging. So
-hours before tell of places downwind and hours after of places upwind; without wind it is a
+hours before inform places downwind and hours after of places upwind; without wind it is a
 space-time kriging with two scales.
 
 Source: covariances in the moving frame, Cox and Isham 1988; Gneiting, Genton and Guttorp 2007,
@@ -73,19 +73,19 @@ def carried(
     station: Int[Tensor, " seen"],
     air: Float[Tensor, "9"],
 ) -> Float[Tensor, " query"]:
-    """What the readings together tell of a place, in their units; 0 where there is none.
+    """The estimate from all readings at a place, in their units; 0 where there is none.
 
     Args:
         values: Readings, NaN where there is none.
         offset: East and north from the place to each station, km.
-        drift: How far the measured wind blows from the hour asked for to each reading's, km.
-        lag: Time steps from the hour asked for to each reading's.
+        drift: How far the measured wind blows from the hour requested to each reading's, km.
+        lag: Time steps from the hour requested to each reading's.
         station: Which station each is of.
         air: As `Air.tensor` gives it.
     """
     share, reach, memory, still_reach, still_memory, own, own_memory, noise, speed = air
     valid = values.isfinite()
-    moving = offset[:, station] - speed * drift  # where that air is at the hour asked for
+    moving = offset[:, station] - speed * drift  # where that air is at the hour requested
     apart = (lag[:, None] - lag).abs()
     same = (station[:, None] == station).to(values)
     # What stays is the same for all hours of two stations, but for a factor.

@@ -26,8 +26,8 @@ def great_circle_km(a: Float[Tensor, "n 2"], b: Float[Tensor, "m 2"]) -> Float[T
 def chord(a: Float[Tensor, "n 2"], b: Float[Tensor, "m 2"]) -> Float[Tensor, "n m"]:
     """Straight distance through a sphere of radius 1, which orders points as the arc does.
 
-    Much quicker than the haversine, and as good at short range: the arc cosine, which cannot tell
-    points 1 km apart, is not used, and neither is the expansion of the square.
+    Much quicker than the haversine, and as good at short range: the arc cosine, which cannot
+    resolve points 1 km apart, is not used, and neither is the expansion of the square.
     """
     return torch.cdist(_on_sphere(a), _on_sphere(b), compute_mode="donot_use_mm_for_euclid_dist")
 

@@ -80,7 +80,7 @@ def around(
     """What the record knows around points: the named stations at lags of the named times.
 
     Beyond the record's ends nothing was measured. `own` are the stations that are the points
-    themselves, of which nothing may be told; None: points are no stations.
+    themselves, of which nothing may be predicted; None: points are no stations.
     """
     steps = times[:, None] + torch.tensor(lags, device=times.device)  # (query, lag)
     inside = (steps >= 0) & (steps < len(record.readings))

@@ -1,19 +1,18 @@
 """AQ-Net's spatial part for reanalysis: what a place breathed, from stations around it.
 
-Stations, each with its readings before, at and after the hour asked for, tell of a place that has
-none. At initialisation the answer is kriging, carried with the wind where hours are told, or
-inverse distance; what is learned is a
-correction of its value in log space, for inverse distance of its weights too, and the scale of the
-error that is left.
-The set has no order, may have any size, and every gap is a flag.
+Stations, each with its readings before, at and after the hour requested, give a value at a place
+that has none. At initialisation the answer is kriging, carried with the wind where values are
+hourly, or inverse distance; what is learned is a correction of its value in log space, for inverse
+distance of its weights too, and the scale of the error that is left. The set has no order, may have
+any size, and every gap is a flag.
 
 Readings *after* the hour are used as well as those before it: this fills in the past (reanalysis)
 and is no forecast.
 
 Source: Kheder et al. 2025, arXiv:2502.11941 (neural kNN over stations). Departures: set attention
 in place of weights that see the distance alone; km for degrees; a residual on kriging, which on
-Beijing's twelve stations is 7 % better than inverse distance with any exponent, for values told
-from nothing; a scale for the error.
+Beijing's twelve stations is 7 % better than inverse distance with any exponent, for values
+predicted from nothing; a scale for the error.
 """
 
 import math
@@ -40,7 +39,7 @@ class ReanalysisConfig:
     """Shape of the network.
 
     Attributes:
-        lags: Time steps at which each station's readings are seen; 0 is the one asked for.
+        lags: Time steps at which each station's readings are seen; 0 is the one requested.
         others: Further variables that stations may measure, by name.
         width: Of the tokens.
         heads: Of attention.
@@ -57,7 +56,7 @@ class ReanalysisConfig:
         bound: Largest correction of the value, as a logarithm; 0: any.
         air: Of kriging carried with the wind, `engine.stations.networks.advected_kriging.Air` in
             order.
-        carried_lags: Lags whose readings it looks at, beside the hour asked for.
+        carried_lags: Lags whose readings it looks at, beside the hour requested.
         carried_from: Stations, the nearest ones, that it looks at in these lags.
     """
 
@@ -97,7 +96,7 @@ class ReanalysisConfig:
 
     @property
     def centre(self) -> int:
-        """Where in `lags` the step asked for is."""
+        """Where in `lags` the step requested is."""
         return self.lags.index(0)
 
 
@@ -156,7 +155,7 @@ class Reanalysis(nn.Module):
     def forward(
         self, known: StationContext, start: Float[Tensor, " query"] | None = None
     ) -> Estimate:
-        """Value and error scale at each place, NaN where no station speaks.
+        """Value and error scale at each place, NaN where no station has an observation.
 
         Args:
             known: What is known around.
@@ -189,15 +188,15 @@ class Reanalysis(nn.Module):
             shift = self.config.bound * torch.tanh(shift / self.config.bound)
         answer = (corrected + shift).exp()
         scale = (log_scale.clamp(-8, 4)).exp() * (answer.detach() + 5)
-        deaf = ~reporting.any(-1)
+        empty = ~reporting.any(-1)
         return Estimate(
-            answer.masked_fill(deaf, torch.nan),
-            scale.masked_fill(deaf, torch.nan),
-            base.exp().masked_fill(deaf, torch.nan),
+            answer.masked_fill(empty, torch.nan),
+            scale.masked_fill(empty, torch.nan),
+            base.exp().masked_fill(empty, torch.nan),
         )
 
     def interpolated(self, known: StationContext) -> Float[Tensor, " query"]:
-        """Logarithm of what kriging tells, whose weights no training changes, log ug m-3."""
+        """Logarithm of what kriging gives, whose weights no training changes, log ug m-3."""
         if self.config.base == "carried":
             return self.carried(known).clamp(min=FLOOR).log()
         valid = known.readings.isfinite()
@@ -228,7 +227,7 @@ class Reanalysis(nn.Module):
         column = torch.tensor([*[shape.centre] * count, *(where * few)])
         lag = torch.tensor(shape.lags, device=readings.device)[column].to(readings)
         values = readings[:, station, column]
-        # Where none of these lags speaks, the nearest in time stands in.
+        # Where none of these lags has an observation, the nearest in time stands in.
         value, _ = self._current(readings, readings.isfinite())
         value = value.masked_fill(~readings.isfinite().any(-1), torch.nan)
         mute = ~values.isfinite().any(-1, keepdim=True)

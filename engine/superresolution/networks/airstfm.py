@@ -212,23 +212,23 @@ class AirSTFM(nn.Module):
         guide: Float[Tensor, "b #f k fine_h fine_w"] | None = None,
         frames: Sequence[int] | None = None,
     ) -> FineMap:
-        """The fine map of each frame asked for.
+        """The fine map of each frame requested.
 
         Args:
             coarse: Normalised coarse frames, `config.frames` of them; any finite value where
                 the mask is False.
             mask: True where a coarse cell holds data, per frame or one for all; None: all do.
-            fine_mask: True where a fine cell holds data, per frame asked for or one for all.
+            fine_mask: True where a fine cell holds data, per frame requested or one for all.
                 The output is 0 elsewhere, and exact block means count only these cells.
-            base: Normalised fine maps of the frames asked for, to which the network adds what
+            base: Normalised fine maps of the frames requested, to which the network adds what
                 it predicts, in place of the bilinear map.
-            guide: Planes of guidance, one set for all frames or one for each asked for.
+            guide: Planes of guidance, one set for all frames or one for each requested.
             frames: Which of the frames to decode, in this order; None: all. Every frame is
                 still seen by attention and flow, and the result is the same as decoding all.
 
         Raises:
             ValueError: If the number of frames or guidance planes is not the configured one, or
-                a frame asked for does not exist.
+                a frame requested does not exist.
         """
         wanted = self._wanted(coarse, guide, frames)
         features, rebuilt = self.encode(coarse, mask, guide=guide, frames=wanted)

@@ -276,7 +276,7 @@ class PatchAttention(nn.Module):
         mask: Bool[Tensor, "b h w"] | None = None,
         frames: tuple[int, ...] | None = None,
     ) -> Float[Tensor, "b f c h w"]:
-        """`leaky(x + out(attention))` of the frames asked for; all frames attend and are seen.
+        """`leaky(x + out(attention))` of the frames requested; all frames attend and are seen.
 
         Args:
             x: Features.

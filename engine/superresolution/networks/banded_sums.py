@@ -183,7 +183,7 @@ class Stacks:
 
         Args:
             share: Of the pairs.
-            ready: Told of rows just before they are read for the first time.
+            ready: Called with rows just before they are read for the first time.
 
         Yields:
             First row of cells of the queries, how many cell rows further down the first of the

@@ -76,7 +76,7 @@ class UrbanFM(nn.Module):
         guide: Float[Tensor, "b #f k fine_h fine_w"] | None = None,
         frames: Sequence[int] | None = None,
     ) -> FineMap:
-        """The fine map of each frame asked for, never below zero in ug m-3.
+        """The fine map of each frame requested, never below zero in ug m-3.
 
         Args:
             coarse: Normalised coarse frames; any finite value where the mask is False.
@@ -88,7 +88,7 @@ class UrbanFM(nn.Module):
             frames: Which of the frames to decode, in this order; None: all.
 
         Raises:
-            ValueError: If a frame asked for does not exist, or guidance is given.
+            ValueError: If a frame requested does not exist, or guidance is given.
         """
         if guide is not None:
             raise ValueError("guidance given; this network takes none")

@@ -1,7 +1,7 @@
 """What the video super-resolution networks have in common: frames in, one fine map each out.
 
 `VideoNetwork` holds the contract (which frames, masks, base map, exact block means); a network
-derives from it and gives features of the frames asked for. No data: frames are 0 where the mask
+derives from it and gives features of the frames requested. No data: frames are 0 where the mask
 is False, so nothing under it is ever seen, and flows see maps filled from the nearest cell.
 
 The published networks end in two ×2 stages; a third makes ×8 (Li et al., Atmosphere 2025, 16,
@@ -24,7 +24,7 @@ from engine.superresolution.networks.spynet import SPyNet, flow_frames
 
 @dataclass(frozen=True)
 class VideoConfig:
-    """What every video network can be told. A network's own choices come after these."""
+    """What every video network is configured with. A network's own choices come after these."""
 
     frames: int = 5
     """Length of the window."""
@@ -115,12 +115,12 @@ class VideoNetwork(nn.Module):
         guide: Float[Tensor, "b #f k fine_h fine_w"] | None = None,
         frames: Sequence[int] | None = None,
     ) -> FineMap:
-        """The fine map of each frame asked for.
+        """The fine map of each frame requested.
 
         Args:
             coarse: Normalised coarse frames; any finite value where the mask is False.
             mask: True where a coarse cell holds data, per frame or one for all; None: all do.
-            fine_mask: True where a fine cell holds data, per frame asked for or one for all.
+            fine_mask: True where a fine cell holds data, per frame requested or one for all.
                 The output is 0 elsewhere, and exact block means count only these cells.
             base: Normalised fine maps to which the network adds what it predicts, in place of
                 the bilinear map.
@@ -128,7 +128,7 @@ class VideoNetwork(nn.Module):
             frames: Which of the frames to decode, in this order; None: all.
 
         Raises:
-            ValueError: If the number of frames is not the configured one, a frame asked for
+            ValueError: If the number of frames is not the configured one, a frame requested
                 does not exist, or guidance is given.
         """
         wanted = requested_frames(len(coarse[0]), frames)
@@ -208,7 +208,7 @@ def completed(
 
 
 def requested_frames(count: int, frames: Sequence[int] | None) -> tuple[int, ...]:
-    """The frames asked for; None: all.
+    """The frames requested; None: all.
 
     Raises:
         ValueError: If one of them does not exist, or there is none.

@@ -18,7 +18,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tile:
-    """Windows that ask (queries) and windows that are asked (keys), each on its own map."""
+    """Windows that ask (queries) and windows that answer (keys), each on its own map."""
 
     patch: int
     stride: int

@@ -89,7 +89,7 @@ def test_an_unknown_language_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("asked", "locale", "expected"),
+    ("requested", "locale", "expected"),
     [
         ("zh", "en-GB", "zh"),
         (None, "zh-CN", "zh"),

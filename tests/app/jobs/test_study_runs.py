@@ -39,7 +39,7 @@ class TestWork:
         means = found["by_day"].values[:, BY_DAY.index("target")] / found["by_day"].values[:, 0]
         # Maps of the first three days have means of 10, 20 and 30; see `world`.
         assert means == pytest.approx([10, 20, 30], abs=0.3)
-        assert found.attrs["dates_asked"] == 3
+        assert found.attrs["dates_requested"] == 3
         assert found.attrs["model"] == "copy"
         assert "power" in found
 

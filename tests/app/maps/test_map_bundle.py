@@ -56,7 +56,7 @@ def test_every_label_is_used_and_every_used_label_exists():
     script = "\n".join(SOURCES.values()) + (bundle.FRONTEND / "standin.js").read_text()
     used = set(re.findall(r"data-(?:text|title|aria)=\"(\w+)\"", HTML))
     used |= set(re.findall(r"labels\.(\w+)", script))
-    used |= {"missing", "unreachable"}  # asked for by name
+    used |= {"missing", "unreachable"}  # requested by name
     used |= {"used", "withheld", "reanalysed", "invalid"}
     assert used == set(LABEL_KEYS)
 

@@ -24,8 +24,8 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-def mixed(colour, static_fields, share):
-    pairs = [(int(colour[i : i + 2], 16), int(static_fields[i : i + 2], 16)) for i in (1, 3, 5)]
+def mixed(colour, ground, share):
+    pairs = [(int(colour[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(c * share + g * (1 - share)):02x}" for c, g in pairs)
 
 
@@ -36,9 +36,9 @@ def test_contrast_is_computed_as_the_guideline_says():
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("ground", ["backgroundColor", "secondaryBackgroundColor"])
-def test_text_reads_on_every_ground(mode, static_fields):
+def test_text_reads_on_every_ground(mode, ground):
     theme = THEME[mode]
-    grounds = [theme[static_fields], theme["sidebar"][static_fields]]
+    grounds = [theme[ground], theme["sidebar"][ground]]
     for paper in grounds:
         assert contrast(theme["textColor"], paper) >= TEXT
         assert contrast(theme["linkColor"], paper) >= TEXT

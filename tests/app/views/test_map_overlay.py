@@ -95,7 +95,7 @@ class TestOnTheMap:
         values = raster(day["urls"]["reanalysis"])
         assert 70 < values.min() <= values.max() < 125
         assert "2 stations used (circles), 0 kept out (squares), 1 silent" in captions(at)
-        # The silent station is told apart from the others.
+        # The silent station is distinguished from the others.
         assert "reanalysed" in wire["stations"]["kinds"]
         roles, values = (raster(wire["stations"][name]) for name in ("roles", "values"))
         assert roles[-1].tolist() == [USED, USED, REANALYSED]

@@ -1,4 +1,4 @@
-"""The page of the map on a small library, from what it was asked to what it says."""
+"""The page of the map on a small library, from what of a request what it says."""
 
 import datetime as dt
 import json

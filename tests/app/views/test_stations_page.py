@@ -24,7 +24,7 @@ def test_it_counts_used_withheld_and_silent_stations():
 def test_leave_one_out_of_the_day():
     at = page(withheld="0.0")
     rows = table(at, "where it has not seen the station")
-    # 100 is told as 102 and 102 as 100.
+    # 100 is reported as 102 and 102 as 100.
     assert rows["Stations used, each left out in turn"] == ["2", "0.0", "2.0", "2.0", "–"]
 
 

@@ -70,7 +70,7 @@ def days(count: int) -> list[Day]:
 
 
 def stations(count: int, fourth: str = "used") -> Stations:
-    """Six stations: used, withheld, one invalid; the fourth has the role that is asked for."""
+    """Six stations: used, withheld, one invalid; the fourth has the role that is requested."""
     table = pd.DataFrame(
         {
             "id": [f"S{i}" for i in range(6)],

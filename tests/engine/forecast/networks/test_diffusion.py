@@ -40,7 +40,7 @@ def test_a_schedule_that_is_none_is_refused(wrong):
 
 def unasked() -> torch.Tensor:
     """Samplers without chance ask for no noise."""
-    raise AssertionError("fresh noise was asked for")
+    raise AssertionError("fresh noise was requested")
 
 
 def gaussian(schedule: Schedule, mean: float, std: float):

@@ -19,7 +19,7 @@ WINDOWS = [Window(dt.date(2015, 1, 30), 3), Window(dt.date(2015, 7, 1), 2)]
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A world of no weather: each day's map is even, and tells its date and seed."""
+    """A world of no weather: each day's map is even, and predicts its date and seed."""
 
     def simulate(days, seed, start, *, latitude, longitude):
         for n in range(days):
