@@ -169,7 +169,9 @@ def take(form: Form, words: Words) -> library.DatasetInfo | None:
         return _import(form, words)
     except EngineError as error:
         trouble.sentence(error, words)
-        return None
+    except Exception:  # the dialog stands outside the page's own net
+        trouble.fault(words)
+    return None
 
 
 def _import(form: Form, words: Words) -> library.DatasetInfo:

@@ -30,11 +30,18 @@ def reporting(words: Words) -> Iterator[None]:
     except EngineError as error:
         say(error, words)
     except Exception:
-        # A fault of ours: the log has the details, under a number that the user can quote.
-        number = secrets.token_hex(3)
-        log.exception("fault %s", number)
-        st.error(words("trouble.fault", number=number), icon=":material/error:")
+        fault(words)
         _ways_out(words)
+
+
+def fault(words: Words) -> None:
+    """One sentence for a fault of ours, inside its `except`; the log has the details.
+
+    The sentence names a number that the user can quote and the log holds.
+    """
+    number = secrets.token_hex(3)
+    log.exception("fault %s", number)
+    st.error(words("trouble.fault", number=number), icon=":material/error:")
 
 
 def say(error: EngineError, words: Words) -> None:

@@ -123,9 +123,9 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
             for raw in file.maps():
                 cleaned = cleanings[file.units].clean(raw)
                 del raw  # of a large map two copies at a time, not four
-                placed = file.placement.place(cleaned)
+                placed = [file.placement.place(cleaned)]
                 del cleaned
-                yield int(rank[step]), placed
+                yield int(rank[step]), placed.pop()  # whoever takes it holds it alone
                 step += 1
 
     def finish() -> list[str]:

@@ -188,11 +188,25 @@ def steps(
     long = chunks[dataset[layout.variable].dims.index(time)] if chunks else 1
     run = max(1, budget_bytes // each, min(long, 4 * budget_bytes // each))
     if run == 1:
+        high = chunks[dataset[layout.variable].dims.index(rows)] if chunks else 1
         for step in range(array.sizes[time]):
-            yield array.isel({time: step}).values
+            yield _in_strips(array.isel({time: step}), rows, high, budget_bytes)
         return
     for start in range(0, array.sizes[time], run):
         yield from array.isel({time: slice(start, start + run)}).values
+
+
+def _in_strips(array: xr.DataArray, rows: str, high: int, budget_bytes: int) -> NDArray[np.generic]:
+    """One map, unpacked in strips of whole chunks: unpacking all at once holds it four times."""
+    count = max(1, budget_bytes // (8 * max(1, array.size // max(1, array.sizes[rows]))))
+    count = max(high, count // high * high)
+    if count >= array.sizes[rows]:
+        return array.values
+    values = np.empty(array.shape, array.dtype)
+    for start in range(0, array.sizes[rows], count):
+        strip = slice(start, start + count)
+        values[strip] = array.isel({rows: strip}).values
+    return values
 
 
 def altitude(dataset: xr.Dataset, layout: Layout) -> NDArray[np.floating] | None:

@@ -49,15 +49,18 @@ def write(stack: GridStack, folder: Path, *, progress: Progress | None = None) -
         attributes=pm2p5_attributes(),
     )
     digests = [b""] * steps
-    for done, (position, values) in enumerate(stack.read(), start=1):
+    done = 0
+    for position, values in stack.read():  # `enumerate` would hold the map before
         array[position] = values
-        digests[position] = hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
+        digests[position] = hashlib.sha256(np.ascontiguousarray(values)).digest()
+        del values  # before the next map is read
+        done += 1  # noqa: SIM113 - see above
         if progress is not None:
             progress(done, steps)
     whole = hashlib.sha256()
     beside = () if stack.altitude is None else (stack.altitude,)
     for part in (stack.valid_time, stack.grid.latitude, stack.grid.longitude, *beside):
-        whole.update(np.ascontiguousarray(part).tobytes())
+        whole.update(np.ascontiguousarray(part))
     for digest in digests:
         whole.update(digest)
     return whole.hexdigest()

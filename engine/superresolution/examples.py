@@ -156,9 +156,7 @@ def prepare(
         cancelled: Looked at while preparing.
 
     Raises:
-        RequestError: If a part is empty, the record too large to hold, or without a requested
-            plane.
-        Cancelled: If it was.
+        RequestError: If a part is empty, the record too large, or without a requested plane.
     """
     dates = days.local_dates(dataset)
     first, second = _parts(dates, about, train_end, validate_end)
@@ -380,7 +378,7 @@ def series_of(
 def series_without_climatology(
     record: Record, mean: float, std: float, beside: Tensor | None = None
 ) -> Series:
-    """A record as it looks to who does not know its past; arguments as for `series_of`."""
+    """A record without its climatology; arguments as for `series_of`."""
     base = plain(record.coarse, record.mask, record.fine_mask)
     seen = series_of(record, None, mean, std)
     climatology = planes_without_climatology(base, mean, std, record.fine_mask)
@@ -399,6 +397,4 @@ def _guide(climatology: Tensor | None, beside: Tensor | None, fine_mask: Tensor)
 
 
 def _once(mask: Tensor) -> Tensor:
-    """A mask that is the same for all frames, once."""
-    same = bool((mask == mask[:1]).all())
-    return mask[:1].clone() if same else mask
+    return mask[:1].clone() if bool((mask == mask[:1]).all()) else mask

@@ -97,7 +97,7 @@ class Trend:
         history: int,
         lead_times: int,
     ) -> tuple[Float[Tensor, "window cell"], Float[Tensor, " window"]]:
-        """The field over a window from `history` hours before the start, and its standard deviation.
+        """The field from `history` hours before the start, and its standard deviation.
 
         Args:
             values: What was measured up to the start, NaN where nothing was.

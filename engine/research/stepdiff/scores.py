@@ -337,10 +337,8 @@ def physics_of(
 def shipped(found: Bench, sampler: Sampler = DEFAULT_SAMPLER) -> dict[str, Any]:
     """Scores of the trained weights of a place."""
     about, network = stepcheckpoint.load(found.place.weights)
-    data = replace(found.data, scale=about.scale)
-    return probable(
-        replace(found, data=data), network, about.spread_factor, about.mean_weight, sampler
-    )
+    here = replace(found, data=replace(found.data, scale=about.scale))
+    return probable(here, network, about.spread_factor, about.mean_weight, sampler)
 
 
 def alone(found: Bench, kind: str, config: StepTraining) -> dict[str, Any]:

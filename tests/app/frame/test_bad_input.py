@@ -90,6 +90,19 @@ def form(kind, name, content, dataset="bad", **more):
 
 
 @pytest.mark.usefixtures("app_home")
+def test_a_fault_of_ours_is_a_number_and_no_traceback(monkeypatch):
+    def fails(*args, **kwargs):
+        raise ZeroDivisionError("a secret of the code")
+
+    monkeypatch.setattr(library, "import_files", fails)
+    at = tried(form("stations", "table.csv", (STATIONS + ROWS).encode()))
+    assert not at.exception
+    assert len(at.error) == 1
+    assert "secret" not in at.error[0].value
+    assert at.session_state["made"] is None
+
+
+@pytest.mark.usefixtures("app_home")
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_file_is_one_plain_sentence(case, tmp_path):
     kind, name, make, predicted = BAD[case]

@@ -385,6 +385,31 @@ def test_a_stack_is_read_step_by_step(grid_file, monkeypatch):
     assert [p for p, _ in steps] == [1, 2]
 
 
+@pytest.mark.parametrize("chunks", [None, (1, 2, 3)])
+def test_a_large_map_read_in_strips_is_the_same_map(tmp_path, monkeypatch, chunks):
+    values = np.arange(2 * 7 * 5, dtype="i2").reshape(2, 7, 5)
+    path = tmp_path / "maps.nc"
+    xr.Dataset(
+        {"PM2.5": (("time", "lat", "lon"), 0.1 * values + 20, {"units": "ug m-3"})},
+        {
+            "time": np.array(["2020-01-01", "2020-01-02"], "datetime64[ns]"),
+            "lat": 30 + 0.1 * np.arange(7),
+            "lon": 110 + 0.1 * np.arange(5),
+        },
+    ).to_netcdf(
+        path,
+        engine="netcdf4",
+        encoding={
+            "PM2.5": {"dtype": "i2", "scale_factor": 0.1, "_FillValue": -1, "chunksizes": chunks}
+        },
+    )
+    at_once = load([path])
+    monkeypatch.setattr("engine.data.netcdf.steps.__kwdefaults__", {"budget_bytes": 90})
+    in_strips = load([path])
+    np.testing.assert_array_equal(in_strips["pm2p5"], at_once["pm2p5"])
+    assert float(in_strips["pm2p5"][1, -1, 0]) == pytest.approx(23.5)
+
+
 def test_values_of_own_exports_keep_their_offset_and_badge(grid_file):
     path = grid_file(attrs={"utc_offset_hours": 8, "synthetic": 1, "licence": "CC0"})
     dataset = load([path])

@@ -88,6 +88,21 @@ def test_weights_of_another_network_are_refused(tmp_path):
         weights.load(tmp_path)
 
 
+def test_a_folder_of_an_earlier_version_still_loads(tmp_path):
+    made = network()
+    weights.save(tmp_path, about(made.config), made, "")
+    path = tmp_path / weights_folder.CONFIG
+    old = json.loads(path.read_text())
+    for name, now in weights.Checkpoint.renamed.items():
+        old[name] = old.pop(now)
+    old["network"]["ground"] = old["network"].pop("static_fields")
+    old["blind_factor"] = 1.5
+    path.write_text(json.dumps(old))
+    known, loaded = weights.load(tmp_path)
+    assert known.factor_without_climatology == 1.5
+    assert loaded.config == made.config
+
+
 def test_a_configuration_that_asks_for_nonsense_is_refused(tmp_path):
     made = network()
     weights.save(tmp_path, about(made.config), made, "")

@@ -8,7 +8,7 @@ from station_worlds import world
 from engine.core.results_page import TEMPLATES, read
 from engine.research.aqnet import week_baselines as weekbaselines
 from engine.research.aqnet.folds import Parts
-from engine.research.aqnet.forecasts import all_scores, daily, held, tell
+from engine.research.aqnet.forecasts import all_scores, daily, held, predict
 from engine.research.aqnet.published import AQNet, AQNetConfig
 from engine.research.aqnet.record import origins, summaries, week_record
 from engine.research.aqnet.week_page import section
@@ -138,7 +138,7 @@ def test_untrained_it_is_the_linear_forecast(record):
     network = lined(record).eval()
     steps = torch.tensor([100, 130])
     shown, requested = torch.arange(4), torch.arange(4, 6)
-    predicted, scale = tell(network, record, steps, shown, requested)
+    predicted, scale = predict(network, record, steps, shown, requested)
     line = network.line(record.hours.summary[steps][:, :4]).clamp(min=0.02).detach()
     assert np.allclose(predicted[:, :4], line.numpy() * record.unit, rtol=1e-4)
     assert (predicted[:, 4:].min(1) >= predicted[:, :4].min(1) - 1e-3).all()
