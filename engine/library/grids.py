@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 import zarr
+from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from engine.core.errors import StorageError
@@ -52,7 +53,7 @@ def write(stack: GridStack, folder: Path, *, progress: Progress | None = None) -
     done = 0
     for position, values in stack.read():  # `enumerate` would hold the map before
         array[position] = values
-        digests[position] = hashlib.sha256(np.ascontiguousarray(values)).digest()
+        digests[position] = hashlib.sha256(_bytes(values)).digest()
         del values  # before the next map is read
         done += 1  # noqa: SIM113 - see above
         if progress is not None:
@@ -60,10 +61,15 @@ def write(stack: GridStack, folder: Path, *, progress: Progress | None = None) -
     whole = hashlib.sha256()
     beside = () if stack.altitude is None else (stack.altitude,)
     for part in (stack.valid_time, stack.grid.latitude, stack.grid.longitude, *beside):
-        whole.update(np.ascontiguousarray(part))
+        whole.update(_bytes(part))
     for digest in digests:
         whole.update(digest)
     return whole.hexdigest()
+
+
+def _bytes(values: NDArray[np.generic]) -> memoryview:
+    """The bytes of an array without a copy of them."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
 
 
 def read(folder: Path) -> xr.Dataset:
