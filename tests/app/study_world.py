@@ -16,11 +16,11 @@ def _script(page, selection, language):
     import streamlit as st
 
     from app import i18n
-    from app.frame.trouble import predicted
+    from app.frame.trouble import reporting
     from app.request.selection import Selection
 
     st.session_state["lang"] = language
-    with predicted(i18n.current()):
+    with reporting(i18n.current()):
         importlib.import_module(f"app.views.{page}").render(Selection(*selection))
 
 

@@ -161,7 +161,7 @@ def test_an_error_survives_copies_and_processes(name):
     for again in (copy.copy(error), copy.deepcopy(error), rebuild(*parts)):
         assert type(again) is type(error)
         assert str(again) == str(error)
-        assert error_translation.translated(again, "zh") == error_translation.predicted(error, "zh")
+        assert error_translation.translated(again, "zh") == error_translation.translated(error, "zh")
 
 
 def test_values_are_text_and_never_templates():

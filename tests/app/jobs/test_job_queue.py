@@ -303,7 +303,7 @@ def test_who_left_and_looks_on_is_no_owner(runs, clock):
     assert gate.at_gate.wait(WAIT)
     runs.leave(run, "a")
     runs.status(run, watcher="a")
-    assert set(run.valid) <= run.owners == {"b"}
+    assert set(run.last_seen) <= run.owners == {"b"}
     finish(run, gate)
 
 
