@@ -88,8 +88,8 @@ def train_stepdiff(
         region: Part of the dataset; None: all.
         train_end: Last local date to learn from; None: the dataset's own, else two thirds.
         validate_end: Last local date to validate on; None: at four fifths.
-        stations: Dataset of fixed stations that it shall hear; empty: none.
-        wind: Dataset of stations whose wind it shall hear; empty: none.
+        stations: Dataset of fixed stations that it uses; empty: none.
+        wind: Dataset of stations whose wind it uses; empty: none.
         progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
 

@@ -367,7 +367,7 @@ def _beside(what: str, name: str, *, used: bool) -> xr.Dataset | None:
         raise RequestError("these weights want wind", remedy="Name it: --wind DATASET")
     if name and not used:
         raise RequestError(
-            "these weights do not hear {value}",
+            "these weights do not use {value}",
             where=name,
             remedy="Train some that do: airlens train stepdiff --{value} {name} --data …",
             value=what,

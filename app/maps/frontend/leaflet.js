@@ -10,7 +10,7 @@ export class StandIn {
     this.frame.className = 'standin';
     this.frame.title = map.data.labels.map;
     stage.append(this.frame);
-    this.onMessage = (event) => event.source === this.frame.contentWindow && this.hear(event.data);
+    this.onMessage = (event) => event.source === this.frame.contentWindow && this.receive(event.data);
     window.addEventListener('message', this.onMessage);
   }
 
@@ -29,7 +29,7 @@ export class StandIn {
     this.here = at;
   }
 
-  hear(message) {
+  receive(message) {
     if (message?.airlens === 'at') this.map.pointAt(message.at);
     if (message?.airlens === 'click') this.map.inspect(message.at);
     if (message?.airlens !== 'camera') return;

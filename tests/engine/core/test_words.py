@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 OURS = re.compile(
-    r"(?<![a-z])(told|hears|heard|asked|lessons?|leftovers?|deaf|unsure|tells)(?![a-z])"
+    r"(?<![a-z])(told|hears?|heard|asked|lessons?|leftovers?|deaf|unsure|tells)(?![a-z])"
     r"|(?<![a-z_])blind(?![a-z_])",
     re.I,
 )

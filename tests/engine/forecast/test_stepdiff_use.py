@@ -170,7 +170,7 @@ def masts_of(town: xr.Dataset) -> xr.Dataset:
     )
 
 
-def test_fixed_stations_and_wind_are_heard_where_a_network_learned_to(own, tmp_path, capsys):
+def test_fixed_stations_and_wind_are_used_where_a_network_learned_to(own, tmp_path, capsys):
     library.store(masts_of(library.open_dataset("town")), "masts")
     beside = ["--stations", "masts", "--wind", "masts"]
     folder = own.parent / "stepdiff-town2"
@@ -182,7 +182,7 @@ def test_fixed_stations_and_wind_are_heard_where_a_network_learned_to(own, tmp_p
     assert "fixed stations (masts)" in (folder / "card.md").read_text()
     requested = Request("town", DAY, model="stepdiff", hour=11, lead_times=14, members=2)
     valid = replace(requested, stations="masts", wind="masts")
-    with pytest.raises(RequestError, match="do not hear"):
+    with pytest.raises(RequestError, match="do not use"):
         predict(valid)
     kept = own.rename(own.parent / "kept")
     folder.rename(own)
@@ -198,7 +198,7 @@ def test_fixed_stations_and_wind_are_heard_where_a_network_learned_to(own, tmp_p
     finally:
         own.rename(folder)
         kept.rename(own)
-    with pytest.raises(RequestError, match="hears neither"):
+    with pytest.raises(RequestError, match="uses neither"):
         predict(replace(valid, model="persistence"))
     assert left(["train", "airstfm", "--data", "demo", "--out", str(folder), *beside]) != 0
 

@@ -180,7 +180,7 @@ def test_quantile_score_of_a_sure_forecast_is_its_relative_error():
 def test_small_values_count_as_the_floor_in_relative_errors_and_gaps_are_refused():
     found = score(torch.tensor([[3.0, 30.0]]), torch.tensor([1.0, 20.0]))
     assert found.mape == pytest.approx((2 / 10 + 10 / 20) / 2)
-    assert math.isnan(found.most)
+    assert math.isnan(found.coverage_90)
     with pytest.raises(ValueError, match="NaN"):
         score(torch.tensor([[1.0]]), torch.tensor([NAN]))
 
