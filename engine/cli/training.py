@@ -59,9 +59,7 @@ def train_command(
     seed: SeedOption = 0,
     static_fields: Annotated[
         str,
-        typer.Option(
-            help="Planes of the ground that guide airstfm: coast, cities, elevation, or none."
-        ),
+        typer.Option(help="Static fields that guide airstfm: coast, cities, elevation, or none."),
     ] = "coast,cities",
     device: DeviceOption = "auto",
     stations: StationsOption = "",
@@ -138,14 +136,14 @@ def train_command(
 
 
 def _planes(given: str) -> "tuple[Plane, ...]":
-    """Names of planes of the ground, in the order of the list of all."""
+    """Names of static fields, in the order of the list of all."""
     from engine.superresolution.static import PLANES
 
     named = {name.strip() for name in given.split(",")} - {"", "none"}
     unknown = named - set(PLANES)
     if unknown:
         raise RequestError(
-            "there is no plane {unknown!r} of the ground",
+            "there is no static field {unknown!r}",
             remedy="Choose from {planes}, or none",
             unknown=min(unknown),
             planes=tuple(PLANES),

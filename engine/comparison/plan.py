@@ -11,7 +11,7 @@ from engine.library import DatasetInfo
 from engine.superresolution.networks.networks import NETWORKS
 from engine.superresolution.training_config import TrainingConfig
 
-# Systems that learn nothing, or maps of the past alone; then the networks.
+# Systems that learn nothing, or climatology alone; then the networks.
 CLASSICAL = ("copy", "bilinear", "bicubic", "ha", "ha-monthly", "bicubic-ratio")
 ALL = (*CLASSICAL, *(name for name in NETWORKS if name != "airstfm"), "airstfm")
 

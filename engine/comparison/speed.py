@@ -1,6 +1,6 @@
 """Seconds and memory of one 800 × 720 day, for any system: `python -m engine.comparison.speed`.
 
-Weights and maps of the past are random: time and memory do not depend on them. Peak memory is that
+Weights and climatologies are random: time and memory do not depend on them. Peak memory is that
 of a process of its own, torch included. On a machine that does other things too, the processor's
 time is what can be compared.
 """
@@ -24,7 +24,7 @@ from engine.superresolution.networks.networks import NETWORKS, from_preset
 from engine.superresolution.networks.tiling import tiled
 from engine.superresolution.networks.video import VideoNetwork
 
-# What each ratio of the past multiplies, and how many maps it has.
+# What each climatological ratio multiplies, and how many maps it has.
 RATIOS: dict[str, tuple[Method, int]] = {
     "ha": ("copy", 1),
     "ha-monthly": ("copy", 12),
@@ -66,7 +66,7 @@ def _network(name: str, preset: str) -> tuple[Ready, int]:
 
 
 def _classical(name: str) -> Ready:
-    """The same for what learns no weights. The past is read before the clock starts, once."""
+    """The same for what learns no weights. The training part is read before the clock starts."""
 
     def ready(h: int, w: int) -> Callable[[], object]:
         fine = (SCALE * h, SCALE * w)

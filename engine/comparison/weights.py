@@ -21,7 +21,7 @@ from engine.superresolution.networks.networks import NETWORKS
 from engine.verify.metrics import current_names
 
 FILES = ("weights.safetensors", "card.md", "config.json")  # the configuration names the others
-OWN_WAY = ("airstfm",)  # used with weights of longer trainings, which know the past
+OWN_WAY = ("airstfm",)  # used with weights of longer trainings, which have the climatology
 
 
 def ship(folder: Path, assets: Path = ASSETS) -> list[Path]:

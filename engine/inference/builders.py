@@ -131,7 +131,7 @@ def interpolation(method: "Method") -> Callable[[Setting], Model]:
 
 
 def ratio(maps: "climatology_ratios.Map", method: "Method") -> Callable[[Setting], Model]:
-    """Builds a ratio of the past, times an interpolation; `maps` says of which map of the past."""
+    """Builds a climatological ratio times an interpolation; `maps` says of which map."""
 
     def build(setting: Setting) -> Model:
         from engine.superresolution.networks.classical import HistoricalRatio
@@ -175,7 +175,7 @@ def _window(setting: Setting) -> tuple[slice, slice]:
 
 
 def local_regression(setting: Setting) -> Model:
-    """The ratio of the past, corrected by what the coarse map shows around; fitted once."""
+    """The climatological ratio, corrected by what the coarse map shows around; fitted once."""
     from engine.superresolution.recipe import Classical
 
     network, train_end, sha256 = _regression(setting)
@@ -205,7 +205,7 @@ def _regression(setting: Setting) -> "tuple[LocalRegression, dt.date, str]":
 
 
 def airstfm(setting: Setting) -> Model:
-    """AirSTFM with the weights for a dataset, and the past that these want."""
+    """AirSTFM with the weights for a dataset, and the climatology that these need."""
     from engine.superresolution import weights as checkpoint
     from engine.superresolution.networks.regression import LocalRegression
     from engine.superresolution.recipe_airstfm import AirSTFMRecipe
@@ -230,7 +230,7 @@ def airstfm(setting: Setting) -> Model:
             ratios, train_end, _ = _regression(setting)
         except RequestError as problem:
             # A short record or a large grid: the network does without the place's past.
-            note += f" It knows nothing of the past of this place: {problem.what}."
+            note += f" There is no climatology of this place: {problem.what}."
     without_climatology = ratios is None and about.base == "regression"
     guide = None if grid is None else of_weights(about.static_fields, grid, setting.dataset)
     correct = about.correct_without_climatology if without_climatology else about.correct

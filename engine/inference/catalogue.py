@@ -117,7 +117,7 @@ MODELS: dict[str, Entry] = {
             "super-resolution",
             ("grid",),
             "Local regression",
-            "Bicubic, corrected by a regression on the past of the coarse cells around; learned "
+            "Bicubic, corrected by a regression on earlier coarse cells around; learned "
             "from five years or more of the dataset.",
             builders.local_regression,
             halo=_HALO,

@@ -15,7 +15,7 @@ from engine.superresolution.weights import Checkpoint
 from engine.training.state import Counters
 
 BASES = {
-    "regression": "the regression on the past of the dataset at hand (`local-regression`)",
+    "regression": "the regression on the climatology of the dataset at hand (`local-regression`)",
     "bilinear": "its own bilinear map",
 }
 BEWARE = """\
@@ -122,7 +122,7 @@ def _used(about: Checkpoint, history: History) -> dict[str, str]:
         "training, of the map it adds to"
     }
     if about.base == "regression":
-        rows["where the past is not known"] = (
+        rows["without climatology"] = (
             f"{later[1]} µg/m³; {first[1]} of the bicubic map with exact block means "
             "that it adds to"
         )
@@ -133,8 +133,8 @@ def _used(about: Checkpoint, history: History) -> dict[str, str]:
     as_it_is = [name for name, correct in kept.items() if not correct]
     if as_it_is:
         rows["what is used"] = (
-            f"where the past is {' and where it is '.join(as_it_is)}, the map it adds to, as it "
-            "is, since the network is not better; of the network, the uncertainty"
+            f"where the climatology is {' and where it is '.join(as_it_is)}, the map it adds to, "
+            "as it is, since the network is not better; of the network, the uncertainty"
         )
     return rows
 
@@ -142,9 +142,9 @@ def _used(about: Checkpoint, history: History) -> dict[str, str]:
 def _guided(about: Checkpoint) -> dict[str, str]:
     """The row on guidance; none for a network without."""
     climatology = [name for name in about.planes if name not in about.static_fields]
-    parts = [f"the past of the place ({', '.join(climatology)})"] if climatology else []
+    parts = [f"the climatology of the place ({', '.join(climatology)})"] if climatology else []
     if about.static_fields:
-        parts.append(f"the ground ({', '.join(about.static_fields)})")
+        parts.append(f"static fields ({', '.join(about.static_fields)})")
     if about.planes and "elevation" not in about.static_fields:
         parts.append("no elevation, of which no file was at hand")
     return {"guided by": "; ".join(parts)} if parts else {}

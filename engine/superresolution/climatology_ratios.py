@@ -1,4 +1,4 @@
-"""What the past says about each cell of a grid: fitted on the training part alone, kept on disk.
+"""The climatology of each cell of a grid: fitted on the training part alone, kept on disk.
 
 The maps are a pure function of the dataset's values, the last date of the training part, the
 factor and the window; their file is named after these, so that nothing stale is ever read.
@@ -105,8 +105,8 @@ def fitted(
             if end
             else "the dataset has no training part to learn from; data begin on {start}",
             where=about.name,
-            remedy="Set a later --train-end, or take a model that needs no past: copy, bilinear, "
-            "bicubic",
+            remedy="Set a later --train-end, or take a model that needs no climatology: copy, "
+            "bilinear, bicubic",
             end=end,
             start=about.start,
         )
@@ -141,7 +141,7 @@ def fit(
     months = dataset["valid_time"].values + days.offset(dataset)
     months = months.astype("datetime64[M]").astype(int) % 12
     for start in range(0, steps.size, STEPS_AT_ONCE):
-        report(progress, cancelled, start / steps.size, "learning from the past")
+        report(progress, cancelled, start / steps.size, "fitting the climatology")
         some = steps[start : start + STEPS_AT_ONCE]
         chunk = dataset[["pm2p5"]].isel(valid_time=some).load()
         pair = pairs.degrade(chunk, factor)
@@ -166,7 +166,7 @@ def fit(
         "copy-monthly": ratio_maps(fine_sum, base_sums["copy"], count, monthly=True),
         "bilinear-monthly": ratio_maps(fine_sum, base_sums["bilinear"], count, monthly=True),
         "bicubic-monthly": ratio_maps(fine_sum, base_sums["bicubic"], count, monthly=True),
-        # 0 / 0 is NaN, which is what a cell without a past shall be.
+        # 0 / 0 is NaN, which is what a cell without a climatology shall be.
         "climatology": (fine_sum.sum(0) / count.sum(0))[None],
     }
 
@@ -191,7 +191,7 @@ def keep(maps: dict[str, Tensor], path: Path) -> None:
     digest = hashlib.sha256()
     for name in sorted(maps):
         digest.update(maps[name].contiguous().numpy().tobytes())
-    problem = "what was learned from the past cannot be kept"
+    problem = "the fitted climatology cannot be kept"
     remedy = "Make room there, or set AIRLENS_HOME to a place with room"
     tensors = {name: value.contiguous() for name, value in maps.items()}
     with atomic_file(path, problem, remedy) as part:

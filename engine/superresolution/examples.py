@@ -45,7 +45,7 @@ from engine.training.weights_folder import identity
 BLOCK_OFFSETS = ((0, 0), (4, 4), (2, 6), (6, 2), (4, 0), (0, 4), (6, 6), (2, 2))
 
 
-# Share of the frames that are looked at a second time, as if nothing were known of their past.
+# Share of the frames that are looked at a second time, as if there were no climatology.
 WITHOUT_CLIMATOLOGY = 4
 
 
@@ -84,8 +84,8 @@ class Examples:
         source: What it is.
         training: Series to learn from.
         validation: Series to stop by.
-        training_without_climatology: Some of the training again, without its past.
-        validation_without_climatology: The validation again, without its past.
+        training_without_climatology: Some of the training again, without climatology.
+        validation_without_climatology: The validation again, without climatology.
         mean: Of the training part's coarse maps, ug m-3.
         std: Of them too.
         base: What the network adds to.
@@ -94,8 +94,8 @@ class Examples:
         validate_end: Last date that decides anything.
         climatology: To be kept with the weights, with its grid; None: each dataset's own is used.
         calibration: Series to size the intervals by; none: the validation.
-        calibration_without_climatology: The same, without their past.
-        static_fields: Planes of the ground that guide too, the last of each series' guidance.
+        calibration_without_climatology: The same, without climatology.
+        static_fields: Static fields that guide too, the last of each series' guidance.
         scale: Of each of them, from the cells of the training part.
         months: 1 to 12, of the frames of each series that sizes the intervals.
     """
@@ -151,7 +151,7 @@ def prepare(
         block_offsets: How many corners to count blocks from, 1 to 8.
         regress: Whether to learn the regression; without, the base is the bilinear map.
         fraction: Share of the training part to learn from, counted from its start.
-        static_fields: Planes of the ground that are to guide (`engine.superresolution.static`).
+        static_fields: Static fields that are to guide (`engine.superresolution.static`).
         progress: Called while preparing.
         cancelled: Looked at while preparing.
 
@@ -180,7 +180,7 @@ def prepare(
     mean = std = 0.0
     if "elevation" in static_fields and ALTITUDE not in dataset.variables:
         raise RequestError(
-            "the dataset brings no height of the ground to be guided by",
+            "the dataset brings no surface altitude to be guided by",
             where=about.name,
             remedy="Leave elevation out, or import maps with a variable surface_altitude in m",
         )
@@ -201,7 +201,7 @@ def prepare(
             stage_progress = part(stage, 0.3, 0.9)
 
             def learning(share: float, stage_progress: Progress | None = stage_progress) -> None:
-                report(stage_progress, cancelled, share, "learning from the past")
+                report(stage_progress, cancelled, share, "fitting the climatology")
 
             known_climatology, parts = fit(record, RegressionConfig(), learning)
             network = LocalRegression(known_climatology)
@@ -264,7 +264,7 @@ def from_library(
         validate_end: Last local date to validate on.
         block_offsets: How many corners to count blocks from.
         regress: Whether to learn the regression.
-        static_fields: Planes of the ground that are to guide.
+        static_fields: Static fields that are to guide.
         progress: Called while preparing.
         cancelled: Looked at while preparing.
 
@@ -357,7 +357,7 @@ def series_of(
         parts: The regression's maps of it; None: it has no base map.
         mean: Of the training part, ug m-3.
         std: Of the training part, ug m-3.
-        beside: Planes of the ground (k, H, W) that guide as well.
+        beside: Static fields (k, H, W) that guide as well.
     """
     mask, fine_mask = _once(record.mask), _once(record.fine_mask)
 
@@ -387,7 +387,7 @@ def series_without_climatology(
 
 
 def _guide(climatology: Tensor | None, beside: Tensor | None, fine_mask: Tensor) -> Tensor | None:
-    """Planes of the past, then those of the ground, in half precision."""
+    """Planes of the climatology, then static fields, in half precision."""
     if beside is None or not len(beside):
         return None if climatology is None else climatology.half()
     static_fields = static_planes(beside, fine_mask)

@@ -237,7 +237,7 @@ def _step(run: Run, batch: Batch, steps: int) -> float:
 def _unit(config: TrainingConfig, batch: Batch) -> Tensor:
     """What errors are counted in, for each map (b, 1, 1, 1).
 
-    The run's unit; more for a map whose base is far worse than usual, as where no past is known,
+    The run's unit; more for a map whose base is far worse than usual, as without climatology,
     or it would own the loss.
     """
     unit = batch.fine.new_full((len(batch.fine), 1, 1, 1), config.unit)

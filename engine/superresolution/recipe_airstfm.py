@@ -1,6 +1,6 @@
 """AirSTFM: five coarse frames to one fine map with its standard deviation.
 
-What the network adds to, and the planes that guide it, come from a past
+What the network adds to, and the planes that guide it, come from a climatology
 (`engine.superresolution.networks.regression`): that of the dataset at hand, or one that lies with
 the weights. Where there is none the network works without climatology: it adds to a bicubic map
 with exact block means, as it learned to on part of its examples. Normalisation happens here: ug m-3
@@ -50,14 +50,14 @@ def climatology_planes(parts: Parts, mean: float, std: float, mask: Tensor) -> T
 
 
 def planes_without_climatology(base: Tensor, mean: float, std: float, mask: Tensor) -> Tensor:
-    """The same planes where no past is known: all 0 but the base (n, H, W)."""
+    """The same planes without climatology: all 0 but the base (n, H, W)."""
     zero = torch.zeros_like(base)
     planes = torch.stack((zero, zero, zero, (base - mean) / std), 1)
     return torch.where(mask[:, None], planes, 0)
 
 
 def static_planes(beside: Tensor, mask: Tensor) -> Tensor:
-    """Planes of the ground (k, H, W) beside maps of fine mask (n, H, W), (n, k, H, W)."""
+    """Static fields (k, H, W) beside maps of fine mask (n, H, W), (n, k, H, W)."""
     return torch.where(mask[:, None], beside, 0)
 
 
@@ -71,7 +71,7 @@ class AirSTFMRecipe:
         error_factor: Multiplies the network's error scale (calibration on the validation part).
         climatology: What the network corrects. None: it has none or, built without guidance,
             corrects its own bilinear map.
-        static_fields: Planes of the ground that guide too (k, H, W); None: it was built without.
+        static_fields: Static fields that guide too (k, H, W); None: it was built without.
         correct: Whether the map is the network's, and not its base map as it is.
         season_factors: What takes the place of the factor in each of `SEASONS`; empty: nothing.
         task: Five frames.

@@ -89,7 +89,7 @@ def learned(
     progress: Progress | None = None,
     cancelled: Stop | None = None,
 ) -> Learned:
-    """What the past of a dataset teaches, learned now if it is not kept yet.
+    """The climatology of a dataset, fitted now if it is not kept yet.
 
     Args:
         dataset: A gridded dataset as the library opens it.
@@ -114,7 +114,7 @@ def learned(
         record = read(dataset, steps, part(progress, 0.0, 0.3), cancelled)
 
         def report_share(share: float) -> None:
-            report(part(progress, 0.3, 1.0), cancelled, share, "learning from the past")
+            report(part(progress, 0.3, 1.0), cancelled, share, "fitting the climatology")
 
         climatology, _ = fit(record, config, report_share)
         values = climatology._asdict()
@@ -167,7 +167,7 @@ def read(
     """Time steps of a dataset as tensors, coarse maps made from the fine ones."""
     coarse, fine = [], []
     for i, step in enumerate(steps):
-        report(progress, cancelled, i / steps.size, "reading the past")
+        report(progress, cancelled, i / steps.size, "reading the training part")
         chunk = dataset[["pm2p5"]].isel(valid_time=[step]).load()
         coarse.append(torch.from_numpy(pairs.degrade(chunk)["coarse"].values))
         fine.append(torch.from_numpy(np.ascontiguousarray(pairs.target_of(chunk).values)))

@@ -1,4 +1,4 @@
-"""What the ground is like at the fine scale: planes that no date changes, to guide a network.
+"""Static fields at the fine scale: planes that no date changes, to guide a network.
 
 `coast` and `cities` are made from `assets/geo` for any grid, `elevation` is taken from the dataset
 where it brings one (`surface_altitude`); none ships. A plane is NaN where it is not known, and 0,
@@ -60,7 +60,7 @@ def planes(names: Sequence[str], grid: Grid, dataset: xr.Dataset | None = None) 
     for name in names:
         if name not in PLANES:
             raise RequestError(
-                "there is no plane {name!r} of the ground",
+                "there is no static field {name!r}",
                 remedy="Choose from {planes}",
                 name=name,
                 planes=tuple(PLANES),

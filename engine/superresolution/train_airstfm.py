@@ -46,7 +46,7 @@ RECIPES: dict[str, TrainingConfig] = {
         patience=8,
     ),
 }
-# What ships of the ground for any place; it helps where the past is not known (decision 0024).
+# Static fields that ship for any place; they help without climatology (decision 0024).
 STATIC_FIELDS: tuple[Plane, ...] = ("coast", "cities")
 # Error scale that the network starts from, as a logarithm in its unit.
 FIRST_LOG_SCALE = -0.5
@@ -93,7 +93,7 @@ def train_airstfm(
         train_end: Last local date to learn from; None: the dataset's own.
         validate_end: Last local date to validate on; None: half of what follows.
         block_offsets: Corners to count blocks from; more make more of a short record.
-        static_fields: Planes of the ground that guide it.
+        static_fields: Static fields that guide it.
         device: "cpu" or "cuda".
         progress: Called with the share done.
         cancelled: Looked at between steps; the state stays and the run can go on.
@@ -171,7 +171,7 @@ def train_on(
         network,
         frames,
         (*known.training, *known.training_without_climatology),
-        # Stopped by both: where the past is known, the base is as good as the network (`correct`).
+        # Stopped by both: with climatology, the base is as good as the network (`correct`).
         (*known.validation, *known.validation_without_climatology),
         folder / STATE,
         device=device,
@@ -226,7 +226,7 @@ def train_on(
 
 
 def _scores(network: AirSTFM, known: Examples) -> tuple[float, float]:
-    """RMSE of the validation, in standard deviations, with the past known and with it unknown."""
+    """RMSE of the validation, in standard deviations, with climatology and without."""
     parts = (known.validation, known.validation_without_climatology)
     frames, device = network.config.frames, torch.device("cpu")
     known_one, one_without_climatology = (validate(network, part, frames, device) for part in parts)

@@ -1,8 +1,8 @@
 """Training the networks that AirSTFM is compared with: plain examples, one loop, a checkpoint.
 
 They learn as they were published: coarse frames in, their own bilinear map (Urban-FM: the block's
-value) to start from, no guidance and no past. The loss, over valid cells, is the squared error;
-Charbonnier's, as published, with the paper's preset.
+value) to start from, no guidance and no climatology. The loss, over valid cells, is the squared
+error; Charbonnier's, as published, with the paper's preset.
 """
 
 import copy

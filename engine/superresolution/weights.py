@@ -1,6 +1,6 @@
 """Weights of the super-resolution networks on disk, as `engine.training.weights_folder` keeps them.
 
-`past.safetensors`, where there is one, holds what was learned of the past of one place, and the
+`past.safetensors`, where there is one, holds the climatology of one place, and the
 grid it belongs to.
 """
 
@@ -46,17 +46,17 @@ class Checkpoint(Described):
         mean: Of the training part, ug m-3.
         std: Of the training part, ug m-3.
         base: What the network adds to: its own bilinear map, or
-            `engine.superresolution.networks.regression`, learned from the past of the dataset at
-            hand, or, on the grid of `past.safetensors`, read there.
+            `engine.superresolution.networks.regression`, learned from the training part of
+            the dataset at hand, or, on the grid of `past.safetensors`, read there.
         planes: Names of the guidance planes, in order.
         static_fields: Mean and standard deviation of each of them that no date changes, by name.
         period: Averaging time of the maps it was trained on.
         error_factor: What the network's error scale is multiplied with so that intervals cover
             what they say on the validation part.
         factor_without_climatology: The same for places without a climatology.
-        season_factors: The same for each season, winter first, where the past is known; empty:
+        season_factors: The same for each season, winter first, with climatology; empty:
             one for all.
-        correct: Whether the map is the network's where the past is known, and not its base map as
+        correct: Whether the map is the network's with climatology, and not its base map as
             it is, below which no step of the training came.
         correct_without_climatology: The same without a climatology.
         trained_on: The training data, in words.
@@ -111,7 +111,7 @@ def save(
     card: str,
     climatology: tuple[PlaceClimatology, Grid] | None = None,
 ) -> None:
-    """Publish a checkpoint, with what was learned of the past of one place if that is given.
+    """Publish a checkpoint, with the climatology of one place if that is given.
 
     Raises:
         StorageError: If it cannot be written.
@@ -164,7 +164,7 @@ def describe(folder: Path) -> Checkpoint:
 
 
 def climatology_of(folder: Path, about: Checkpoint, grid: Grid) -> PlaceClimatology | None:
-    """What lies with the weights about the past of a grid's cells; None if they lie elsewhere.
+    """The climatology beside the weights for a grid's cells; None if they lie elsewhere.
 
     Raises:
         DataError: If the file is damaged or missing.
@@ -200,7 +200,7 @@ def _place(whole: Grid, part: Grid) -> tuple[slice, slice] | None:
 
 
 def _pack(climatology: PlaceClimatology, grid: Grid) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """A past in few bytes: halves, slopes of each block in 8 bits, equal months once."""
+    """A climatology in few bytes: halves, slopes of each block in 8 bits, equal months once."""
     known = climatology.slopes.abs().amax((2, 3)) > 0
     slopes = climatology.slopes[known]
     scale = slopes.abs().amax((1, 2)) / 127
@@ -217,7 +217,7 @@ def _pack(climatology: PlaceClimatology, grid: Grid) -> tuple[dict[str, Tensor],
 
 
 def _unpack(packed: dict[str, Tensor], rows: slice, columns: slice) -> PlaceClimatology:
-    """The part of a packed past that belongs to some rows and columns."""
+    """The part of a packed climatology that belongs to some rows and columns."""
     down, across = (slice(s.start // SCALE, s.stop // SCALE) for s in (rows, columns))
     number = torch.full(packed["known"].shape, -1)
     number[packed["known"]] = torch.arange(len(packed["slopes"]))

@@ -146,7 +146,7 @@ def run(
     """Train the rows that are not in the file yet; the file is whole after each.
 
     Args:
-        learn: Makes the examples, with the past; not called if no row is missing.
+        learn: Makes the examples, with climatology; not called if no row is missing.
         rows: What to train.
         results: The file.
         config: The budget.
@@ -203,7 +203,7 @@ def _train(
 
 
 def _as(series: Series, climatology: bool, planes: int) -> Series:
-    """The series with as much of the past, and so many planes of guidance, as the row may see."""
+    """The series with the climatology and the planes of guidance that the row may see."""
     guide = None if series.guide is None or not planes else series.guide[:, :planes]
     return replace(series, base=series.base if climatology else None, guide=guide)
 

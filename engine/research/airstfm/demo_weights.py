@@ -101,7 +101,7 @@ JUDGED = (
 )
 BASE = (
     "a regression on the training worlds, which comes with the weights (past.safetensors), or on "
-    "the past of another dataset where that is long enough"
+    "the climatology of another dataset where that is long enough"
 )
 WORDS = (
     "AirLens demo world, simulated (engine.twin), seeds "
@@ -124,7 +124,7 @@ def demo_examples(
         training: Worlds to learn from, three or more.
         validation: Worlds to stop by.
         calibration: Worlds to size the intervals by; none: those of the validation.
-        static_fields: Planes of the ground that guide.
+        static_fields: Static fields that guide.
         progress: Called while simulating.
         cancelled: Looked at between days.
 
@@ -287,7 +287,9 @@ def size_intervals(
     about, network = weights.load(folder)
     climatology = weights.climatology_of(folder, about, GRID)
     if climatology is None:
-        raise NotFoundError("these weights know no past of the demo's grid", where=str(folder))
+        raise NotFoundError(
+            "these weights hold no climatology of the demo's grid", where=str(folder)
+        )
     known = LocalRegression(climatology)
     records = [days_of(world, progress, cancelled) for world in calibration]
     mean, std = about.mean, about.std

@@ -2,7 +2,7 @@
 
 `python -m engine.research.airstfm.static_guidance`: a first look without a network. What a
 classical map with exact block means leaves over, counted in the coarse value, is regressed on
-planes of the ground (`engine.superresolution.static`), each less its block's mean, so that block
+static fields (`engine.superresolution.static`), each less its block's mean, so that block
 means stay exact. Slopes come from the training part, scores from the validation part: one set of
 slopes for the whole map, one for each neighbourhood of blocks, and one from every other square of
 the map, scored on the rest.
@@ -43,7 +43,7 @@ class Sums(NamedTuple):
 
 
 def ask(known: Examples) -> dict[str, dict[str, float]]:
-    """RMSE over the validation part in ug m-3, with the past known and with it unknown.
+    """RMSE over the validation part in ug m-3, with climatology and without.
 
     Returns:
         For each `before`, `whole`, `neighbourhoods` and `elsewhere`.
@@ -74,9 +74,9 @@ def _compare(
 
 
 def _within(series: Series, count: int, mask: Tensor) -> Tensor:
-    """Planes of the ground and their products (k, H, W), less their block's mean."""
+    """Static fields and their products (k, H, W), less their block's mean."""
     if series.guide is None:
-        raise ValueError("these examples have no planes of the ground")
+        raise ValueError("these examples have no static fields")
     own = series.guide[0, -count:].float()
     pairs = [own[i] * own[j] for i in range(count) for j in range(i)]
     planes = torch.stack([*own, *pairs])

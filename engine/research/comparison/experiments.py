@@ -115,7 +115,7 @@ def run(
     """Train what is not in the file yet, each row's first seed first; it is whole after each run.
 
     Args:
-        learn: Makes the examples, with the past or without it, whose validation part reaches to
+        learn: Makes the examples, with climatology or without it, whose validation part reaches to
             `LAST`; not called if no row is missing.
         rows: What to train.
         results: The file.
@@ -159,7 +159,7 @@ def _one(row: Row, seed: int, known: Examples) -> dict[str, Any]:
 
 
 def _seen(series: Series, row: Row) -> Series:
-    """As much of the past as the row may see."""
+    """As much of the climatology as the row may see."""
     guided = "guide" in row.network
     return replace(
         series,

@@ -130,7 +130,7 @@ class AirSTFMConfig:
             raise ValueError(f"stride {self.stride} leaves gaps between windows of {self.patch}")
         if len(self.static_fields) > self.guide:
             raise ValueError(
-                f"{len(self.static_fields)} planes of the ground among {self.guide} of guidance"
+                f"{len(self.static_fields)} static fields among {self.guide} of guidance"
             )
         for name in ("std", "flow_ceiling", "unit"):
             if getattr(self, name) <= 0:

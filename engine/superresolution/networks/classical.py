@@ -1,4 +1,4 @@
-"""Super-resolution without learning: interpolation, and what the past says about each cell.
+"""Super-resolution without learning: interpolation, and the climatology of each cell.
 
 Input and output are in ug m-3, not normalised: a ratio means nothing otherwise. A mask is True
 where a cell holds data; the output is 0 where the fine mask is False.
@@ -6,7 +6,7 @@ where a cell holds data; the output is 0 where the fine mask is False.
 Source: Li et al. 2025 (doi:10.3390/atmos16020166), section 4.2, names MEAN and HA without
 equations. MEAN we read as the block's own value in each of its cells. HA we read as the share
 that each fine cell had in its block in the past, as in urban flow inference (Liang et al. 2019,
-doi:10.1145/3292500.3330646). Bilinear, bicubic and their products with the past are ours.
+doi:10.1145/3292500.3330646). Bilinear, bicubic and their products with the climatology are ours.
 """
 
 from typing import Literal
@@ -121,10 +121,10 @@ class HistoricalRatio(nn.Module):
 
 
 class Climatology(nn.Module):
-    """The mean fine map of the past, whatever the coarse map says: what knowing nothing is worth.
+    """The mean fine map of the training part, whatever the coarse map says.
 
     Args:
-        mean: In ug m-3, one map or one for each month; NaN where the past says nothing, and there
+        mean: In ug m-3, one map or one for each month; NaN where there is no climatology, and there
             the coarse value is taken.
         factor: Fine cells along a coarse cell's side.
     """

@@ -1,4 +1,4 @@
-"""Super-resolution from the past by regression: the strongest map that needs no network.
+"""Super-resolution by regression on the training years: the strongest map that needs no network.
 
 Three steps, all in the logarithm of the concentration, so that a doubling counts the same in a
 clean and in a polluted month. The fine field is a bicubic map, times the ratio each cell had to
@@ -67,7 +67,7 @@ class Parts(NamedTuple):
 
 
 class LocalRegression(nn.Module):
-    """The map of coarse frames, by what was learned of the past."""
+    """The map of coarse frames, by the climatology."""
 
     def __init__(self, climatology: PlaceClimatology) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ def plain(
     mask: Bool[Tensor, "t h w"],
     fine_mask: Bool[Tensor, "t fine_h fine_w"],
 ) -> Float[Tensor, "t fine_h fine_w"]:
-    """The map of one who knows no past: bicubic with exact block means, ug m-3."""
+    """The map without climatology: bicubic with exact block means, ug m-3."""
     return _compose(coarse, mask, fine_mask, torch.zeros(1, 1, 1, device=coarse.device))
 
 

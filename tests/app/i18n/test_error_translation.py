@@ -12,6 +12,7 @@ import world
 from streamlit.testing.v1 import AppTest
 
 from app.i18n import error_translation
+from app.i18n.error_translation import translated
 from app.maps import routes, store
 from engine import library
 from engine.core import dates
@@ -161,7 +162,7 @@ def test_an_error_survives_copies_and_processes(name):
     for again in (copy.copy(error), copy.deepcopy(error), rebuild(*parts)):
         assert type(again) is type(error)
         assert str(again) == str(error)
-        assert error_translation.translated(again, "zh") == error_translation.translated(error, "zh")
+        assert translated(again, "zh") == translated(error, "zh")
 
 
 def test_values_are_text_and_never_templates():

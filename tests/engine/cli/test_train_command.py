@@ -40,11 +40,11 @@ def test_help_names_what_it_takes_and_leaves(capsys):
         (("airstfm", "--data", "daily", "--device", "tpu"), "tpu"),
         (
             ("airstfm", "--data", "daily", "--static-fields", "coast,rivers"),
-            "no plane 'rivers' of the ground. Choose from coast, cities, elevation, or none",
+            "no static field 'rivers'. Choose from coast, cities, elevation, or none",
         ),
         (
             ("airstfm", "--data", "daily", "--static-fields", "elevation"),
-            "brings no height of the ground",
+            "brings no surface altitude",
         ),
         (("airstfm",), "--data"),
     ],

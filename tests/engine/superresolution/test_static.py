@@ -1,4 +1,4 @@
-"""Planes of the ground: right at points, honest about what is not known, and used everywhere."""
+"""Static fields: right at points, honest about what is not known, and used everywhere."""
 
 import datetime as dt
 import shutil
@@ -74,7 +74,7 @@ def test_what_is_not_known_is_said_and_becomes_the_mean():
     inside = standard(known, scale)
     assert float(inside[0].mean()) == pytest.approx(0, abs=1e-5)
     assert float(inside[0].std(correction=0)) == pytest.approx(1, abs=1e-5)
-    with pytest.raises(RequestError, match=r"no plane 'rivers'.*coast, cities, elevation"):
+    with pytest.raises(RequestError, match=r"no static field 'rivers'.*coast, cities, elevation"):
         planes(["rivers"], GRID)
 
 
@@ -103,7 +103,7 @@ def test_a_network_with_them_begins_as_the_one_without():
 
 
 def test_more_planes_of_the_ground_than_of_guidance_are_refused():
-    with pytest.raises(ValueError, match="2 planes of the ground among 1"):
+    with pytest.raises(ValueError, match="2 static fields among 1"):
         replace(SMALL, guide=1, static_fields=("coast", "cities"))
 
 
@@ -129,8 +129,8 @@ def test_weights_remember_their_planes_and_any_region_is_given_them(own, quick):
     mean, std = predicted.static_fields["elevation"]
     assert (mean, std) != (0.0, 1.0)
     card = (folder / "card.md").read_text(encoding="utf-8")
-    assert "the ground (coast, cities, elevation)" in card and "no elevation" not in card
-    with pytest.raises(RequestError, match="brings no height"):
+    assert "static fields (coast, cities, elevation)" in card and "no elevation" not in card
+    with pytest.raises(RequestError, match="brings no surface altitude"):
         train_airstfm.train_airstfm("monthly", home() / "out", static_fields=names)
     # Weights that have learned to use the planes, so that a wrong one shows.
     torch.manual_seed(0)

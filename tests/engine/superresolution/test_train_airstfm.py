@@ -84,7 +84,7 @@ def test_a_place_without_a_past_is_mapped_and_it_is_said(own):
     answer = predict(Request("daily", dt.date(2015, 1, 20), model="airstfm"))
     assert answer["pm2p5"].notnull().all()
     note = answer.attrs["model_note"]
-    assert "knows nothing of the past of this place: the training part has 1 of the 5" in note
+    assert "There is no climatology of this place: the training part has 1 of the 5" in note
 
 
 def test_weights_may_bring_the_past_of_a_place(own):
@@ -113,7 +113,7 @@ def test_weights_may_bring_the_past_of_a_place(own):
     library.store(days(north=32.95), "beside")
     shutil.copytree(folder, home() / "weights" / "airstfm-beside")
     other = predict(Request("beside", dt.date(2015, 1, 20), model="airstfm"))
-    assert "knows nothing" in other.attrs["model_note"]
+    assert "no climatology of this place" in other.attrs["model_note"]
 
 
 def test_stopped_and_started_again_gives_the_same_weights(monthly, quick, tmp_path):
@@ -271,7 +271,7 @@ def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
 
 @pytest.mark.parametrize("correct", [True, False])
 def test_where_the_network_is_not_better_its_base_is_the_map(own, correct):
-    """And the network goes on to say how sure it is, and to correct where no past is known."""
+    """And the network goes on to say how sure it is, and to correct without climatology."""
     predicted, network = weights.load(own)
     torch.manual_seed(0)
     with torch.no_grad():
