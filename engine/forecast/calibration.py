@@ -41,10 +41,10 @@ class Calibration:
 
 
 def calibrate(network: StepDiff, data: Examples) -> Calibration:
-    """Trust and spread.
+    """Mean weight and spread factors.
 
-    Trust is the smallest share of the members' mean departure from the first guess that errs no
-    more over the validation part than the best share does, give or take the standard error among
+    The mean weight is the smallest share of the members' mean departure from the first guess that
+    errs no more over the validation part than the best share does, give or take the standard error among
     its days (Hastie et al. 2009, The Elements of Statistical Learning, section 7.10: the
     one-standard-error rule). What a few days do not make sure of is left to the first guess.
 
@@ -62,7 +62,7 @@ def calibrate(network: StepDiff, data: Examples) -> Calibration:
         base = part.guess[:, seen, history:]
         true = base + part.scale * part.values[:, seen, history:]
         parts.append((drawn, base, true, known))
-    mean_weight = trusted(*parts[0])
+    mean_weight = supported_weight(*parts[0])
     spread = spread_of([(settled(d, b, mean_weight, 1.0), t, k) for d, b, t, k in parts])
     drawn, base, true, known = parts[0]
     members = settled(drawn, base, mean_weight, torch.tensor(spread)).clamp(min=0)[:, known]
@@ -71,7 +71,7 @@ def calibrate(network: StepDiff, data: Examples) -> Calibration:
     return Calibration(spread, mean_weight, found.crps, found.mae, first, found.coverage_90)
 
 
-def trusted(drawn: Tensor, base: Tensor, true: Tensor, known: Tensor) -> float:
+def supported_weight(drawn: Tensor, base: Tensor, true: Tensor, known: Tensor) -> float:
     """The share of `MEAN_WEIGHTS` that the days of validation make sure of.
 
     Args:

@@ -39,7 +39,7 @@ def cross_validated(
 
     Returns:
         `mean_weights`, `days`, and for each of `LEADS` the first guess's `mae`, `gain` and `sure`
-        (standard error among days) for each trust, ug m-3; a gain above 0 is an error less.
+        (standard error among days) for each mean weight, ug m-3; a gain above 0 is an error less.
     """
     shape = textured(_sized(shape, data), data)
 
@@ -117,7 +117,7 @@ def held_out(count: int, fold: int, hours: int) -> tuple[Tensor, Tensor]:
 
 
 def _by_lead(off: Tensor, left: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of absolute errors (window, trust, lead) and counts (window, lead)."""
+    """Sums of absolute errors (window, mean weight, lead) and counts (window, lead)."""
     errors = torch.stack([((t * off - left).abs() * known).sum(1) for t in MEAN_WEIGHTS], 1)
     return errors.double(), known.sum(1).double()
 
@@ -140,7 +140,7 @@ def gains(errors: Tensor, count: Tensor) -> dict[str, Any]:
 
 
 def _gain(total: Tensor, valid: Tensor) -> dict[str, Any]:
-    """Gain by trust with the standard error of a ratio of sums over days."""
+    """Gain by mean weight with the standard error of a ratio of sums over days."""
     less = total[:, :1] - total
     gain = less.sum(0) / valid.sum()
     off = less - gain * valid[:, None]

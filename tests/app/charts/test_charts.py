@@ -100,7 +100,7 @@ def test_the_last_class_is_open():
     assert text == "Distance: 0–5: bias +1.0, RMSE 1.0; ≥ 5: bias −1.0, RMSE 1.0."
 
 
-def test_lines_are_told_in_words():
+def test_lines_are_reported_in_words():
     curve = Curve("Observed", [dt.date(2015, 1, 1)] * 3, [3.0, float("nan"), 9.0])
     text = charts.describe_lines([curve], WORDS, title="Alpha")
     assert text == "Alpha: Observed, 2 values between 3.0 and 9.0."

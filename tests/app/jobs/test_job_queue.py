@@ -190,7 +190,7 @@ def test_a_run_cancelled_too_late_does_not_count_twice(runs):
     assert runs.kept_bytes == len("fresh")
 
 
-def test_a_failure_is_told_and_the_queue_goes_on(runs):
+def test_a_failure_is_reported_and_the_queue_goes_on(runs):
     def broken(*, progress, cancelled):
         raise OSError("disk gone")
 

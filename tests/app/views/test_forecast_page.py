@@ -89,7 +89,7 @@ def test_an_ensemble_has_spread_chance_and_a_strip_of_members(monkeypatch):
     assert "5 members · seed 3" in captions(at)
 
 
-def test_a_model_that_draws_members_is_told_how_many_and_shows_them(monkeypatch):
+def test_a_model_that_draws_members_is_reported_how_many_and_shows_them(monkeypatch):
     monkeypatch.setattr(inference, "predict", ensemble)
     monkeypatch.setattr(forecast_page, "PROBABLE", ("persistence",))
     at = page()

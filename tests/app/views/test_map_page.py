@@ -116,7 +116,7 @@ def test_a_date_without_data_offers_the_nearest():
     assert not said(at)
 
 
-def test_a_region_outside_the_data_is_told_with_a_way_out():
+def test_a_region_outside_the_data_is_reported_with_a_way_out():
     at = opened(region="10,10,12,12")
     assert not at.exception
     assert any("holds no cell" in text for text in said(at))

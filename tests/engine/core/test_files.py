@@ -53,7 +53,7 @@ def test_two_writers_do_not_write_into_each_other(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path: Path):
+def test_a_folder_that_is_a_file_is_reported(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         write_atomic(tmp_path / "file" / "a.txt", "lost")

@@ -29,7 +29,7 @@ def test_every_netcdf_but_cdf5_is_read(grid_file, field, form):
     np.testing.assert_array_equal(load([path])["pm2p5"].values, field())
 
 
-def test_latitude_running_north_is_turned_and_told(grid_file, field):
+def test_latitude_running_north_is_turned_and_reported(grid_file, field):
     path = grid_file(values=field()[:, ::-1], latitude=(30.0, 31.0, 32.0, 33.0))
     dataset = load([path])
     np.testing.assert_array_equal(dataset["pm2p5"].values, field())
@@ -80,7 +80,7 @@ def test_units_are_converted(grid_file, field, units, factor):
     np.testing.assert_allclose(load([path])["pm2p5"].values, field(), rtol=1e-6)
 
 
-def test_units_can_be_told(grid_file, field):
+def test_units_can_be_declared(grid_file, field):
     path = grid_file(values=field().astype(np.float64) * 1e-9, units="ug m-3")
     predicted = load([path], ReadOptions(units="kg m-3"))
     np.testing.assert_allclose(predicted["pm2p5"].values, field(), rtol=1e-6)
@@ -153,7 +153,7 @@ def test_nothing_but_fill_values_is_refused(grid_file):
         load([grid_file(values=np.full((3, 4, 5), -999.0, np.float32))])
 
 
-def test_unsorted_times_are_sorted_and_told(grid_file, field):
+def test_unsorted_times_are_sorted_and_reported(grid_file, field):
     dataset = load([grid_file(values=field()[[2, 0, 1]], time=(2, 0, 1))])
     np.testing.assert_array_equal(dataset["pm2p5"].values, field())
     assert "Times were not in order; sorted." in dataset.attrs["notes"]

@@ -39,7 +39,7 @@ def test_a_plain_table_becomes_times_by_stations_in_utc(table_file):
     assert dataset.attrs["period"] == "hour"
 
 
-def test_a_clock_without_a_zone_has_to_be_told(table_file):
+def test_a_clock_without_a_zone_has_to_be_declared(table_file):
     with pytest.raises(DataError, match=r"its times have no time zone.*--utc-offset 8 for China"):
         load([table_file(PLAIN)])
 
@@ -144,7 +144,7 @@ def test_cells_that_mean_no_data(table_file, cell):
 
 
 @pytest.mark.parametrize(("factor", "unit"), [(1e-9, "kg m-3"), (1e-3, "mg/m3")])
-def test_units_are_told_or_suspected(table_file, factor, unit):
+def test_units_are_reported_or_suspected(table_file, factor, unit):
     text = PLAIN
     for value in (80, 90, 60):
         text = text.replace(f",{value}\n", f",{value * factor!r}\n")
@@ -173,7 +173,7 @@ def test_repeated_rows_count_once_and_contradictions_are_named(table_file):
         load([table_file(clash)], CHINA)
 
 
-def test_readings_within_one_hour_are_averaged_and_told(table_file):
+def test_readings_within_one_hour_are_averaged_and_reported(table_file):
     text = PLAIN + "A,31.2,121.5,2015-01-10 08:30,100\n"
     dataset = load([table_file(text)], CHINA)
     assert dataset["pm2p5"].values[0, 0] == 90
@@ -416,12 +416,12 @@ def test_chinese_columns_and_dates(table_file):
     assert utc(dataset) == ["2015-01-09T16:00", "2015-01-10T16:00"]
 
 
-def test_a_day_number_of_a_spreadsheet_is_told_as_such(table_file):
+def test_a_day_number_of_a_spreadsheet_is_reported_as_such(table_file):
     with pytest.raises(DataError, match=r"'42014.5' is no time.*format the column as dates"):
         load([table_file(PLAIN.replace("2015-01-10 08:00", "42014.5"))], CHINA)
 
 
-def test_a_station_in_two_places_is_told(table_file):
+def test_a_station_in_two_places_is_reported(table_file):
     moved = PLAIN.replace("A,31.2,121.5,2015-01-10 09", "A,35.2,121.5,2015-01-10 09")
     assert "took the median: A." in load([table_file(moved)], CHINA).attrs["notes"]
     assert "took the median" not in load([table_file(PLAIN)], CHINA).attrs["notes"]

@@ -6,7 +6,7 @@ import torch
 import xarray as xr
 
 from engine.core.errors import DataError, RequestError
-from engine.forecast.calibration import MEAN_WEIGHTS, spread_of, trusted
+from engine.forecast.calibration import MEAN_WEIGHTS, spread_of, supported_weight
 from engine.forecast.conditions import at_stations, wind_of
 from engine.forecast.networks import gp_first_guess
 from engine.forecast.networks.mobile_noise import WHITE, Texture, texture_of
@@ -23,7 +23,7 @@ def drawn(texture: Texture, count: int = 4000, grid: tuple[int, int] = GRID) -> 
     return noise if factors is None else factors.shaped(noise)
 
 
-def test_noise_has_variance_one_and_the_shares_it_was_told():
+def test_noise_has_variance_one_and_the_shares_it_was_reported():
     found = drawn(Texture(0.5, 0.3, 4.0))
     assert found.var(0).mean() == pytest.approx(1.0, abs=0.03)
     far = (found[:, 0] * found[:, 19]).mean()
@@ -64,14 +64,14 @@ def test_what_days_do_not_make_sure_of_is_left_to_the_first_guess():
     base = torch.zeros(windows, 1, 1)
     known = torch.ones(windows, 1, 1, dtype=torch.bool)
     drawn_ = torch.ones(3, windows, 1, 1)
-    assert trusted(drawn_, base, torch.ones(windows, 1, 1), known) == 1.0
-    assert trusted(drawn_, base, -torch.ones(windows, 1, 1), known) == 0.0
+    assert supported_weight(drawn_, base, torch.ones(windows, 1, 1), known) == 1.0
+    assert supported_weight(drawn_, base, -torch.ones(windows, 1, 1), known) == 0.0
     # One good day among four that are hardly worse: not sure.
     true = torch.full((windows, 1, 1), 0.49)
     true[:4] = 1.0
     off = (drawn_.mean(0) - true).abs().mean(), true.abs().mean()
     assert abs(float(off[0] - off[1])) < 0.2
-    assert trusted(drawn_, base, true, known) < 1.0
+    assert supported_weight(drawn_, base, true, known) < 1.0
     assert MEAN_WEIGHTS[0] == 0
 
 

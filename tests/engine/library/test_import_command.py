@@ -51,7 +51,7 @@ def test_every_option_reaches_the_dataset(table):
     np.testing.assert_allclose(values, [80, 90, 90], rtol=1e-6)
 
 
-def test_notes_of_the_reader_are_told(table):
+def test_notes_of_the_reader_are_reported(table):
     text = table.read_text().replace("0.08", "80").replace("0.09", "-999", 1).replace("0.09", "90")
     table.write_text(text.replace("dust", "pm25"))
     out = run("import", "stations", table, "--name", "roof", "--utc-offset", 8)

@@ -94,7 +94,7 @@ def test_the_checksum_is_of_the_values(maps, network):
     assert library.store(network, "e").checksum != library.store(warm, "f").checksum
 
 
-def test_the_first_half_is_for_training_unless_told(maps):
+def test_the_first_half_is_for_training_unless_reported(maps):
     assert library.store(maps(), "a").train_end == dt.date(2015, 1, 11)
     predicted = library.store(maps(), "b", train_end=dt.date(2015, 1, 12))
     assert predicted.train_end == dt.date(2015, 1, 12)

@@ -68,7 +68,7 @@ def test_a_short_record_has_no_past(daily):
     assert known.training_without_climatology == ()
 
 
-def test_blind_lessons_hold_bicubic_maps_with_exact_block_means(monthly):
+def test_without_climatology_examples_hold_bicubic_maps_with_exact_block_means(monthly):
     known = lessons(monthly)
     without_climatology = known.training_without_climatology[0]
     assert len(without_climatology) == 15

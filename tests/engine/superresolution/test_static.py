@@ -175,7 +175,7 @@ def test_heights_of_a_part_of_the_map():
         planes(["elevation"], GRID, values)
 
 
-def test_lessons_carry_them_with_and_without_a_past(own):
+def test_examples_carry_them_with_and_without_a_past(own):
     from engine.superresolution.examples import prepare
 
     def lessons(name, **more):

@@ -83,7 +83,7 @@ def test_a_run_goes_on_from_its_counters_keeps_now_and_then_and_at_the_end():
     assert predicted[-1] == (1.0, "step 7, loss 6.0000")
 
 
-def test_a_run_stops_when_told_and_when_it_is_over():
+def test_a_run_stops_when_reported_and_when_it_is_over():
     counters = Counters("whole")
     steps.go_on(
         counters,

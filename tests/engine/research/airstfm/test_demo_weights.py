@@ -66,7 +66,7 @@ def test_the_shipped_weights_say_what_they_learned_from():
     assert predicted.climatology_sha256 == weights_folder.digest(folder / checkpoint.CLIMATOLOGY)
 
 
-def test_lessons_of_worlds(small_worlds):
+def test_examples_of_worlds(small_worlds):
     known = demo_examples(FEW, JUDGE)
     assert [len(s) for s in known.training] == [6, 6, 6, 6]
     assert [len(s) for s in known.validation] == [5]

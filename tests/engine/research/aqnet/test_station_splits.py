@@ -36,7 +36,7 @@ def test_far_hides_those_whose_neighbours_are_farthest(here):
     assert len(by_chance) == 3 == len(set(by_chance))
 
 
-def test_a_hidden_station_is_told_from_visible_ones_alone(here, monkeypatch):
+def test_a_hidden_station_is_reported_from_visible_ones_alone(here, monkeypatch):
     split = Split("", "net", "far", 0.2, QUICK, 6)
     hidden = hidden_of(here, split)
     first = splits.measure(split)

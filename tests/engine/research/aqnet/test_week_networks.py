@@ -31,7 +31,7 @@ def places(n):
 
 
 @pytest.mark.parametrize("kind", ["lstm", "patchtst"])
-def test_a_place_is_told_by_inverse_distance(kind):
+def test_a_place_is_reported_by_inverse_distance(kind):
     with torch.no_grad():
         week = network(kind).eval()(history(), places(6), places(8)[6:])
     assert week.stations.shape == (1, 6, 12)

@@ -16,7 +16,7 @@ from engine.research.stepdiff.scores import Bench, held_against
 from engine.research.stepdiff.spread_calibration import Part
 
 
-def test_no_hour_is_learned_and_told():
+def test_no_hour_is_learned_and_reported():
     hours, told_at_all = 24, set[int]()
     for fold in range(cross_validation.FOLDS):
         kept, predicted = cross_validation.held_out(300, fold, hours)
@@ -70,7 +70,7 @@ def test_rules_differ_in_whom_they_ask():
     assert mean["by lead hour, the two parts weigh alike"] < ships - 0.1
 
 
-def test_a_day_held_out_is_told_by_the_others():
+def test_a_day_held_out_is_reported_by_the_others():
     learn, validate = part(24, 30, 2.0, 0), part(300, 12, 2.0, 1)
     rule = spread_calibration.RULES["by lead hour, 90 % of all readings (ships)"]
     requested: list[set[int]] = []  # days, by call
@@ -132,7 +132,7 @@ def scores(crps: list[float]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def test_samplers_are_told_against_fifty_steps():
+def test_samplers_are_reported_against_fifty_steps():
     found = {
         "kolkata": {
             "samplers": {

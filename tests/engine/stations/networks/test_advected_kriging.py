@@ -101,7 +101,7 @@ def test_a_constant_stays_and_gaps_are_no_stations():
     assert torch.allclose(net(known).value, net(known).interpolated)
 
 
-def test_only_hours_with_a_neighbours_reading_elsewhen_are_still_told():
+def test_only_hours_with_a_neighbours_reading_elsewhen_are_still_reported():
     rec = record()
     near = nearest(rec.places, rec.places, 5, themselves=True)
     alone = replace(rec, readings=torch.full_like(rec.readings, torch.nan))
@@ -199,7 +199,7 @@ def test_a_level_knows_gaps_and_nothing_of_the_place_itself():
     assert not torch.equal(predicted[1], predicted[3])  # for a place that is no station it counts
 
 
-def test_far_from_all_stations_the_level_is_what_is_told():
+def test_far_from_all_stations_the_level_is_what_is_reported():
     rec = with_levels(record(), torch.tensor([3]), 40.0, 0.05, 2.0)
     far = torch.tensor([[60.0, 150.0]]).double()
     near = nearest(far, rec.places, 2)
