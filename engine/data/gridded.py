@@ -148,6 +148,8 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
         return _look_tiff(path, options, places)
     with netcdf.opened(path) as dataset:
         layout = netcdf.layout(path, dataset, options.variable)
+    if not len(layout.times):
+        raise DataError("the file has no time step", where=path.name, remedy="Check the file")
 
     def maps() -> Iterator[NDArray[np.generic]]:
         with netcdf.opened(path) as dataset:

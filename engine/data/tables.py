@@ -6,6 +6,7 @@ names, without case. Cells of a CSV stay text until somebody asks for numbers or
 
 import codecs
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -201,16 +202,19 @@ def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a file, and what is to be reported about how it is written."""
     size_limits.BYTES.check(path.stat().st_size, what="the table", where=path.name)
     with path.open("rb") as file:
-        first = len(file.readline(size_limits.LINE.value() + 1))
+        first = len(re.split(rb"[\r\n]", file.read(size_limits.LINE.value() + 1), maxsplit=1)[0])
     size_limits.LINE.check(first, what="it", where=path.name)
     raw = path.read_bytes()
-    size_limits.ROWS.check(raw.count(b"\n"), what="the table", where=path.name)
+    ends = max(raw.count(b"\n"), raw.count(b"\r"))
+    size_limits.ROWS.check(ends, what="the table", where=path.name)
     utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding, called in _UTF16 if utf16 else _ENCODINGS:
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if "\n" not in text:  # some programs still end lines as early Macintoshes did
+            text = text.replace("\r", "\n")
         return text, (f"{path.name} is written in {called}.",) if called else ()
     raise DataError(
         "its text is neither UTF-8 nor GB 18030", where=path.name, remedy="Save it as UTF-8"

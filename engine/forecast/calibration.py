@@ -44,8 +44,8 @@ def calibrate(network: StepDiff, data: Examples) -> Calibration:
     """Mean weight and spread factors.
 
     The mean weight is the smallest share of the members' mean departure from the first guess that
-    errs no more over the validation part than the best share does, give or take the standard error among
-    its days (Hastie et al. 2009, The Elements of Statistical Learning, section 7.10: the
+    errs no more over the validation part than the best share does, give or take the standard error
+    among its days (Hastie et al. 2009, The Elements of Statistical Learning, section 7.10: the
     one-standard-error rule). What a few days do not make sure of is left to the first guess.
 
     Spread is found for each lead hour and its neighbours over the validation part and windows

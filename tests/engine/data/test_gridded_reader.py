@@ -385,6 +385,20 @@ def test_a_stack_is_read_step_by_step(grid_file, monkeypatch):
     assert [p for p, _ in steps] == [1, 2]
 
 
+def test_a_file_without_a_time_step_is_named(tmp_path):
+    path = tmp_path / "empty.nc"
+    xr.Dataset(
+        {"pm2p5": (("time", "lat", "lon"), np.zeros((0, 4, 4), "f4"), {"units": "ug m-3"})},
+        {
+            "time": np.zeros(0, "datetime64[ns]"),
+            "lat": 30 + 0.1 * np.arange(4),
+            "lon": 110 + 0.1 * np.arange(4),
+        },
+    ).to_netcdf(path)
+    with pytest.raises(DataError, match=r"empty\.nc: the file has no time step"):
+        load([path])
+
+
 @pytest.mark.parametrize("chunks", [None, (1, 2, 3)])
 def test_a_large_map_read_in_strips_is_the_same_map(tmp_path, monkeypatch, chunks):
     values = np.arange(2 * 7 * 5, dtype="i2").reshape(2, 7, 5)

@@ -39,6 +39,13 @@ def test_a_plain_table_becomes_times_by_stations_in_utc(table_file):
     assert dataset.attrs["period"] == "hour"
 
 
+def test_lines_that_end_in_a_carriage_return_are_lines(table_file, tmp_path):
+    path = tmp_path / "mac.csv"
+    path.write_bytes(PLAIN.encode().replace(b"\n", b"\r"))
+    expected = load([table_file(PLAIN)], CHINA)
+    np.testing.assert_array_equal(load([path], CHINA)["pm2p5"], expected["pm2p5"])
+
+
 def test_a_clock_without_a_zone_has_to_be_declared(table_file):
     with pytest.raises(DataError, match=r"its times have no time zone.*--utc-offset 8 for China"):
         load([table_file(PLAIN)])
