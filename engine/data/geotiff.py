@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform_bounds
@@ -62,6 +63,12 @@ def look(path: Path) -> Plan:
                     "it does not say where on Earth it lies (no coordinate reference system)",
                     where=path.name,
                     remedy="Assign one, for example with gdal_edit.py -a_srs EPSG:4326",
+                )
+            if {ColorInterp.palette, ColorInterp.red} & set(file.colorinterp):
+                raise DataError(
+                    "it is a picture: its numbers are colours, not concentrations",
+                    where=path.name,
+                    remedy="Export the values themselves, as one band of numbers",
                 )
             size_limits.CELLS.check(file.height * file.width, what="one map", where=path.name)
             size_limits.STEPS.check(file.count, what="the file", where=path.name)

@@ -118,15 +118,22 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
         notes.append(f"Height of the ground is taken from {files[0].path.name}.")
 
     def read() -> Iterator[Step]:
-        step = 0
+        step, valid = 0, False
         for file in files:
             for raw in file.maps():
                 cleaned = cleanings[file.units].clean(raw)
                 del raw  # of a large map two copies at a time, not four
                 placed = [file.placement.place(cleaned)]
                 del cleaned
+                valid = valid or bool(np.isfinite(placed[0]).any())
                 yield int(rank[step]), placed.pop()  # whoever takes it holds it alone
                 step += 1
+        if not valid and any(c.valid for c in cleanings.values()):  # lost between cells
+            raise DataError(
+                "no cell of any map holds a value",
+                where=where,
+                remedy="Check the file and its grid",
+            )
 
     def finish() -> list[str]:
         return notes + [note for c in cleanings.values() for note in c.finish()]

@@ -18,7 +18,8 @@ from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.schema import Period
 from engine.core.variables import ALTITUDE, HEIGHT, find
-from engine.data.calendar import Times, date_in_name
+from engine.data.calendar import Times
+from engine.data.netcdf_times import of_steps
 from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
@@ -128,7 +129,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
             extra=extra[0],
             sizes=array.sizes[extra[0]],
         )
-    times, period = _times(path, dataset, time)
+    times, period = of_steps(path, dataset, time)
     units = array.attrs.get("units")
     return Layout(
         variable=name,
@@ -327,60 +328,3 @@ def _time_name(dataset: xr.Dataset, variable: str) -> str | None:
         if name in dataset[variable].dims:
             return name
     return None
-
-
-def _times(path: Path, dataset: xr.Dataset, time: str | None) -> tuple[Times, Period | None]:
-    """Stamps of the steps, and the period where the file's name gives it."""
-    named = date_in_name(path)
-    if time is not None and time in dataset.variables:
-        times = _decoded(path, dataset[[time]])
-        # The name of a file of many steps may name the month or the year that they fill.
-        return times, named.period if named and times.size == 1 else None
-    if time is not None and dataset.sizes[time] > 1:
-        raise DataError(
-            "dimension {time!r} has no times",
-            where=path.name,
-            remedy="Add a time coordinate with units such as 'days since 2015-01-01'",
-            time=time,
-        )
-    for attribute in ("date", "time_coverage_start", "RANGEBEGINNINGDATE"):
-        text = str(dataset.attrs.get(attribute, ""))
-        if not text[:4].isdigit():
-            continue
-        try:
-            return np.array([np.datetime64(text.rstrip("Z"), "ns")]), "day"
-        except ValueError:
-            continue
-    if named is None:
-        raise DataError(
-            "no time is in it and no date in its name",
-            where=path.name,
-            remedy="Rename it so that it ends in _YYYYMMDD (a day) or _YYYYMM (a month)",
-        )
-    return np.array([named.start]), named.period
-
-
-def _decoded(path: Path, dataset: xr.Dataset) -> Times:
-    """Times of a CF axis."""
-    (name,) = dataset.variables
-    try:
-        decoded = xr.decode_cf(dataset, decode_timedelta=False)[name].values
-    except (ValueError, OverflowError, OSError) as problem:
-        raise DataError(
-            "its times cannot be read ({problem})",
-            where=path.name,
-            remedy="Give the time axis units such as 'days since 2015-01-01'",
-            problem=_first_line(problem),
-        ) from None
-    times = np.atleast_1d(decoded)
-    if times.dtype.kind != "M":
-        units = dataset[name].attrs.get("units", "none")
-        calendar = dataset[name].attrs.get("calendar", "standard")
-        raise DataError(
-            "its times (units {units!r}, calendar {calendar!r}) are no dates of our calendar",
-            where=path.name,
-            remedy="Give the time axis units such as 'days since 2015-01-01'",
-            units=units,
-            calendar=calendar,
-        )
-    return times.astype("datetime64[ns]")

@@ -90,6 +90,15 @@ def degrees(
         raise table.bad(
             position, longitude, "{value} is no longitude", "Correct it", value=f"{lon[position]:g}"
         )
+    unknown = (lat == 0) & (lon == 0)
+    if unknown.any():
+        position = int(np.argmax(unknown))
+        raise table.bad(
+            position,
+            latitude,
+            "latitude 0, longitude 0 is what a device writes that does not know its place",
+            "Correct it, or remove the row",
+        )
     return lat, np.where(lon >= 180, lon - 360, lon)
 
 

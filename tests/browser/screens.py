@@ -64,7 +64,8 @@ class Shot:
 
 def shots() -> list[Shot]:
     """Every page in English and light, in Chinese and dark; the map in all, and in all sizes."""
-    views = sorted(p.stem for p in (ROOT / "app" / "views").glob("[a-z]*.py"))
+    files = (ROOT / "app" / "views").glob("[a-z]*.py")
+    views = sorted(p.stem for p in files if "\ndef render(" in p.read_text(encoding="utf-8"))
     pages = [Shot(page, *look) for page in views for look in (("en", "light"), ("zh", "dark"))]
     more = [Shot("map", "en", "light", size) for size in SIZES if size]
     return [*pages, Shot("map", "en", "dark"), Shot("map", "zh", "light"), *more]

@@ -122,3 +122,15 @@ def test_a_truncated_geotiff_is_refused(tiff, share):
     path.write_bytes(raw[: max(8, int(len(raw) * share))])
     with pytest.raises(DataError, match=r"the GeoTIFF (cannot be read|is damaged)"):
         load([path])
+
+
+def test_a_picture_is_no_map_of_values(tmp_path):
+    path = tmp_path / "pm25_20150110.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=4, width=4, dtype="uint8",
+        crs="EPSG:4326", transform=Affine(1, 0, 117.5, 0, -1, 33.5), photometric="palette",
+    ) as file:  # fmt: skip
+        file.write(np.full((1, 4, 4), 3, "u1"))
+        file.write_colormap(1, {3: (255, 0, 0)})
+    with pytest.raises(DataError, match="it is a picture: its numbers are colours"):
+        load([path])

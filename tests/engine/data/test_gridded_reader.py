@@ -385,6 +385,67 @@ def test_a_stack_is_read_step_by_step(grid_file, monkeypatch):
     assert [p for p, _ in steps] == [1, 2]
 
 
+def _stamped(path, stamps, dtype="f8", units="days since 2015-01-01", **bounds):
+    """Maps with raw times, and CF bounds if they are given; values 20 + step."""
+    size = len(stamps)
+    data = {
+        "pm2p5": (
+            ("time", "lat", "lon"),
+            np.full((size, 4, 4), 20.0, "f4") + np.arange(size, dtype="f4")[:, None, None],
+            {"units": "ug m-3"},
+        )
+    }
+    attributes = {"units": units}
+    if bounds:
+        attributes["bounds"] = "time_bnds"
+        data["time_bnds"] = (("time", "nv"), np.array(bounds["bounds"], dtype))
+    xr.Dataset(
+        data,
+        {
+            "time": ("time", np.array(stamps, dtype), attributes),
+            "lat": 30 + 0.1 * np.arange(4),
+            "lon": 110 + 0.1 * np.arange(4),
+        },
+    ).to_netcdf(path)
+    return path
+
+
+def test_bounds_decide_what_a_stamp_at_the_end_covers(tmp_path):
+    months = [(0, 31), (31, 59), (59, 90)]
+    path = _stamped(tmp_path / "a.nc", [31, 59, 90], bounds=months)
+    dataset = load([path])
+    assert [str(t)[:7] for t in dataset["valid_time"].values] == ["2015-01", "2015-02", "2015-03"]
+    path = _stamped(tmp_path / "b.nc", [10, 11, 12], bounds=[(9, 10), (10, 11), (11, 12)])
+    days = load([path])["valid_time"].values
+    assert [str(t)[:10] for t in days] == ["2015-01-10", "2015-01-11", "2015-01-12"]
+
+
+def test_bounds_that_do_not_hold_their_stamps_are_left_aside(tmp_path):
+    path = _stamped(tmp_path / "a.nc", [9, 10], bounds=[(0, 1), (1, 2)])
+    assert str(load([path])["valid_time"].values[0])[:10] == "2015-01-10"
+
+
+def test_days_in_single_precision_are_whole_hours(tmp_path):
+    stamps = 42012 + np.arange(24) / 24
+    path = _stamped(tmp_path / "a.nc", stamps, "f4", "days since 1900-01-01")
+    times = load([path])["valid_time"].values
+    assert set(np.diff(times)) == {np.timedelta64(3600, "s")}
+
+
+def test_maps_that_lose_every_value_on_the_way_are_refused(tmp_path):
+    across = 120 + 0.1 * np.arange(24) - 0.015 * np.arange(24)[:, None]
+    xr.Dataset(
+        {"pm2p5": (("time", "y", "x"), np.full((1, 24, 24), 30.0, "f4"), {"units": "ug m-3"})},
+        {
+            "time": np.array(["2015-01-10"], "datetime64[ns]"),
+            "lat": (("y", "x"), np.full((24, 24), 31.0)),
+            "lon": (("y", "x"), across),
+        },
+    ).to_netcdf(tmp_path / "flat.nc")
+    with pytest.raises(DataError, match="no cell of any map holds a value"):
+        load([tmp_path / "flat.nc"])
+
+
 def test_a_file_without_a_time_step_is_named(tmp_path):
     path = tmp_path / "empty.nc"
     xr.Dataset(

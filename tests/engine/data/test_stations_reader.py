@@ -46,6 +46,11 @@ def test_lines_that_end_in_a_carriage_return_are_lines(table_file, tmp_path):
     np.testing.assert_array_equal(load([path], CHINA)["pm2p5"], expected["pm2p5"])
 
 
+def test_a_place_at_zero_zero_is_named(table_file):
+    with pytest.raises(DataError, match=r"row 2.*latitude 0, longitude 0 is what a device writes"):
+        load([table_file("station,latitude,longitude,time,pm2p5\nA,0,0,2015-01-10T00:00Z,5\n")])
+
+
 def test_a_clock_without_a_zone_has_to_be_declared(table_file):
     with pytest.raises(DataError, match=r"its times have no time zone.*--utc-offset 8 for China"):
         load([table_file(PLAIN)])
