@@ -14,11 +14,12 @@ from engine.core import size_limits
 from engine.core.errors import DataError, RequestError
 from engine.core.variables import UG_M3, VARIABLES
 from engine.data.cleaning import Cleaning
+from engine.data.clock_columns import clock_of
 from engine.data.options import ReadOptions
 from engine.data.readings import Readings, clock_offset, degrees, samples_dataset
 from engine.data.recognise import container, files_of
-from engine.data.stations import LATITUDE, LONGITUDE, TIME, TIME_UTC, is_kolkata
-from engine.data.tables import Clock, Table, numbers, read, texts, times
+from engine.data.stations import LATITUDE, LONGITUDE, is_kolkata
+from engine.data.tables import Clock, Table, numbers, read, texts
 
 FORMATS = ("kolkata", "csv", "array")
 DEVICE = ("device", "device_id", "sensor", "vehicle", "bus", "id")
@@ -108,10 +109,8 @@ def _table_readings(table: Table, options: ReadOptions, cleaning: Cleaning) -> R
     latitude, longitude = degrees(table, table.need(LATITUDE), table.need(LONGITUDE))
     device = table.find(DEVICE)
     rows = len(table.frame)
-    utc = table.find(TIME_UTC)
-    clock = times(table, utc or table.need(TIME), ("%m/%d/%Y %H:%M",))
     return Readings(
-        clock=Clock(clock.stamps, zoned=True) if utc else clock,
+        clock=clock_of(table, ("%m/%d/%Y %H:%M",) if _is_kolkata(table) else ()),
         station=texts(table, device) if device else np.full(rows, ""),
         name=np.full(rows, ""),
         latitude=latitude,

@@ -102,19 +102,19 @@ def degrees(
     return lat, np.where(lon >= 180, lon - 360, lon)
 
 
-def clock_offset(parts: Sequence[Readings], reported: float | None, usual: float | None) -> float:
+def clock_offset(parts: Sequence[Readings], given: float | None, usual: float | None) -> float:
     """Hours that local clocks are ahead of UTC.
 
     Args:
         parts: The tables.
-        reported: What the user said.
+        given: What the user said.
         usual: What the form of the table is known to have.
 
     Raises:
         DataError: If nobody knows.
     """
-    if reported is not None:
-        return reported
+    if given is not None:
+        return given
     own = {p.clock.offset_hours for p in parts}
     if len(own) == 1 and (common := next(iter(own))) is not None:
         return common

@@ -17,10 +17,11 @@ from engine.core.schema import Period
 from engine.core.variables import VARIABLES, find
 from engine.data import openaq
 from engine.data.cleaning import Cleaning
+from engine.data.clock_columns import TIME, TIME_UTC, clock_of
 from engine.data.options import ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
 from engine.data.recognise import files_of
-from engine.data.tables import Clock, Table, numbers, read, texts, times
+from engine.data.tables import Clock, Table, numbers, read, texts
 from engine.data.wind_sectors import wind
 
 STATION = (
@@ -33,8 +34,6 @@ NAME = (
 )
 LATITUDE = ("latitude", "lat", "纬度")
 LONGITUDE = ("longitude", "lon", "long", "lng", "经度")
-TIME = ("valid_time", "time", "datetime", "timestamp", "date", "timepoint", "时间", "日期")
-TIME_UTC = ("time_utc", "datetime_utc", "date_utc", "utc")
 
 
 @dataclass(frozen=True)
@@ -306,11 +305,7 @@ def _clock(table: Table, layout: Layout) -> Clock:
     parts = [table.find((n,)) for n in ("year", "month", "day", "hour")]
     if layout.columns >= {"year", "month", "day", "hour"} and all(parts):
         return _calendar_clock(table, [p for p in parts if p])
-    utc = table.find(TIME_UTC)
-    if utc is not None:
-        clock = times(table, utc, layout.time_formats)
-        return Clock(clock.stamps, zoned=True)
-    return times(table, table.need(TIME), layout.time_formats)
+    return clock_of(table, layout.time_formats)
 
 
 def _calendar_clock(table: Table, columns: list[str]) -> Clock:

@@ -323,7 +323,9 @@ def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
     cells = table.frame[column]
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         utc = cells.dt.tz_convert("UTC").dt.tz_localize(None)
-        return Clock(_checked(table, column, utc.to_numpy(), texts(table, column)), True)
+        ahead = (cells.dt.tz_localize(None) - utc).dropna().unique() / np.timedelta64(1, "h")
+        offset = float(ahead[0]) if len(ahead) == 1 and ahead[0] else None  # UTC says no clock
+        return Clock(_checked(table, column, utc.to_numpy(), texts(table, column)), True, offset)
     if pd.api.types.is_datetime64_any_dtype(cells):
         return Clock(_checked(table, column, cells.to_numpy(), texts(table, column)), False)
     text = texts(table, column)

@@ -41,7 +41,10 @@ def test_kolkata_is_sorted_cleaned_and_on_indian_time(table_file):
 
 
 def test_the_same_columns_elsewhere_are_not_kolkata(table_file):
-    path = table_file(KOLKATA.replace("88.3", "121.3").replace("22.4", "31.4"))
+    elsewhere = KOLKATA.replace("88.3", "121.3").replace("22.4", "31.4")
+    with pytest.raises(DataError, match="may be day/month or month/day"):
+        load([table_file(elsewhere)])
+    path = table_file(elsewhere.replace("12/1/2023", "12/13/2023"))
     with pytest.raises(DataError, match="its times have no time zone"):
         load([path])
     assert load([path], ReadOptions(utc_offset_hours=8)).attrs["format"] == "csv"
