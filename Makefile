@@ -94,7 +94,7 @@ ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings
 	$(BIN)/python -m engine.research.airstfm.ablation
 	$(BIN)/python -m engine.research.airstfm.page kept
 
-ground-airstfm: install ## docs/results/airstfm-ground.json: what coast and cities say of what a classical map leaves over (minutes)
+ground-airstfm: install ## docs/results/airstfm-ground.json: what static fields explain of the error of a classical map (minutes)
 	$(BIN)/python -m engine.research.airstfm.static_guidance
 	$(BIN)/python -m engine.research.airstfm.page kept
 
