@@ -49,7 +49,7 @@ def translated(error: EngineError, language: str) -> str:
     """The whole error as a page says it: place, what is wrong and the way out."""
     if language != "zh":
         return _english(error)
-    what = _chinese(error.template, error.values)
+    what = _page_text(error.template, "zh", error.values) or _chinese(error.template, error.values)
     if what is None:
         return _english(error)
     remedy = _remedy(error, "zh")
@@ -71,27 +71,32 @@ def _entries() -> dict[str, dict[str, str]]:
 
 
 def _english(error: EngineError) -> str:
-    """The English sentence with the page's way out."""
-    if "page_en" not in _entries().get(error.remedy_template, {}):
+    """The English sentence in the page's words, where it has its own."""
+    what, remedy = (
+        _entries().get(template, {}).get("page_en", template)
+        for template in (error.template, error.remedy_template)
+    )
+    if (what, remedy) == (error.template, error.remedy_template):
         return str(error)
     page = EngineError(
-        error.template,
-        where=error.where,
-        within=error.within_template,
-        remedy=_entries()[error.remedy_template]["page_en"],
-        **error.values,
+        what, where=error.where, within=error.within_template, remedy=remedy, **error.values
     )
     return str(page)
 
 
 def _remedy(error: EngineError, language: str) -> str:
-    texts = _entries().get(error.remedy_template, {})
-    page = texts.get(f"page_{language}")
+    page = _page_text(error.remedy_template, language, error.values)
     if page is not None:
-        return _filled(page, error.values)
+        return page
     return _chinese(error.remedy_template, error.values) or (
         f"{error.remedy}." if error.remedy else ""
     )
+
+
+def _page_text(template: str, language: str, values: Mapping[str, Value]) -> str | None:
+    """The page's own wording of a template, filled; None where it has none."""
+    page = _entries().get(template, {}).get(f"page_{language}")
+    return None if page is None else _filled(page, values)
 
 
 def _chinese(template: str, values: Mapping[str, Value]) -> str | None:

@@ -218,6 +218,18 @@ def test_a_page_names_its_own_control():
     )
 
 
+@pytest.mark.parametrize("template", [t for t, e in ENTRIES.items() if "page_en" in e])
+@pytest.mark.parametrize("part", ["what", "remedy"])
+def test_the_page_words_it_its_own_way_wherever_it_stands(template, part):
+    values = dict.fromkeys(re.findall(r"\{(\w+)", template), "v")
+    given = {"what": template} if part == "what" else {"what": "the table has no rows"}
+    error = DataError(**given, remedy=template if part == "remedy" else "Wait", **values)
+    for language in ("en", "zh"):
+        said = error_translation.translated(error, language)
+        assert "--" not in said
+        assert "airlens " not in said
+
+
 def test_what_has_no_template_stays_as_it_is():
     unknown = RequestError("the moon is not up", remedy="Wait")
     assert error_translation.translated(unknown, "zh") == "the moon is not up. Wait."
