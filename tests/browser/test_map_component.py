@@ -282,11 +282,13 @@ def test_legends_are_there_in_every_view(on_page):
 def test_numbers_of_a_narrow_legend_do_not_touch(on_page):
     here = on_page()
     here.page.set_viewport_size({"width": 480, "height": 900})
-    here.page.wait_for_function(
-        "[...document.querySelectorAll('.legends svg')].every((s) => s.clientWidth < 165)"
+    # A legend that is being laid out anew has no width, and its numbers no boxes.
+    here.until(
+        "(svgs => svgs.length === 3 && svgs.every(s => s.clientWidth > 60 && s.clientWidth < 165))"
+        "([...root.querySelectorAll('.legends svg')])"
     )
-    apart = here.root.locator(".legends svg").evaluate_all(
-        """svgs => svgs.flatMap((svg) => {
+    apart = here.until(
+        """[...root.querySelectorAll('.legends svg')].flatMap((svg) => {
             const foot = [...svg.querySelectorAll('text[y="46"]')];
             const boxes = foot.map((t) => t.getBoundingClientRect()).sort((a, b) => a.x - b.x);
             return boxes.slice(1).map((box, i) => box.left - boxes[i].right);
