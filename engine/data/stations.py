@@ -5,7 +5,7 @@ them; the first whose columns a table has is its form.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from engine.core.variables import VARIABLES, find
 from engine.data import openaq
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import TIME, TIME_UTC, clock_of
+from engine.data.misplaced import corrected
 from engine.data.options import ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
 from engine.data.recognise import files_of
@@ -253,6 +254,9 @@ def _readings(
     if form == "prsa":
         values |= wind(table, values["si10"])
     station = _identifiers(table, layout, places, latitude, longitude)
+    if form == "city-daily":
+        latitude, longitude, notes = corrected(station, latitude, longitude)
+        table = replace(table, notes=(*table.notes, *notes))
     name_column = table.find(NAME)
     return Readings(
         clock=_clock(table, layout),

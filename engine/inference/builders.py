@@ -236,7 +236,11 @@ def airstfm(setting: Setting) -> Model:
     correct = about.correct_without_climatology if without_climatology else about.correct
     seasons = () if without_climatology else about.season_factors
     factor = about.factor_without_climatology if without_climatology else about.error_factor
-    recipe = AirSTFMRecipe(about.mean, about.std, factor, ratios, guide, seasons, correct)
+    largest = about.largest_errors
+    if without_climatology:
+        alone = about.largest_error_without_climatology
+        largest = () if alone is None else (alone,)
+    recipe = AirSTFMRecipe(about.mean, about.std, factor, ratios, guide, seasons, largest, correct)
     return Model(recipe, network, about.sha256, train_end, note)
 
 

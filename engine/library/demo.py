@@ -12,7 +12,7 @@ import xarray as xr
 from engine import twin
 from engine.library.manifest import DatasetInfo
 
-ORDER = ("demo", "demo-stations", "demo-mobile")
+ORDER = ("demo", "demo-stations", "demo-mobile", "demo-cities")
 
 
 def names() -> list[str]:

@@ -72,6 +72,9 @@ class AirSTFMRecipe:
         climatology: What the network corrects. None: it has none or, built without guidance,
             corrects its own bilinear map.
         static_fields: Static fields that guide too (k, H, W); None: it was built without.
+        largest: Largest standard deviation in each of `SEASONS`, ug m-3, or one for all seasons;
+            empty: no bound. The scale is the exponential of what the network gives, so that a
+            place unlike any it learned from may get one beyond all errors that ever were.
         correct: Whether the map is the network's, and not its base map as it is.
         season_factors: What takes the place of the factor in each of `SEASONS`; empty: nothing.
         task: Five frames.
@@ -83,6 +86,7 @@ class AirSTFMRecipe:
     climatology: LocalRegression | None = None
     static_fields: Tensor | None = None
     season_factors: tuple[float, ...] = ()
+    largest: tuple[float, ...] = ()
     correct: bool = True
     task: Task = TASK
 
@@ -112,10 +116,12 @@ class AirSTFMRecipe:
         result = {"prediction": (predicted[0, 0, 0] * self.std + self.mean).clamp(min=0)}
         if answer.log_scale is not None:
             scale = answer.log_scale[0, 0, 0].exp()
-            factor = self.error_factor
-            if self.season_factors:
-                factor = self.season_factors[season(int(tensors["month"][0, HALF]))]
+            now = season(int(tensors["month"][0, HALF]))
+            factor = self.season_factors[now] if self.season_factors else self.error_factor
             result["uncertainty"] = scale * (self.std * factor)
+            if self.largest:
+                largest = self.largest[now % len(self.largest)]
+                result["uncertainty"] = result["uncertainty"].clamp(max=largest)
         return result
 
     def restore(

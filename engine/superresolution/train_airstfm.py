@@ -192,10 +192,8 @@ def train_on(
         keep_base(network)
     sizing = known.calibration or known.validation
     unknown = known.calibration_without_climatology or known.validation_without_climatology
-    factor, seasons, coverage = calibrate(network, sizing, known.months, correct=better)
-    without_climatology = (
-        calibrate(network, unknown, correct=better_without_climatology).factor if unknown else 1.0
-    )
+    sized = calibrate(network, sizing, known.months, correct=better)
+    alone = calibrate(network, unknown, correct=better_without_climatology) if unknown else None
     described = Checkpoint(
         model="airstfm",
         network=weights.network_fields(network.config),
@@ -205,9 +203,13 @@ def train_on(
         planes=guidance(known),
         static_fields=dict(zip(known.static_fields, known.scale, strict=True)),
         period=known.source.period,
-        error_factor=factor,
-        factor_without_climatology=without_climatology,
-        season_factors=seasons,
+        error_factor=sized.factor,
+        factor_without_climatology=1.0 if alone is None else alone.factor,
+        season_factors=sized.seasons,
+        largest_errors=concentrations(sized, known.std),
+        largest_error_without_climatology=(
+            None if alone is None else concentrations(alone, known.std)[0]
+        ),
         correct=better,
         correct_without_climatology=better_without_climatology,
         trained_on=known.source.words,
@@ -218,11 +220,18 @@ def train_on(
         seed=config.seed,
     )
     history = History(
-        counters, config, len(known.training), coverage, counters.seconds, device, before, after
+        counters,
+        config,
+        len(known.training),
+        sized.coverage,
+        counters.seconds,
+        device,
+        before,
+        after,
     )
     text = card(described, known.source, network, history)
     weights.save(folder, described, network, text, known.climatology)
-    return Trained(folder, counters, coverage)
+    return Trained(folder, counters, sized.coverage)
 
 
 def _scores(network: AirSTFM, known: Examples) -> tuple[float, float]:
@@ -299,6 +308,9 @@ class Sizing(NamedTuple):
     """The same in each season; as the factor where a season was not seen."""
     coverage: tuple[float, float]
     """What the intervals of 50 and 90 % then hold of the errors that sized them."""
+    largest: tuple[float, ...]
+    """Largest absolute error of each season, in standard deviations of the training part; of all
+    where a season was not seen or seasons are not distinguished."""
 
 
 def calibrate(
@@ -320,6 +332,7 @@ def calibrate(
         correct: Whether the map is the network's, and not its base as it is.
     """
     frames: list[Tensor] = []
+    largest: list[float] = []
     with torch.inference_mode():
         for series in sizing:
             for at in range(len(series)):
@@ -328,7 +341,9 @@ def calibrate(
                 if answer.log_scale is None:
                     raise ValueError("a network without log_scale has nothing to calibrate")
                 predicted = answer.mean if correct or batch.base is None else batch.base
-                away = (predicted - batch.fine).abs() / answer.log_scale.exp()
+                error = (predicted - batch.fine).abs()
+                largest.append(float(error[:, :, 0][batch.fine_mask].max()))
+                away = error / answer.log_scale.exp()
                 frames.append(away[:, :, 0][batch.fine_mask].double())
     seen = [season(month) for each in months for month in each]
     factor = _factor(frames)
@@ -340,7 +355,17 @@ def calibrate(
         sized = [seasons[s] for s in seen]
     scaled = torch.cat([f / by for f, by in zip(frames, sized, strict=True)])
     inner, outer = (float((scaled <= _reach(p)).double().mean()) for p in (0.5, 0.9))
-    return Sizing(factor, seasons, (inner, outer))
+    season_of = seen or [0] * len(largest)
+    most = [
+        max([e for e, s in zip(largest, season_of, strict=True) if s == i], default=max(largest))
+        for i in range(4 if seen else 1)
+    ]
+    return Sizing(factor, seasons, (inner, outer), tuple(most))
+
+
+def concentrations(sized: Sizing, std: float) -> tuple[float, ...]:
+    """The largest errors in ug m-3, to a thousandth; a part without error gets that much."""
+    return tuple(max(round(error * std, 3), 0.001) for error in sized.largest)
 
 
 def _factor(frames: Sequence[Tensor]) -> float:

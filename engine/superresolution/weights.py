@@ -56,6 +56,9 @@ class Checkpoint(Described):
         factor_without_climatology: The same for places without a climatology.
         season_factors: The same for each season, winter first, with climatology; empty:
             one for all.
+        largest_errors: Largest absolute error of each season, winter first, in what sized the
+            intervals, ug m-3: no standard deviation is larger. Empty: no bound.
+        largest_error_without_climatology: The same for places without a climatology, all seasons.
         correct: Whether the map is the network's with climatology, and not its base map as
             it is, below which no step of the training came.
         correct_without_climatology: The same without a climatology.
@@ -73,6 +76,7 @@ class Checkpoint(Described):
         "error_factor",
         "factor_without_climatology",
         "season_factors",
+        "largest_errors",
     )
     dates: ClassVar[tuple[str, ...]] = ("train_start", "train_end", "validate_end")
     renamed: ClassVar[dict[str, str]] = {
@@ -93,6 +97,8 @@ class Checkpoint(Described):
     error_factor: float
     factor_without_climatology: float = 1.0
     season_factors: tuple[float, ...] = ()
+    largest_errors: tuple[float, ...] = ()
+    largest_error_without_climatology: float | None = None
     correct: bool = True
     correct_without_climatology: bool = True
     trained_on: str

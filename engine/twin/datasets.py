@@ -19,6 +19,7 @@ from engine.data.stack import GridStack, Step
 from engine.twin import fleet
 from engine.twin.network import measured, network
 from engine.twin.places import GRID, places
+from engine.twin.shipped import VERSION
 from engine.twin.world import simulate
 
 UTC_OFFSET_H = 8
@@ -75,10 +76,10 @@ class World:
         """Daily means of PM2.5, simulated as they are read; the sea has no data."""
         days: Times = np.array(self._dates, dtype="datetime64[ns]")
         return GridStack(
-            valid_time=_utc(days),
+            valid_time=utc(days),
             grid=GRID,
             period="day",
-            attributes=_attributes("grid", "day", self.seed),
+            attributes=attributes("grid", "day", self.seed),
             read=self._read,
             finish=lambda: [],
         )
@@ -108,15 +109,15 @@ class World:
         midnight: Times = np.array(self._dates, dtype="datetime64[ns]")
         hours = midnight[:, None] + np.arange(24) * np.timedelta64(1, "h")
         dataset = xr.Dataset(
-            {"pm2p5": (("valid_time", "station"), measured(truth, self.seed), _pm2p5())},
+            {"pm2p5": (("valid_time", "station"), measured(truth, self.seed), pm2p5())},
             coords={
-                "valid_time": _utc(hours.ravel()),
+                "valid_time": utc(hours.ravel()),
                 "station": self._network.station,
                 "latitude": ("station", self._network.latitude),
                 "longitude": ("station", self._network.longitude),
                 "name": ("station", self._network.name),
             },
-            attrs=_attributes("stations", "hour", self.seed),
+            attrs=attributes("stations", "hour", self.seed),
         )
         return check(dataset, where="stations of the demo world")
 
@@ -138,13 +139,13 @@ class World:
         start = np.datetime64(self._fleet_dates[0], "ns") - np.timedelta64(UTC_OFFSET_H, "h")
         latitude, longitude = fleet.cells()
         return xr.Dataset(
-            {"pm2p5": (("valid_time", "latitude", "longitude"), truth, _pm2p5())},
+            {"pm2p5": (("valid_time", "latitude", "longitude"), truth, pm2p5())},
             coords={
                 "valid_time": start + np.arange(len(truth)) * np.timedelta64(1, "h"),
                 "latitude": latitude,
                 "longitude": longitude,
             },
-            attrs=_attributes("grid", "hour", self.seed),
+            attrs=attributes("grid", "hour", self.seed),
         )
 
     def mobile(self) -> xr.Dataset:
@@ -157,14 +158,14 @@ class World:
         samples = fleet.drive(truth["pm2p5"].values, self.seed)
         start = truth["valid_time"].values[0]
         dataset = xr.Dataset(
-            {"pm2p5": ("sample", samples.pm2p5, _pm2p5())},
+            {"pm2p5": ("sample", samples.pm2p5, pm2p5())},
             coords={
                 "valid_time": ("sample", start + samples.minute * np.timedelta64(1, "m")),
                 "latitude": ("sample", samples.latitude),
                 "longitude": ("sample", samples.longitude),
                 "device": ("sample", samples.device),
             },
-            attrs=_attributes("mobile", "hour", self.seed),
+            attrs=attributes("mobile", "hour", self.seed),
         )
         return check(dataset, where="fleet of the demo world")
 
@@ -174,22 +175,26 @@ class World:
         return self._truth
 
 
-def _utc(local: Times) -> Times:
+def utc(local: Times) -> Times:
+    """Local times of the demo world (UTC+8) in UTC."""
     shifted: Times = local - np.timedelta64(UTC_OFFSET_H, "h")
     return shifted
 
 
-def _pm2p5() -> dict[str, str]:
+def pm2p5() -> dict[str, str]:
+    """Attributes of the variable: units and long name."""
     entry = VARIABLES["pm2p5"]
     return {"units": entry.units, "long_name": entry.long_name}
 
 
-def _attributes(kind: Kind, period: Period, seed: int) -> dict[str, str | int | float]:
+def attributes(kind: Kind, period: Period, seed: int) -> dict[str, str | int | float]:
+    """Attributes of a dataset of the demo world: where it is from, that it is simulated."""
     return {
         "kind": kind,
         "period": period,
         "utc_offset_hours": UTC_OFFSET_H,
-        "source": f"AirLens demo world of the Yangtze River Delta, simulated (seed {seed})",
+        "source": f"AirLens demo world {VERSION} of the Yangtze River Delta, simulated "
+        f"(seed {seed})",
         "licence": LICENCE,
         "synthetic": 1,
     }

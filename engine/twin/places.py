@@ -1,8 +1,8 @@
 """Where the demo world's sources, hills and water are. The same for every seed.
 
 Cities and towns are real (GeoNames), so is the coast (Natural Earth) and the course of the lower
-Yangtze. No elevation file ships with the project: hills are drawn from the position and height
-of the delta's real ranges, carved by noise, and are *not* a terrain model.
+Yangtze, and the height of the land on cells of 0.1° (ETOPO1). Ridges and valleys between those
+cells are noise and are *not* a terrain model.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ from scipy.spatial import Delaunay
 
 from engine.core.grid import Grid
 from engine.data.geography import cities_within, lake_mask, land_mask
+from engine.data.static_world import land_height
 
 Field = NDArray[np.float32]
 
 GRID = Grid(34.995, 116.005, 0.01, 0.01, 800, 720)  # 27–35° N, 116–123.2° E
 KM_LAT = 1.112  # km along a cell of 0.01° latitude
+ROUGHNESS = 0.35  # of the height's own spread within some 30 km
 GEOGRAPHY_SEED = 20_150_101  # the place is one; only the weather changes with the seed
 
 # Course of the lower Yangtze (longitude, latitude), through the towns on its banks.
@@ -29,25 +31,6 @@ _YANGTZE = (
     (118.33, 31.35), (118.46, 31.72), (118.72, 32.08), (119.10, 32.19), (119.45, 32.24),
     (119.88, 32.05), (120.27, 31.94), (120.82, 31.97), (121.15, 31.62), (121.50, 31.41),
 )  # fmt: skip
-
-# Ranges: name, axis from and to (longitude, latitude), half width in km, height in m.
-_RANGES = (
-    ("Dabie", 115.9, 31.0, 116.6, 31.35, 30, 1000),
-    ("Huangshan", 117.9, 30.2, 118.4, 30.0, 26, 1250),
-    ("Tianmu", 118.8, 30.1, 119.6, 30.4, 24, 1000),
-    ("Qianligang", 118.5, 29.4, 119.2, 29.6, 20, 900),
-    ("Jiuhua", 117.6, 30.5, 118.0, 30.5, 14, 800),
-    ("Huaiyu", 117.3, 28.9, 118.2, 29.0, 20, 900),
-    ("Xianxia", 117.6, 27.7, 119.0, 28.5, 32, 1300),
-    ("Donggong", 119.0, 27.4, 120.1, 28.0, 32, 1150),
-    ("Kuocang", 119.9, 28.4, 120.9, 28.8, 25, 950),
-    ("Tiantai", 120.5, 29.1, 121.3, 29.4, 22, 800),
-    ("Siming", 120.9, 29.7, 121.3, 29.6, 14, 650),
-    ("Kuaiji", 120.4, 29.5, 120.7, 29.8, 12, 550),
-    ("Mao", 119.3, 31.4, 119.3, 32.0, 5, 260),
-    ("Langya", 117.9, 32.2, 118.2, 32.4, 10, 230),
-    ("Yimeng", 117.3, 35.1, 118.6, 35.2, 18, 550),
-)
 
 
 @dataclass(frozen=True)
@@ -138,23 +121,17 @@ def _fractal(rng: np.random.Generator, slope: float, longest: float) -> NDArray[
 
 
 def _hills(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Height in m: real ranges as ridges, cut into hills and valleys by ridged noise."""
-    # Ranges are bent and frayed as real ones are: places are looked up where noise has moved them.
-    lat = GRID.latitude[:, None] + 0.16 * _fractal(rng, 3.2, 110)
-    lon = GRID.longitude[None] + 0.19 * _fractal(rng, 3.2, 110)
-    envelope = np.zeros(GRID.shape)
-    for _, lon0, lat0, lon1, lat1, width, top in _RANGES:
-        x, y = (lon - lon0) * 95.7, (lat - lat0) * 111.2
-        along_x, along_y = (lon1 - lon0) * 95.7, (lat1 - lat0) * 111.2
-        share = np.clip((x * along_x + y * along_y) / (along_x**2 + along_y**2), 0, 1)
-        distance = np.hypot(x - share * along_x, y - share * along_y)
-        rise = top / (1 + (distance / (0.8 * width)) ** 2) ** 1.5
-        envelope = np.hypot(envelope, rise)
-    # South of the Qiantang low hills are everywhere.
-    south = 1 / (1 + np.exp((lat - 29.6) / 0.25)) / (1 + np.exp((lon - 121.2) / 0.3))
-    envelope = np.maximum(envelope, 330 * south)
-    ridges = 1 - np.abs(_fractal(rng, 3.0, 48)) - 0.25 * np.abs(_fractal(rng, 2.2, 14))
-    return np.asarray(envelope * np.clip(0.55 + 0.45 * ridges, 0.05, 1.1))
+    """Height in m: ETOPO1 at 0.1°, with ridges and valleys below that from noise.
+
+    The noise is the larger, the more the height varies around a cell, and has no mean over some
+    cells of ETOPO1, so that plains stay flat and ranges keep their height.
+    """
+    height = land_height(GRID).astype(np.float64)
+    around = ndimage.uniform_filter(height, 31)
+    rough = np.sqrt(np.maximum(ndimage.uniform_filter(height**2, 31) - around**2, 0.0))
+    noise = 1 - np.abs(_fractal(rng, 3.4, 22))
+    noise = noise - ndimage.uniform_filter(noise, 31)
+    return np.asarray(np.maximum(height + ROUGHNESS * rough * noise, 0.0))
 
 
 def _urban(rng: np.random.Generator, towns: pd.DataFrame) -> NDArray[np.float64]:

@@ -17,7 +17,10 @@ FILES = {
     "demo": "maps.zarr",
     "demo-stations": "stations.nc",
     "demo-mobile": "mobile.nc",
+    "demo-cities": "cities.nc",
 }
+VERSION = 2  # of the demo world: places, sources and weather as they are made today
+SEED = 2  # of the weather that ships
 CELLS = "cells.nc"  # the truth under the mobile samples
 
 

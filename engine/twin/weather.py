@@ -2,7 +2,8 @@
 
 A sum of travelling waves with random phases, so that every hour is a function of the seed and the
 date alone: the same day of the same world has the same weather whichever day a run starts with.
-Waves of several lengths that move east give persistence of days, fronts and calm spells.
+Waves of several lengths that move east give persistence of days, fronts and calm spells. Detail of
+single days comes from fronts and sea breezes with edges and from local inversions that pass.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from engine.twin.places import GRID, places
+
+# Detail of single days: its lengths and periods, its strength at the ground and in mixing.
+LOCAL_KM, LOCAL_H = (24.0, 130.0), (36.0, 130.0)
+LOCAL, LOCAL_MIXING = 0.25, 0.10
+SEA_AIR, BREEZE_KM = 0.25, 32.0
+EDGE = 0.2
 
 Field = NDArray[np.float32]
 Hours = NDArray[np.float64]  # (hour,)
@@ -33,6 +40,8 @@ class Hour:
         rain: Rate of rain, mm/h.
         damp: How much the air favours secondary particles, about 1.
         inflow: PM2.5 of the air outside, ug m-3.
+        ground: How much more old air lies at the ground than in the mean of its depth, about 1:
+            under local inversions, in hollows of calm air, behind the edge of a sea breeze.
     """
 
     u: Field
@@ -42,6 +51,7 @@ class Hour:
     rain: Field
     damp: Field
     inflow: Field
+    ground: Field
 
 
 class _Waves:
@@ -131,7 +141,14 @@ class Weather:
         near = np.hypot(slope_x, slope_y) + 1e-9
         strength = np.clip(near / near.max(), 0, 1) ** 0.7 / near
         self._inland = slope_x * strength, -slope_y * strength
-        self._lag = (_KM_Y.max() - _KM_Y) / 38.0  # hours behind the north
+        # Hours behind the north: a front is bent, and comes later in the east.
+        bend = 2.5 * np.sin(_KM_X / 150.0) + _KM_X / 160.0
+        self._lag = (_KM_Y.max() - _KM_Y)[:, None] / 38.0 + bend
+        # Details of single days draw from a stream of their own.
+        own = np.random.default_rng([seed, 9])
+        self._local = _Waves(own, 110, LOCAL_KM, (2.0, -0.5), LOCAL_H)
+        self._breeze = _Index(own, (40, 200), 20)
+        self._from_sea = _from_sea(land)
         self._north = (_KM_Y / _KM_Y.max())[:, None]
         self._east = (_KM_X / _KM_X.max())[None]
 
@@ -142,7 +159,7 @@ class Weather:
         winter = np.cos(2 * np.pi * (hours / 24 - 15) / 365.2425)  # 1 mid-January, −1 mid-July
         winter = winter[:, None, None]
         # One front after the other, coming down from the north.
-        front = self._front.at(hours[:, None] - self._lag)[..., None]
+        front = _edged(self._front.at(hours[:, None, None] - self._lag))
         spell = self._year.at(hours)[:, None, None]
         u, v = self._wind(hours, clock, winter, front)
         air, showers = self._air.at(hours), self._showers.at(hours)
@@ -153,9 +170,14 @@ class Weather:
         mixing = self._land * (night + (np.maximum(ceiling - night, 0)) * day)
         mixing = mixing + (1 - self._land) * sea
         rain = _rain(winter, front, showers)
-        damp = np.exp(0.30 * self._showers.at(hours - 9) - 0.22 * front)
+        damp = np.exp(0.30 * self._showers.at(hours - 9) - 0.22 * front - 0.18 * winter)
         inflow = self._inflow(winter, front, spell, air)
-        fields = (u, v, mixing, ceiling, rain, damp, inflow)
+        local = self._local.at(hours)
+        marine = self._marine(hours, clock, winter, front)
+        mixing = np.maximum(mixing * np.exp(-LOCAL_MIXING * local) * (1 - 0.4 * marine), 90.0)
+        calm = 1.15 - 0.35 * np.clip(np.hypot(u, v) / 5, 0, 1.4)
+        ground = np.exp(LOCAL * calm * local * self._land - SEA_AIR * marine)
+        fields = (u, v, mixing, ceiling, rain, damp, inflow, ground)
         single = [np.broadcast_to(f, u.shape).astype(np.float32) for f in fields]
         return [Hour(*(f[n] for f in single)) for n in range(24)]
 
@@ -174,13 +196,41 @@ class Weather:
         v = v + 0.75 * eddy_v + sea * self._inland[1]
         return u * self._drag, v * self._drag
 
+    def _marine(self, hours: Hours, clock: Many, winter: Many, front: Many) -> Many:
+        """How far a place is in the air that the sea breeze brought, 0 to 1, with an edge."""
+        strength = 1.0 - 0.6 * winter + 0.8 * self._breeze.at(hours)[:, None, None] - front
+        after = np.clip((clock - 10.0) / 7.0, 0, 1) * (clock < 21)
+        reach = BREEZE_KM * np.maximum(strength, 0) * after
+        return np.asarray(
+            self._land * np.clip(reach / 8.0, 0, 1) * _step(reach - self._from_sea, 6)
+        )
+
     def _inflow(self, winter: Many, front: Many, spell: Many, air: Many) -> Many:
         """PM2.5 of air from outside: dirtiest from the north, in winter, ahead of a front."""
         cold = 0.5 + 0.5 * winter
-        base = (24 + 34 * cold) + (8 + 46 * cold**2) * self._north * (1 - 0.5 * self._east)
+        base = (28 + 30 * cold) + (8 + 46 * cold**2) * self._north * (1 - 0.5 * self._east)
         base = base * (1 - 0.45 * self._east**2)
         swing = 0.34 * air - 0.42 * front - 0.15 * spell
         return np.asarray(base * np.exp(swing - 0.1))
+
+
+def _edged(front: Many) -> Many:
+    """A front with an edge: half of its change comes within some 50 km of its passage."""
+    return np.asarray(0.8 * front + EDGE * (2 * _step(front - 0.35, 0.06) - 1))
+
+
+def _step(place: Many, width: float) -> Many:
+    """From 0 to 1 within some widths around 0."""
+    return np.asarray(0.5 + 0.5 * np.tanh(place / width))
+
+
+def _from_sea(land: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Distance to open sea in km on the 0.08° grid; lakes and rivers are none."""
+    water, _ = ndimage.label(land < 0.5)
+    sizes = np.bincount(water.ravel())
+    sizes[0] = 0
+    sea = np.isin(water, np.flatnonzero(sizes > 60))
+    return np.asarray(ndimage.distance_transform_edt(~sea, sampling=(8.9, 7.6)))
 
 
 def _ceiling(winter: Many, front: Many, spell: Many, air: Many) -> Many:

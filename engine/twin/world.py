@@ -16,7 +16,7 @@ of towns have the statistics in `docs/demo-world.md`.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,8 +44,12 @@ AGEING = 0.005  # per hour, other losses of aged particles
 DIFFUSIVITY = 0.35  # cells² of 0.02° each hour, about 350 m²/s
 
 # Emission: mean over land in ug m-2 each hour.
-URBAN, ROAD, FARM, PLANTS = 64.0, 40.0, 34.0, 14.0
-SECONDARY = 900.0
+URBAN, ROAD, FARM, PLANTS = 46.0, 22.0, 40.0, 11.0
+SECONDARY = 890.0
+STREAKS, STREAK_CELLS, STRETCH = 0.052, 11.0, 2.0  # in the logarithm; longest, cells of 0.02°
+WEEKEND = 0.75  # of a mean day's traffic
+FIRES, FIRE = 700, 40.0  # of an ordinary day; what a median one adds to a cell of fields
+ACTIVITY = 0.4  # of homes and trades from day to day, from place to place, in the logarithm
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class _Sources:
 @lru_cache(maxsize=1)
 def _sources() -> _Sources:
     where = places()
-    soft = [ndimage.gaussian_filter(f, 0.7) for f in (where.urban, where.road)]
+    soft = [ndimage.gaussian_filter(f, 1.3) for f in (where.urban, where.road)]
     rows, columns, strength = where.plants.T
     total = 0.35 * soft[0] + 0.15 * soft[1] + 0.5 * where.farm
     regional = 0.75 + 0.25 * ndimage.gaussian_filter(total, 36.0)[1::4, 1::4]
@@ -165,20 +169,24 @@ class _World:
         young, aged = torch.zeros(400, 360), torch.zeros(200, 180)
         fresh, stable = torch.zeros(GRID.shape), torch.zeros(100, 90)
         series = np.zeros((24, len(self._points[0])), dtype=np.float32)
-        for clock, weather in enumerate(self._weather.day((date - EPOCH).days * 24)):
+        hours = self._weather.day((date - EPOCH).days * 24)
+        streaks = self._streaks((date - EPOCH).days, hours)
+        for clock, weather in enumerate(hours):
             share = _shares(date, clock)
             self._step(weather, torch.tensordot(share, halved, dims=1))
-            young += self._young
-            aged += self._aged
-            stable += torch.from_numpy(1 / weather.ceiling)
+            ground = torch.from_numpy(weather.ground)
+            young += self._young * upsample(ground, (400, 360))
+            aged += self._aged * upsample(ground, (200, 180))
+            stable += ground**2 / torch.from_numpy(weather.ceiling)
             if points:
-                series[clock] = self._at_points(weather, kinds, share)
+                series[clock] = self._at_points(weather, kinds, share, streaks)
             if maps and clock % 3 == 1:
                 fresh += 3 * self._plumes(weather, torch.tensordot(share, kinds, dims=1))
         if not maps:
             return Day(date, np.zeros((0, 0), dtype=np.float32), series)
         thin = torch.exp(-self._sources.relief * upsample(stable / 24, GRID.shape) * THINNER)
-        total = thin * (upsample(aged, GRID.shape) + upsample(young, GRID.shape)) + fresh
+        old = upsample(aged, GRID.shape) + upsample(young, GRID.shape)
+        total = thin * upsample(streaks, GRID.shape) * old + fresh
         return Day(date, np.asarray((total / 24).clamp_(min=0.0).numpy()), series)
 
     def _kinds(self, date: dt.date) -> Tensor:
@@ -189,22 +197,59 @@ class _World:
         """
         n = (date - EPOCH).days
         s, count = self._sources, len(self._sources.plant_rate)
-        # A mean over six days of independent draws: plants change over days, not overnight.
-        draws = [np.random.default_rng([self._seed, 2, n - k]) for k in range(6)]
-        level = np.exp(0.8 * sum(r.standard_normal(count) for r in draws) / np.sqrt(6) - 0.3)
-        rng = np.random.default_rng([self._seed, 3, n])
-        season = np.exp(-(((date.timetuple().tm_yday - 160) / 12) ** 2))
-        season += 0.6 * np.exp(-(((date.timetuple().tm_yday - 300) / 20) ** 2))
-        burnt = np.zeros((100, 90), dtype=np.float32)
-        for _ in range(rng.poisson(6 + 60 * season)):
-            burnt[rng.integers(100), rng.integers(90)] += rng.lognormal(1.2, 0.8)
-        fires = 0.75 + torch.from_numpy(ndimage.gaussian_filter(burnt, 0.6))
+        # A mean over three days of independent draws: plants change over days, not overnight.
+        draws = [np.random.default_rng([self._seed, 2, n - k]) for k in range(3)]
+        level = np.exp(1.0 * sum(r.standard_normal(count) for r in draws) / np.sqrt(3) - 0.5)
         plants = torch.zeros(GRID.shape)
         rate = s.plant_rate * torch.from_numpy(level.astype(np.float32))
         plants.index_put_(s.plant_at, rate, accumulate=True)
         # A plant is a site of some cells, and its plume rises before it spreads.
         plants = torch.from_numpy(ndimage.gaussian_filter(plants.numpy(), 1.3))
-        return torch.stack([s.urban, s.road, s.farm * upsample(fires, GRID.shape), plants])
+        urban = s.urban * upsample(self._activity(n), GRID.shape)
+        return torch.stack(
+            [urban, s.road, s.farm * upsample(self._fires(date), GRID.shape), plants]
+        )
+
+    def _activity(self, n: int) -> Tensor:
+        """How busy homes and trades are on a day, about 1, (200, 180): persistent over days."""
+        draws = [np.random.default_rng([self._seed, 10, n - k]) for k in range(3)]
+        noise = sum(r.standard_normal((200, 180), dtype=np.float32) for r in draws)
+        smooth = ndimage.gaussian_filter(noise, 0.7)
+        return torch.from_numpy(
+            np.exp(ACTIVITY * smooth / smooth.std() - ACTIVITY**2 / 2).astype(np.float32)
+        )
+
+    def _fires(self, date: dt.date) -> Tensor:
+        """Burning of fields on one day, relative, (400, 360): sites of one or two cells of 0.02°.
+
+        Most after the two harvests.
+        """
+        rng = np.random.default_rng([self._seed, 3, (date - EPOCH).days])
+        season = np.exp(-(((date.timetuple().tm_yday - 160) / 12) ** 2))
+        season += 0.6 * np.exp(-(((date.timetuple().tm_yday - 300) / 20) ** 2))
+        burnt = np.zeros((400, 360), dtype=np.float32)
+        count = rng.poisson(FIRES * (1 + 2 * season))
+        rows, columns = rng.integers(400, size=count), rng.integers(360, size=count)
+        np.add.at(burnt, (rows, columns), FIRE * rng.lognormal(0.8, 1.0, count))
+        return 0.4 + torch.from_numpy(ndimage.gaussian_filter(burnt, 0.8))
+
+    def _streaks(self, n: int, hours: Sequence[Hour]) -> Tensor:
+        """Streaks of thicker and thinner air on one day, about 1, (400, 360), along its wind."""
+        u, v = (np.mean([getattr(h, name) for h in hours]) for name in ("u", "v"))
+        noise = np.zeros((512, 512))
+        for back, share in ((0, 0.9), (1, 0.44)):
+            noise += share * np.random.default_rng([self._seed, 11, n - back]).standard_normal(
+                noise.shape, dtype=np.float32
+            )
+        wind = np.hypot(u, v) + 1e-9
+        ky, kx = np.fft.fftfreq(512)[:, None], np.fft.rfftfreq(512)[None]
+        along = (kx * u - ky * v) / wind  # rows run from the north
+        across = (kx * v + ky * u) / wind
+        k = np.hypot(STRETCH * along, across)
+        spectrum = (k > 1 / STREAK_CELLS) * np.maximum(k, 1e-6) ** -1.6 * np.exp(-((k / 0.35) ** 2))
+        field = np.fft.irfft2(np.fft.rfft2(noise) * spectrum, s=noise.shape)
+        field = STREAKS * field / field.std()
+        return torch.from_numpy(np.exp(field[:400, :360] - STREAKS**2 / 2).astype(np.float32))
 
     def _step(self, weather: Hour, source: Tensor) -> None:
         """Young and aged air, one hour on.
@@ -250,7 +295,7 @@ class _World:
         depth = upsample(torch.from_numpy(weather.mixing), GRID.shape)
         return along(source / depth * FRESH_H, path, carrier, doublings=3)
 
-    def _at_points(self, weather: Hour, kinds: Tensor, share: Tensor) -> Field:
+    def _at_points(self, weather: Hour, kinds: Tensor, share: Tensor, streaks: Tensor) -> Field:
         """Hourly values at the points, float32 (point,): the same sum of ages as the map's."""
         rows, columns = self._points
         s = self._sources
@@ -261,20 +306,21 @@ class _World:
             age = FRESH_H * (k + 0.5) / 8
             place = rows - south * age, columns - east * age
             fresh += sum(share[i] * _sample(kinds[i], *place, 1) for i in range(len(kinds))) / 8
-        depth, deep = (
+        depth, deep, ground = (
             _sample(torch.from_numpy(f), rows, columns, 8)
-            for f in (weather.mixing, weather.ceiling)
+            for f in (weather.mixing, weather.ceiling, weather.ground)
         )
         old = _sample(self._young, rows, columns, 2) + _sample(self._aged, rows, columns, 4)
-        thin = torch.exp(-_sample(s.relief, rows, columns, 1) / deep * THINNER)
-        return np.asarray((thin * old + fresh * FRESH_H / depth).clamp_(min=0.0).numpy())
+        thin = torch.exp(-_sample(s.relief, rows, columns, 1) * ground**2 / deep * THINNER)
+        ground = ground * _sample(streaks, rows, columns, 2)
+        return np.asarray((thin * ground * old + fresh * FRESH_H / depth).clamp_(min=0.0).numpy())
 
 
 def _shares(date: dt.date, clock: int) -> Tensor:
     """Share of its full emission that each kind gives off in an hour, as `_kinds` has them."""
     winter = 0.5 + 0.5 * np.cos(2 * np.pi * (date.timetuple().tm_yday - 15) / 365.25)
     rush = np.exp(-(((clock - 8) / 2.0) ** 2)) + np.exp(-(((clock - 18) / 2.5) ** 2))
-    weekend = 0.85 if date.weekday() >= 5 else 1.05
+    weekend = WEEKEND if date.weekday() >= 5 else (7 - 2 * WEEKEND) / 5
     day = 0.5 + 0.5 * np.tanh((min(clock - 5, 23 - clock)) / 2.5)
     homes = (0.7 + 0.6 * winter) * (0.55 + 0.6 * day + 0.35 * rush)
     traffic = weekend * (0.35 + 0.5 * day + 0.9 * rush)

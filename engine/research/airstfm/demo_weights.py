@@ -50,6 +50,7 @@ from engine.superresolution.train_airstfm import (
     STATIC_FIELDS,
     Trained,
     calibrate,
+    concentrations,
     train_on,
     training_config,
 )
@@ -94,7 +95,8 @@ CALIBRATION = tuple(
 # on the validation worlds, from 0.01 to 3.
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
-CONFIG = replace(training_config("small", 400, 0), check_every=100)
+# Crops of 24 coarse cells hold two attention windows a side, so that attention learns too.
+CONFIG = replace(training_config("small", 3000, 0), crop=24, batch=2, check_every=250)
 JUDGED = (
     f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; intervals were sized by "
     f"seeds {CALIBRATION[0].seed} to {CALIBRATION[-1].seed}; no other was looked at"
@@ -301,15 +303,16 @@ def size_intervals(
         [months_of(r.dates) for r in records],
         [series_without_climatology(r, mean, std, beside) for r in records],
     )
-    factor, seasons, held = calibrate(network, series, months, correct=about.correct)
-    without_climatology = calibrate(
-        network, unknown, correct=about.correct_without_climatology
-    ).factor
+    own = calibrate(network, series, months, correct=about.correct)
+    alone = calibrate(network, unknown, correct=about.correct_without_climatology)
+    held = own.coverage
     sized = about.model_copy(
         update={
-            "error_factor": factor,
-            "season_factors": seasons,
-            "factor_without_climatology": without_climatology,
+            "error_factor": own.factor,
+            "season_factors": own.seasons,
+            "largest_errors": concentrations(own, std),
+            "factor_without_climatology": alone.factor,
+            "largest_error_without_climatology": concentrations(alone, std)[0],
         }
     )
     text = (folder / CARD).read_text(encoding="utf-8")

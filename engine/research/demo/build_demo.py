@@ -21,20 +21,30 @@ import xarray as xr
 import zarr
 
 from engine.data.stack import coordinates, pm2p5_attributes
+from engine.twin.cities import cities_dataset
 from engine.twin.datasets import Window, World
-from engine.twin.shipped import CELLS, FILES, FOLDER, MANIFEST
+from engine.twin.shipped import CELLS, FILES, FOLDER, MANIFEST, SEED
 
-SEED = 1
 SUMMER = Window(dt.date(2014, 7, 1), 40)
 WINTER = Window(dt.date(2014, 12, 12), 50)
 FLEET_START = dt.date(2015, 1, 5)
+YEARS = Window(dt.date(2013, 1, 1), 1095)  # 2013 to 2015
 TRAIN_END = dt.date(2014, 12, 31)  # the summer and twenty days of winter
 
 SCALE = 0.2  # ug m-3; finer than anything measured
 
 
-def write(world: World, folder: Path, *, train_end: dt.date) -> None:
-    """Write all datasets of a world and their record; replaces what is there once all is whole."""
+def write(
+    world: World, folder: Path, *, train_end: dt.date, cities: xr.Dataset | None = None
+) -> None:
+    """Write all datasets of a world and their record; replaces what is there once all is whole.
+
+    Args:
+        world: Maps, stations and fleet.
+        folder: `assets/demo`, or a folder like it.
+        train_end: Last date for learning.
+        cities: Daily means of cities over years, where they are wanted.
+    """
     work = folder.with_name(folder.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -44,6 +54,8 @@ def write(world: World, folder: Path, *, train_end: dt.date) -> None:
         FILES["demo-mobile"]: world.mobile(),
         CELLS: world.cells(),
     }
+    if cities is not None:
+        datasets[FILES["demo-cities"]] = cities
     for file, dataset in datasets.items():
         packed = {"dtype": "int16", "scale_factor": np.float32(0.1), "_FillValue": -1}
         encoding: dict[str, dict[str, Any]] = {"pm2p5": packed | {"zlib": True, "complevel": 9}}
@@ -63,6 +75,7 @@ def write(world: World, folder: Path, *, train_end: dt.date) -> None:
     record = {
         name: _describe(work / file, train_end if name != "demo-mobile" else None)
         for name, file in FILES.items()
+        if (work / file).exists()
     }
     (work / MANIFEST).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -139,7 +152,8 @@ def _describe(path: Path, train_end: dt.date | None) -> dict[str, Any]:
 def main() -> None:
     """Make `assets/demo` anew."""
     world = World([SUMMER, WINTER], SEED, FLEET_START)
-    write(world, FOLDER, train_end=TRAIN_END)
+    years = cities_dataset(YEARS.start, YEARS.days, SEED)
+    write(world, FOLDER, train_end=TRAIN_END, cities=years)
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     sys.stdout.write(f"{FOLDER}: {total / 1e6:.1f} MB\n")
 

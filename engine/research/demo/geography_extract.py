@@ -54,6 +54,10 @@ Made by `make geography SRC=DIR` (`python -m engine.research.demo.geography_extr
 :   GeoNames, cities of China with 5 000 inhabitants or more, geonames.org, CC BY 4.0.
     Columns chosen; `name_zh` picked from the alternate names.
 
+`misplaced_cities.csv`
+:   Cities that the table of daily means of CRAN SpTe2M puts at a namesake's place, with the right
+    place (GeoNames, CC BY 4.0) and the evidence. Made by hand.
+
 The lines are for orientation. They are not an official map and say nothing about borders.
 """
 

@@ -1,16 +1,19 @@
 """How like the real delta the demo world is: the same statistics of both, side by side.
 
-Cities: daily means of 38 cities, 2014 and 2015 (CNEMC through SpTe2M). Streets: 14 days of hourly
-10 × 10 cells in Changshu. `python -m engine.research.demo.statistics` writes `docs/demo-world.md`;
-with `kept` after it, from the numbers that are there.
+Cities: daily means of the delta's cities, 2014 and 2015 (CNEMC through SpTe2M). Streets: 14 days of
+hourly 10 × 10 cells in Changshu. Detail: `engine.research.demo.detail`.
+
+`python -m engine.research.demo.statistics` writes `docs/demo-world.md`; with `kept` after it, from
+the numbers that are there.
 """
 
 import datetime as dt
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +24,11 @@ from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import write_atomic
 from engine.core.grid import Grid
 from engine.core.paths import ROOT
+from engine.data.misplaced import corrected
+from engine.research.demo import detail
 from engine.twin import fleet
 from engine.twin.network import network
+from engine.twin.shipped import SEED
 from engine.twin.world import simulate
 
 REAL = ROOT.parent / "shared" / "data"
@@ -32,7 +38,6 @@ NORTHERNMOST = 34.5  # of the delta's 38 cities: those inside the map and south 
 NEAR_KM = 20.0  # stations this near to a city's centre are its own
 AROUND = ((0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.045), (0.0, -0.045))  # degrees
 BANDS_KM = ((0, 100), (100, 200), (200, 300), (300, 450), (450, 700))
-SEED = 1
 RECORD, PAGE = ROOT / "docs" / "results" / "demo-world.json", ROOT / "docs" / "demo-world.md"
 
 
@@ -158,6 +163,10 @@ def real_cities() -> tuple[pd.DataFrame, NDArray[np.float64], NDArray[np.float64
     if not CITIES.is_file():
         raise NotFoundError("the daily means of cities are not here", where=str(CITIES))
     table = pd.read_parquet(CITIES)
+    lat, lon, _ = corrected(
+        table["city"].to_numpy(dtype=np.str_), table["lat"].to_numpy(), table["lon"].to_numpy()
+    )
+    table = table.assign(lat=lat, lon=lon)
     inside = table["lon"].between(116.005, 123.195) & table["lat"].between(27.005, NORTHERNMOST)
     table = table[inside]
     daily = table.pivot_table(index="date", columns="city", values="pm25")
@@ -205,38 +214,66 @@ def street_cells(truth: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def compare(days: int = 730, start: dt.date = dt.date(2014, 1, 1)) -> list[Line]:
-    """The table: both years of the demo world, seed 1, beside the real ones.
+def compare(days: int = 730, start: dt.date = dt.date(2014, 1, 1)) -> dict[str, Any]:
+    """The record: both years of the demo world that ships beside the real ones.
+
+    Gives `statistics` (name → real and twin) and `detail` (`real`, and one entry for each monitor
+    noise, each distance → parts).
 
     Raises:
         NotFoundError: If the real data are not there.
     """
     real, latitude, longitude = real_cities()
-    rows, columns = np.meshgrid(*fleet.cells(), indexing="ij")
-    north, east = np.array(AROUND).T
-    points = (
-        np.concatenate([(latitude[:, None] + north).ravel(), rows.ravel()]),
-        np.concatenate([(longitude[:, None] + east).ravel(), columns.ravel()]),
-    )
+    beijing, beijing_dates, lat, lon = detail.beijing()
+    layouts = detail.layouts(lat, lon)
+    cities, streets = _points(latitude, longitude), np.meshgrid(*fleet.cells(), indexing="ij")
+    points = [
+        np.concatenate([*(place[axis] for place in layouts), cities[axis], streets[axis].ravel()])
+        for axis in (0, 1)
+    ]
     dates, hours = [], []
     for day in simulate(days, SEED, start, latitude=points[0], longitude=points[1], maps=False):
         dates.append(day.date)
         hours.append(day.points)
         sys.stderr.write(f"\rday {len(dates)} of {days}")
     sys.stderr.write("\n")
-    truth = np.concatenate(hours)
-    count = len(latitude) * len(AROUND)
-    daily = truth[:, :count].reshape(days, 24, len(latitude), len(AROUND)).mean((1, 3))
-    twin = of_cities(pd.DataFrame(daily, index=pd.DatetimeIndex(dates)), latitude, longitude)
+    truth, when = np.stack(hours), pd.DatetimeIndex(dates)
+    first, last = len(lat) * len(layouts), len(lat) * len(layouts) + len(cities[0])
+    daily = truth[:, :, first:last].reshape(days, 24, len(latitude), len(AROUND)).mean((1, 3))
+    twin = of_cities(pd.DataFrame(daily, index=when), latitude, longitude)
     wanted = of_cities(real, latitude, longitude)
     if STREETS.is_file():
-        street = truth[:, count:].reshape(-1, fleet.ROWS, fleet.COLUMNS)
+        street = truth[:, :, last:].reshape(-1, fleet.ROWS, fleet.COLUMNS)
         # Two weeks of each month, so that no single spell of weather decides.
         spells = [street[first * 24 :][: 14 * 24] for first in range(5, days - 14, 61)]
         each = [of_streets(street_cells(spell, SEED)) for spell in spells]
         twin |= {name: float(np.mean([e[name] for e in each])) for name in each[0]}
         wanted |= of_streets(np.load(STREETS, allow_pickle=False).astype(float))
-    return [Line(name, wanted[name], twin[name], *TOLERANCES[name]) for name in wanted]
+    parts = {"real": detail.by_distance([(beijing, lat, lon)], beijing_dates, seed=0)}
+    at_stations = truth[:, :, :first].mean(1, dtype=np.float64)
+    for noise in detail.MONITOR_NOISES:
+        measured = detail.as_measured(at_stations, noise, SEED)
+        groups = [
+            (measured[:, n * len(lat) : (n + 1) * len(lat)], *place)
+            for n, place in enumerate(layouts)
+        ]
+        parts[f"demo, noise {noise:.1%}"] = detail.by_distance(groups, when, seed=0)
+    return {
+        "statistics": {name: {"real": wanted[name], "twin": twin[name]} for name in wanted},
+        "cities": len(latitude),
+        "detail": {
+            who: {f"{a}–{b}": asdict(part) for (a, b), part in table.items()}
+            for who, table in parts.items()
+        },
+    }
+
+
+def _points(
+    latitude: NDArray[np.floating], longitude: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Five points around each city, all latitudes and all longitudes."""
+    north, east = np.array(AROUND).T
+    return (latitude[:, None] + north).ravel(), (longitude[:, None] + east).ravel()
 
 
 def _mean(values: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
@@ -257,27 +294,61 @@ def _km(north: NDArray[np.floating], east: NDArray[np.floating]) -> NDArray[np.f
     return np.asarray(111.2 * np.hypot(north, np.cos(np.deg2rad(31)) * east))
 
 
-def page(record: Mapping[str, Mapping[str, float]]) -> str:
-    """The page in Markdown.
-
-    Args:
-        record: Of each statistic of `TOLERANCES`, `real` and `twin`.
-    """
-    lines = [Line(name, m["real"], m["twin"], *TOLERANCES[name]) for name, m in record.items()]
+def page(record: Mapping[str, Any]) -> str:
+    """The page in Markdown, from a record as `compare` gives it."""
+    lines = [
+        Line(name, m["real"], m["twin"], *TOLERANCES[name])
+        for name, m in record["statistics"].items()
+    ]
     rows = [
         (
             line.what,
             f"{line.real:.3g}",
             f"{line.twin:.3g}",
             f"{line.tolerance:.0%}" if line.relative else f"± {line.tolerance}",
-            "yes" if line.kept else "**no**",
+            _yes(line.kept),
         )
         for line in lines
     ]
     head = ("statistic", "real", "demo world", "tolerance", "kept")
     text = results_page.read(results_page.TEMPLATES / "demo-world.md")["page"]
-    tables = {"statistics": results_page.table(head, rows, "---")}
-    return results_page.fill(text, {}, tables) + "\n"
+    tables = {
+        "statistics": results_page.table(head, rows, "---"),
+        "detail": results_page.table(
+            ("km apart", "who", "pairs", "known", "month", "day (90 % interval)", "accepted"),
+            _detail_rows(record["detail"]),
+            "---",
+        ),
+    }
+    values = {"cities": str(record["cities"]), "seed": str(SEED)}
+    return results_page.fill(text, values, tables) + "\n"
+
+
+def _detail_rows(record: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """One row for each distance and who: the three parts, and whether the day's is accepted."""
+    rows: list[tuple[str, ...]] = []
+    for distance, of_real in record["real"].items():
+        real = detail.Parts(**of_real)
+        for who, table in record.items():
+            part = detail.Parts(**table[distance])
+            low, high = part.day_interval or (np.nan, np.nan)
+            verdict = None if who == "real" else detail.accepted(real, part)
+            rows.append(
+                (
+                    distance,
+                    "Beijing, twelve stations" if who == "real" else who,
+                    str(part.pairs),
+                    f"{part.known:.3f}",
+                    f"{part.month:.3f}",
+                    f"{part.day:.3f} ({low:.3f}–{high:.3f})",
+                    "" if who == "real" else "not judged" if verdict is None else _yes(verdict),
+                )
+            )
+    return rows
+
+
+def _yes(kept: bool) -> str:
+    return "yes" if kept else "**no**"
 
 
 def again(record: Path = RECORD, out: Path = PAGE) -> None:
@@ -297,8 +368,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write the page and its record; with `kept`, the page alone from the record."""
     try:
         if list(arguments) != ["kept"]:
-            found = {line.what: {"real": line.real, "twin": line.twin} for line in compare()}
-            write_atomic(RECORD, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+            write_atomic(RECORD, json.dumps(compare(), indent=1, ensure_ascii=False) + "\n")
         again()
     except EngineError as problem:
         sys.stderr.write(f"airlens: {problem}\n")

@@ -220,7 +220,8 @@ def test_the_factor_makes_nine_intervals_of_ten_hold():
     mask = torch.ones(1, 64, 64, dtype=torch.bool)
     mask[:, :20] = False
     series = Series(torch.zeros(4, 8, 8), torch.ones(1, 8, 8, dtype=torch.bool), fine, mask)
-    factor, seasons, (inner, outer) = calibrate(Sure(), (series,))
+    factor, seasons, (inner, outer), largest = calibrate(Sure(), (series,))
+    assert largest == (float(fine.abs()[mask.expand_as(fine)].max()),)
     assert seasons == ()
     assert factor == pytest.approx(2, rel=0.03)
     assert inner == pytest.approx(0.5, abs=0.02)
@@ -253,6 +254,10 @@ def test_each_season_has_a_factor_of_its_own():
     assert summer == pytest.approx(1, rel=0.05)
     assert spring == autumn == sized.factor
     assert sized.coverage == (pytest.approx(0.5, abs=0.02), pytest.approx(0.9, abs=0.001))
+    # The largest errors: winter's, then of all where a season was not seen, then summer's.
+    assert sized.largest[0] == float(fine[:2].abs().max())
+    assert sized.largest[2] == float(fine[2:].abs().max())
+    assert sized.largest[1] == sized.largest[3] == float(fine.abs().max())
 
 
 def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
@@ -267,6 +272,20 @@ def test_a_map_s_uncertainty_is_scaled_by_its_season(own):
         ]
     np.testing.assert_allclose(maps[2.0][0], maps[1.0][0])
     np.testing.assert_allclose(maps[2.0][1], 2 * maps[1.0][1], rtol=1e-5)
+
+
+def test_no_standard_deviation_is_beyond_the_largest_error_of_its_season(own):
+    """Whatever the network says of a place unlike any that it learned from."""
+    predicted, network = weights.load(own)
+    assert len(predicted.largest_errors) == 4
+    with torch.no_grad():
+        network.tail.last.get_parameter("bias")[1] += 12.0
+    weights.save(
+        own, predicted.model_copy(update={"largest_errors": (3.0, 2.0, 5.0, 4.0)}), network, ""
+    )
+    for month, largest in ((2, 3.0), (3, 2.0)):
+        made = predict(Request("monthly", dt.date(2006, month, 1), model="airstfm"))
+        assert float(made["uncertainty"].max()) == pytest.approx(largest)
 
 
 @pytest.mark.parametrize("correct", [True, False])

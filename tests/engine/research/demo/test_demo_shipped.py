@@ -22,7 +22,7 @@ from engine.research.demo.statistics import (
     street_cells,
 )
 from engine.twin import demo_cells, demo_info, open_demo
-from engine.twin.shipped import FOLDER
+from engine.twin.shipped import FILES, FOLDER
 
 RECORD = ROOT / "docs" / "results" / "demo-world.json"
 
@@ -37,8 +37,8 @@ def test_it_ships_two_seasons_in_little_room():
 
 
 def test_each_dataset_keeps_the_contract_and_says_that_it_is_simulated():
-    assert library.names()[:3] == ["demo", "demo-stations", "demo-mobile"]
-    for name in ("demo", "demo-stations", "demo-mobile"):
+    assert library.names()[:4] == ["demo", "demo-stations", "demo-mobile", "demo-cities"]
+    for name in ("demo", "demo-stations", "demo-mobile", "demo-cities"):
         dataset = check(library.open_dataset(name), where=name)
         assert dataset.attrs["synthetic"] == 1
         assert "simulated" in library.info(name).source
@@ -48,6 +48,26 @@ def test_each_dataset_keeps_the_contract_and_says_that_it_is_simulated():
     assert first.shape == (800, 720)
     assert 0.2 < np.isnan(first).mean() < 0.4
     assert np.nanmin(first) >= 0
+
+
+def test_three_years_of_fifty_cities_ship():
+    cities = open_demo("demo-cities")
+    assert (FOLDER / FILES["demo-cities"]).stat().st_size <= 1e6
+    assert cities["pm2p5"].sizes == {"valid_time": 1095, "station": 50}
+    local = pd.DatetimeIndex(cities["valid_time"].values + np.timedelta64(8, "h"))
+    assert (local[0].date(), local[-1].date()) == (dt.date(2013, 1, 1), dt.date(2015, 12, 31))
+    assert cities["pm2p5"].notnull().mean() > 0.9
+    assert cities["name"].to_series().is_unique
+    assert demo_info()["demo-cities"]["period"] == "day"
+
+
+def test_cities_have_the_air_of_the_maps():
+    maps, cities = open_demo("demo"), open_demo("demo-cities")
+    day = maps["pm2p5"].isel(valid_time=[3, -3])
+    there = day.sel(latitude=cities["latitude"], longitude=cities["longitude"], method="nearest")
+    same = cities["pm2p5"].sel(valid_time=maps["valid_time"].values[[3, -3]])
+    good = (same.notnull() & there.notnull()).values
+    assert np.corrcoef(there.values[good], same.values[good])[0, 1] > 0.9
 
 
 def test_stations_stand_where_the_map_has_values_and_agree_with_it():
@@ -75,7 +95,7 @@ def test_the_truth_under_the_fleet_covers_its_drive():
 @pytest.mark.parametrize("what", TOLERANCES)
 def test_two_years_of_the_demo_world_are_like_the_delta(what):
     """On what `make results-demo-world` wrote."""
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    record = json.loads(RECORD.read_text(encoding="utf-8"))["statistics"]
     line = Line(what, record[what]["real"], record[what]["twin"], *TOLERANCES[what])
     assert line.kept, line
 
@@ -83,9 +103,9 @@ def test_two_years_of_the_demo_world_are_like_the_delta(what):
 def test_the_table_is_that_of_the_real_cities():
     if not CITIES.is_file():
         pytest.skip("needs ../shared/data/city-daily")
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    record = json.loads(RECORD.read_text(encoding="utf-8"))["statistics"]
     daily, latitude, longitude = real_cities()
-    assert daily.shape == (730, 38)
+    assert daily.shape == (730, 38)  # Fuyang comes in, Taizhou moves south within the map
     for what, value in of_cities(daily, latitude, longitude).items():
         assert record[what]["real"] == pytest.approx(value, rel=1e-6)
 
