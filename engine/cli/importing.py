@@ -13,7 +13,8 @@ from engine import library
 from engine.cli.shared_options import say
 from engine.core.errors import RequestError
 from engine.core.plaintext import terminal
-from engine.data.options import ReadOptions
+from engine.core.schema import Period
+from engine.data.options import ReadOptions, Stamps
 
 KindArgument = Literal["grid", "stations", "mobile"]
 
@@ -41,6 +42,13 @@ def import_command(
     coordinates: Annotated[
         Path | None, typer.Option(help="CSV of stations' places, or JSON of an array's.")
     ] = None,
+    period: Annotated[
+        Period | None, typer.Option(help="What one map of a grid is the mean of.")
+    ] = None,
+    stamps: Annotated[
+        Stamps | None,
+        typer.Option(help="Whether the hours of a table are named by their start or their end."),
+    ] = None,
     train_end: Annotated[
         str | None,
         typer.Option(help="Last date that a model may learn from; by default the first half."),
@@ -58,6 +66,8 @@ def import_command(
         source=source,
         licence=licence,
         coordinates=coordinates,
+        period=period,
+        stamps=stamps,
     )
     console = Console(stderr=True)
     with Progress(

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import NotFoundError, RequestError
-from engine.core.valid_means import HOURS_OF_A_DAY
+from engine.core.valid_means import HOURS_OF_A_DAY, hours_covered, values_of_a_day
 
 # Dates that are named to someone who requested one without data.
 SHOWN = 3
@@ -123,7 +123,7 @@ def at_hour(dataset: xr.Dataset, date: dt.date, hour: int, *, name: str) -> int:
 def on(dataset: xr.Dataset, date: dt.date, *, hour: int | None = None, name: str) -> xr.Dataset:
     """The one time step of a grid or of stations that a date means, in memory.
 
-    Of hourly data this is the mean of the local day where at least 20 hours are there (GB 3095,
+    Of hourly data this is the mean of the local day where values cover at least 20 hours (GB 3095,
     table 4), or one hour where `hour` is given. Only `pm2p5` is kept.
 
     Raises:
@@ -164,7 +164,7 @@ def run_of_dates(dataset: xr.Dataset, date: dt.date, before: int, after: int) ->
 
 def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
     count = hours["pm2p5"].notnull().sum("valid_time")
-    enough = count >= HOURS_OF_A_DAY
+    enough = count >= values_of_a_day(hours.attrs)
     if not bool(enough.any()):
         raise NotFoundError(
             "no place has {needed} hours on {date}, the most is {high}",
@@ -172,7 +172,7 @@ def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
             remedy="A daily mean needs them; choose one hour with --hour, or another date",
             needed=HOURS_OF_A_DAY,
             date=date.isoformat(),
-            high=int(count.max()),
+            high=f"{int(count.max()) * hours_covered(hours.attrs):g}",
         )
     mean = hours["pm2p5"].mean("valid_time", skipna=True, keep_attrs=True).where(enough)
     start = np.datetime64(date, "ns") - offset(hours)

@@ -5,12 +5,26 @@ A daily mean needs 20 valid hours, a monthly mean 27 valid days, 25 in February.
 Source: GB 3095-2012, table 4, and the same table of the 2026 edition.
 """
 
+import math
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 HOURS_OF_A_DAY = 20
+STEP_HOURS = "step_hours"  # attribute of hourly data whose values cover more than one hour
 DAYS_OF_A_MONTH = 27
 DAYS_OF_FEBRUARY = 25
+
+
+def hours_covered(attributes: Mapping[Hashable, object]) -> float:
+    """Hours that one value of an hourly dataset covers; 1 where it does not say."""
+    return float(str(attributes.get(STEP_HOURS, 1)))
+
+
+def values_of_a_day(attributes: Mapping[Hashable, object]) -> int:
+    """Values of an hourly dataset that cover the 20 hours of a valid day: 7 of three hours each."""
+    return math.ceil(HOURS_OF_A_DAY / hours_covered(attributes) - 1e-9)
 
 
 def days_needed(month: int) -> int:

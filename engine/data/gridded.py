@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from engine.core.errors import DataError, RequestError
 from engine.core.schema import Period
+from engine.core.valid_means import STEP_HOURS
 from engine.data import netcdf
-from engine.data.calendar import Times, order, period_of, starts
+from engine.data.calendar import Times, check_no_composites, order, period_of, starts, step_hours
 from engine.data.cleaning import Cleaning
 from engine.data.curvilinear import curvilinear
+from engine.data.netcdf_times import Steps
 from engine.data.options import ReadOptions, plain_offset
 from engine.data.placement import Placement, as_axes, regular
 from engine.data.recognise import container, files_of
@@ -60,8 +62,7 @@ class _File:
     """One file, looked at and not yet read."""
 
     path: Path
-    times: Times
-    period: Period | None
+    steps: Steps
     units: str | None
     placement: Placement
     maps: RawMaps
@@ -100,11 +101,11 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
     places: dict[bytes, Placement] = {}
     files = [_look(path, options, places) for path in files_of(paths, "grid")]
     _check_same_grid(files)
-    stamps = np.concatenate([f.times for f in files])
-    names = [f.path.name for f in files for _ in f.times]
+    stamps = np.concatenate([f.steps.times for f in files])
+    names = [f.path.name for f in files for _ in f.steps.times]
     form = options.format or _form(files[0])
     where = files[0].path.name if len(files) == 1 else f"{len(files)} files"
-    period, period_notes = _period(files, stamps, where)
+    period, hours, period_notes = _period(files, stamps, options, where)
     offset = _offset(files[0], form, period, options)
     times = starts(stamps, period, offset)
     positions, order_notes = order(times, names=names, where=where)
@@ -142,7 +143,8 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
         valid_time=times[positions],
         grid=files[0].placement.grid,
         period=period,
-        attributes=_attributes(files, form, period, offset, options),
+        attributes=_attributes(files, form, period, offset, options)
+        | ({} if hours is None else {STEP_HOURS: hours}),
         read=read,
         finish=finish,
         altitude=altitude,
@@ -155,7 +157,7 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
         return _look_tiff(path, options, places)
     with netcdf.opened(path) as dataset:
         layout = netcdf.layout(path, dataset, options.variable)
-    if not len(layout.times):
+    if not layout.steps.times.size:
         raise DataError("the file has no time step", where=path.name, remedy="Check the file")
 
     def maps() -> Iterator[NDArray[np.generic]]:
@@ -175,8 +177,7 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
             places[key] = curvilinear(layout.latitude, layout.longitude, where=path.name)
     return _File(
         path,
-        layout.times,
-        layout.period,
+        layout.steps,
         options.units or layout.units,
         places[key],
         maps,
@@ -199,8 +200,7 @@ def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement])
 
     return _File(
         path,
-        plan.times,
-        plan.period,
+        Steps(plan.times, plan.period),
         options.units or plan.units,
         places[plan.key],
         maps,
@@ -254,16 +254,33 @@ def _form(file: _File) -> str:
     return form
 
 
-def _period(files: list[_File], stamps: Times, where: str) -> tuple[Period, list[str]]:
-    named = {f.period for f in files}
-    if len(named) == 1 and (known := next(iter(named))) is not None:
-        stepping = period_of(stamps, where=where)
+def _period(
+    files: list[_File], stamps: Times, options: ReadOptions, where: str
+) -> tuple[Period, float | None, list[str]]:
+    """What a map is a mean of; the hours that it covers where that is not its period; notes."""
+    stepping = period_of(stamps, where=where)
+    named = {f.steps.period for f in files}
+    said = next(iter(named)) if len(named) == 1 else None
+    notes = []
+    if options.period is not None:
+        period: Period = options.period
+    elif stepping == "hour" or said is None:
         # A file with a date in its name may hold its hours.
-        return ("hour" if stepping == "hour" else known), []
-    found = period_of(stamps, where=where)
-    if found is not None:
-        return found, []
-    return "day", ["One time step and no period named; taken as the mean of that day."]
+        period = stepping or "day"
+        if stepping is None:
+            notes.append("One time step and no period named; taken as the mean of that day.")
+    else:
+        period = said
+    if period == "day" and options.period is None and not all(f.steps.stated for f in files):
+        check_no_composites(stamps, where=where)
+    if period != "hour":
+        return period, None, notes
+    covered = {f.steps.hours for f in files}
+    known = next(iter(covered)) if len(covered) == 1 else None
+    hours = known or step_hours(stamps, where=where)
+    if hours not in (None, 1.0):
+        notes.append(f"Each map covers {hours:g} hours.")
+    return period, None if hours == 1.0 else hours, notes
 
 
 def _offset(file: _File, form: str, period: Period, options: ReadOptions) -> float:

@@ -16,15 +16,12 @@ from numpy.typing import NDArray
 
 from engine.core import size_limits
 from engine.core.errors import DataError
-from engine.core.schema import Period
 from engine.core.variables import ALTITUDE, HEIGHT, find
-from engine.data.calendar import Times
-from engine.data.netcdf_times import of_steps
+from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
-_TIME = ("valid_time", "time", "date", "t", "day", "month")
 _TABLES = (".csv", ".tsv", ".parquet")  # endings of what is no grid
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
@@ -40,10 +37,10 @@ class Layout:
         variable: Name of the PM2.5 variable.
         latitude: Degrees north, one axis or two-dimensional.
         longitude: Degrees east, likewise.
-        dims: The variable's dimensions for (time or None, row, column).
+        along: Dimensions of its steps: none, time, or reference and lead time of forecasts.
+        dims: The variable's dimensions of rows and columns.
         units: The file's unit, or None.
-        times: Stamps as the file has them; UTC for instants, a date's label otherwise.
-        period: Where the file's name says it.
+        steps: Their times; stamps in UTC for instants, a date's label otherwise.
         others: Other variables that look like PM2.5.
         attributes: The file's own attributes that say where it comes from.
     """
@@ -51,10 +48,10 @@ class Layout:
     variable: str
     latitude: NDArray[np.float64]
     longitude: NDArray[np.float64]
-    dims: tuple[str | None, str, str]
+    along: tuple[str, ...]
+    dims: tuple[str, str]
     units: str | None
-    times: Times
-    period: Period | None
+    steps: Steps
     others: tuple[str, ...]
     attributes: dict[str, str]
 
@@ -115,11 +112,13 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     name, others = _pm2p5_name(path, dataset, variable)
     latitude = _axis(dataset, _LATITUDE, ("degrees_north", "degree_north"), "latitude", path)
     longitude = _axis(dataset, _LONGITUDE, ("degrees_east", "degree_east"), "longitude", path)
-    time = _time_name(dataset, name)
+    time, along = axes(dataset, name)
     array = dataset[name]
     rows, columns = _horizontal(path, array, latitude, longitude)
-    _check_size(path, array, (latitude, longitude), time, rows, columns)
-    extra = [str(d) for d in array.dims if d not in (time, rows, columns) and array.sizes[d] > 1]
+    along = tuple(d for d in along if d in array.dims)
+    _check_size(path, array, (latitude, longitude), along, (rows, columns))
+    other = [str(d) for d in array.dims if d not in (*along, rows, columns)]
+    extra = [d for d in other if array.sizes[d] > 1]
     if extra:
         raise DataError(
             "variable {name!r} has the further dimension {extra!r} of {sizes}",
@@ -129,16 +128,16 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
             extra=extra[0],
             sizes=array.sizes[extra[0]],
         )
-    times, period = of_steps(path, dataset, time)
+    steps = of_steps(path, dataset, time, math.prod(array.sizes[d] for d in along))
     units = array.attrs.get("units")
     return Layout(
         variable=name,
         latitude=_degrees(latitude),
         longitude=_degrees(longitude),
-        dims=(time if time in array.dims else None, rows, columns),
+        along=along,
+        dims=(rows, columns),
         units=str(units).strip() or None if units is not None else None,
-        times=times,
-        period=period,
+        steps=steps,
         others=others,
         attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
     )
@@ -148,19 +147,19 @@ def _check_size(
     path: Path,
     array: xr.DataArray,
     axes: tuple[xr.DataArray, xr.DataArray],
-    time: str | None,
-    rows: str,
-    columns: str,
+    along: tuple[str, ...],
+    dims: tuple[str, str],
 ) -> None:
     """Refuse what is too large by its dimensions and chunks, before a value is read."""
     size_limits.CELLS.check(
-        array.sizes[rows] * array.sizes[columns], what="one map", where=path.name
+        math.prod(array.sizes[d] for d in dims), what="one map", where=path.name
     )
     for axis in axes:
         last = math.prod(axis.sizes[d] for d in axis.dims[-2:])
         size_limits.CELLS.check(last, what=f"{axis.name}", where=path.name)
-    if time is not None:
-        size_limits.STEPS.check(int(array.sizes.get(time, 1)), what="the file", where=path.name)
+    size_limits.STEPS.check(
+        math.prod(array.sizes[d] for d in along), what="the file", where=path.name
+    )
     chunk = math.prod(array.encoding.get("chunksizes") or (1,)) * array.dtype.itemsize
     size_limits.BYTES.check(chunk, what="one chunk of it", where=path.name)
 
@@ -176,14 +175,18 @@ def steps(
         budget_bytes: Steps are read in runs of about this size; in runs of four times it where
             the file's chunks are as long in time, which would else be unpacked for every step.
     """
-    time, rows, columns = layout.dims
-    array = dataset[layout.variable].squeeze(
-        [d for d in dataset[layout.variable].dims if d not in layout.dims]
-    )
-    if time is None:
-        yield array.transpose(rows, columns).values
+    rows, columns = layout.dims
+    kept = (*layout.along, rows, columns)
+    whole = dataset[layout.variable]
+    array = whole.squeeze([d for d in whole.dims if d not in kept]).transpose(*kept)
+    if not layout.along:
+        yield array.values
         return
-    array = array.transpose(time, rows, columns)
+    if len(layout.along) == 2:
+        for at in np.ndindex(*(array.sizes[d] for d in layout.along)):
+            yield array.isel(dict(zip(layout.along, at, strict=True))).values
+        return
+    (time,) = layout.along
     each = max(1, 8 * array.sizes[rows] * array.sizes[columns])
     chunks = dataset[layout.variable].encoding.get("chunksizes")
     long = chunks[dataset[layout.variable].dims.index(time)] if chunks else 1
@@ -216,7 +219,7 @@ def altitude(dataset: xr.Dataset, layout: Layout) -> NDArray[np.floating] | None
     Of a height that is written for each time, the first.
     """
     factors = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "km": 1e3}
-    _, rows, columns = layout.dims
+    rows, columns = layout.dims
     names = (ALTITUDE, *HEIGHT.aliases)
     for name, array in dataset.variables.items():
         known = str(name).lower() in names or array.attrs.get("standard_name") == ALTITUDE
@@ -315,16 +318,3 @@ def _horizontal(
             name=array.name,
         )
     return rows, columns
-
-
-def _time_name(dataset: xr.Dataset, variable: str) -> str | None:
-    for name in dataset.variables:
-        array = dataset[name]
-        dated = " since " in str(array.attrs.get("units", ""))
-        named = str(name).lower() in _TIME or array.attrs.get("standard_name") == "time"
-        if dated and named and array.ndim <= 1:
-            return str(array.dims[0]) if array.ndim else str(name)
-    for name in _TIME:
-        if name in dataset[variable].dims:
-            return name
-    return None

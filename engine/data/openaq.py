@@ -8,6 +8,7 @@ Source: docs.openaq.org, "About Open Data on AWS"; OpenAQ data format.
 """
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from engine.core.errors import DataError
@@ -19,6 +20,7 @@ from engine.data.tables import Clock, Table, numbers, texts, times
 
 _STATION = ("location_id", "locationid", "location", "location_name")
 _NAME = ("location_name", "location", "location_id")
+_SENSOR = ("sensors_id", "sensor_id", "sensorsid", "sensorid")
 _UTC = ("datetimeutc", "datetime_utc", "utc", "date.utc")
 _ZONED = ("datetime",)
 _LOCAL = ("datetimelocal", "datetime_local", "local", "date.local")
@@ -37,12 +39,12 @@ def readings(table: Table, options: ReadOptions, cleanings: dict[str, Cleaning])
     kept = np.flatnonzero(
         np.any([np.isin(parameter, list(_spellings(parameter, n))) for n in values], axis=0)
     )
-    small = Table(table.frame, table.where, (*table.notes, *notes))
     latitude, longitude = degrees(
         table, table.need(("latitude", "lat")), table.need(("longitude", "lon"))
     )
     name = table.find(_NAME)
     clock = _clock(table)
+    notes += _averaged(table, clock, values)
     return Readings(
         clock=Clock(clock.stamps[kept], clock.zoned, clock.offset_hours),
         station=texts(table, table.need(_STATION))[kept],
@@ -50,9 +52,40 @@ def readings(table: Table, options: ReadOptions, cleanings: dict[str, Cleaning])
         latitude=latitude[kept],
         longitude=longitude[kept],
         values={n: v[kept] for n, v in values.items()},
-        table=small,
+        table=Table(table.frame, table.where, (*table.notes, *notes)),
         rows=kept,
     )
+
+
+def _averaged(table: Table, clock: Clock, values: dict[str, NDArray[np.float32]]) -> list[str]:
+    """Give rows of several sensors of one place and time their mean; what to report.
+
+    One sensor that says two values for a time is left as it is, and refused later.
+    """
+    column = table.find(_SENSOR)
+    if column is None:
+        return []
+    rows = pd.DataFrame(
+        {
+            "station": texts(table, table.need(_STATION)),
+            "time": clock.stamps,
+            "sensor": texts(table, column),
+        }
+    )
+    places: set[str] = set()
+    for array in values.values():
+        known = rows[np.isfinite(array)].assign(value=array[np.isfinite(array)].astype(np.float64))
+        groups = known.groupby(["station", "time"])
+        several = (groups["sensor"].transform("nunique") > 1) & (
+            groups["sensor"].transform("nunique") == groups["sensor"].transform("size")
+        )
+        means = groups["value"].transform("mean")[several]
+        array[means.index.to_numpy()] = means.to_numpy(dtype=np.float32)
+        places |= set(known.loc[several[several].index, "station"])
+    if not places:
+        return []
+    count = "1 place" if len(places) == 1 else f"{len(places)} places"
+    return [f"{count} with several sensors of one pollutant: their mean was taken."]
 
 
 def _spellings(parameter: NDArray[np.str_], name: str) -> set[str]:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Literal
 
 from engine.core.errors import RequestError
+from engine.core.schema import Period
+
+Stamps = Literal["start", "end"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class ReadOptions:
         source: Where the data come from, in a line.
         licence: Under which terms.
         coordinates: A file that says where stations or the cells of an array lie.
+        period: What a map of a grid is a mean of.
+        stamps: Whether the hours of a table are named by their start or their end.
     """
 
     format: str | None = None
@@ -28,6 +34,8 @@ class ReadOptions:
     source: str | None = None
     licence: str | None = None
     coordinates: Path | None = None
+    period: Period | None = None
+    stamps: Stamps | None = None
 
     def __post_init__(self) -> None:
         offset = self.utc_offset_hours

@@ -137,7 +137,9 @@ def to_utc(
     local = np.concatenate([p.clock.stamps + (shift if p.clock.zoned else 0) for p in parts])
     found = period or period_of(local, where=where) or "hour"
     if found == "hour":
-        return local.astype("datetime64[h]").astype("datetime64[ns]") - shift, local, found
+        end = [np.full(p.clock.stamps.size, int(p.clock.closes)) for p in parts]
+        within = local - np.concatenate(end).astype("timedelta64[ns]")
+        return within.astype("datetime64[h]").astype("datetime64[ns]") - shift, local, found
     return starts(local.astype("datetime64[D]"), found, offset), local, found
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core.grid import distance_km
 from engine.core.schema import grid_of
-from engine.core.valid_means import HOURS_OF_A_DAY, days_needed, valid_mean
+from engine.core.valid_means import days_needed, valid_mean, values_of_a_day
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _day(stations: xr.Dataset, days: NDArray[np.datetime64], day: dt.date) -> ND
     """Valid mean of a local day, (station,)."""
     start, stop = np.searchsorted(days, [np.datetime64(day), np.datetime64(day) + 1])
     values = stations["pm2p5"].values[int(start) : int(stop)]
-    return valid_mean(values, HOURS_OF_A_DAY if stations.attrs["period"] == "hour" else 1)
+    needed = values_of_a_day(stations.attrs) if stations.attrs["period"] == "hour" else 1
+    return valid_mean(values, needed)
 
 
 def _month(first: dt.date) -> list[dt.date]:

@@ -59,6 +59,7 @@ class Layout:
         station: Columns that may hold the identifier; empty where the position is all there is.
         measured: Our variable → the column it is in; empty means by the vocabulary's names.
         time_formats: Beyond ISO 8601.
+        closes: Whether a stamp is the end of its hour (docs/formats.md).
     """
 
     columns: frozenset[str]
@@ -69,6 +70,7 @@ class Layout:
     station: tuple[str, ...] = STATION
     measured: Mapping[str, Measured] = field(default_factory=dict)
     time_formats: tuple[str, ...] = ()
+    closes: bool = False
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -108,6 +110,7 @@ LAYOUTS: dict[str, Layout] = {
             "o3": Measured("O3"),
             "co": Measured("CO", factor=1000.0),  # mg m-3
         },
+        closes=True,
     ),
     "city-daily": Layout(
         frozenset({"date", "city", "lon", "lat", "pm25"}),
@@ -119,7 +122,12 @@ LAYOUTS: dict[str, Layout] = {
         {"pm2p5": Measured("pm25")},
     ),
     "openaq": Layout(
-        frozenset({"parameter", "value"}), "OpenAQ", "as each provider states", None, "hour"
+        frozenset({"parameter", "value"}),
+        "OpenAQ",
+        "as each provider states",
+        None,
+        "hour",
+        closes=True,
     ),
     "kolkata": Layout(
         frozenset({"lat", "long", "time", "pm"}),
@@ -155,7 +163,11 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
         )
     layout = LAYOUTS[form]
     cleanings: dict[str, Cleaning] = {}
-    parts = [_readings(table, form, layout, places, options, cleanings) for table in tables]
+    closes = layout.closes if options.stamps is None else options.stamps == "end"
+    parts = [
+        _closing(_readings(table, form, layout, places, options, cleanings), closes)
+        for table in tables
+    ]
     notes = [n for p in parts for n in p.table.notes]
     notes += [n for c in cleanings.values() for n in c.finish() if "names no unit" not in n]
     return stations_dataset(
@@ -170,6 +182,11 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
         },
         notes=notes,
     )
+
+
+def _closing(part: Readings, closes: bool) -> Readings:
+    """The readings with a clock whose stamps are the ends of their hours, or the starts."""
+    return replace(part, clock=replace(part.clock, closes=closes))
 
 
 def form_of(table: Table) -> str:

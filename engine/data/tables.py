@@ -25,7 +25,13 @@ from engine.core.plaintext import uncell
 from engine.data.calendar import Times
 from engine.data.recognise import container
 
-MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "nil", "-", "--", "missing", "nat"})
+YEARS = (1900, 2200)  # that measurements can be of
+MISSING = frozenset(
+    {
+        *("", "na", "nan", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing", "nat"),
+        *("-", "--", "—", "——", "–", "―", "－", "无", "缺测", "无数据", "暂无数据"),
+    }
+)
 _UTF16 = (("utf-16", "UTF-16"),)
 _ENCODINGS = (("utf-8-sig", ""), ("gb18030", "GB 18030"))
 _DECIMAL_COMMA = r"^\s*(-?\d+),(\d+)\s*$"
@@ -307,11 +313,13 @@ class Clock:
         stamps: As the clock showed them, or UTC where `zoned`.
         zoned: Whether the file says the zone itself, so that `stamps` are UTC.
         offset_hours: The one offset that all stamps carry, if they do.
+        closes: Whether a stamp is the end of the hour that its value is of: 01:00 is 00 to 01.
     """
 
     stamps: Times
     zoned: bool
     offset_hours: float | None = None
+    closes: bool = False
 
 
 def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
@@ -358,7 +366,8 @@ def _parsed(words: pd.Series, formats: Sequence[str], *, zoned: bool) -> Times:
         if parsed.notna().any():
             break
     plain = parsed.dt.tz_localize(None) if zoned else parsed
-    return np.asarray(plain.to_numpy(), dtype="datetime64[ns]")
+    # A year that nanoseconds do not reach would turn into another one.
+    return np.asarray(plain.where(plain.dt.year.between(*YEARS)).to_numpy(), dtype="datetime64[ns]")
 
 
 def _checked(table: Table, column: str, stamps: Times, text: NDArray[np.str_]) -> Times:

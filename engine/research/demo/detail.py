@@ -1,6 +1,6 @@
 """How the ratio of two near places moves: parts of other years, of the month and of the day.
 
-Of the logarithm of the ratio of two stations' daily means three parts are told apart by distance:
+Of the logarithm of the ratio of two stations' daily means three parts are separated, by distance:
 *known*, the same month's mean in other years; *month*, what is a month's own; *day*, what is a
 day's own. Real: Beijing's twelve stations over four years. The demo world is sampled as they are:
 in their layout at its ten largest cities that have room for it, with noise for each monitor.

@@ -336,7 +336,7 @@ def test_a_yearly_wustl_file_is_refused(grid_file):
     path = grid_file(
         "V5GL04.HybridPM25.Asia.201501-201512.nc", values=np.full((4, 5), 20.0), time=None
     )
-    with pytest.raises(DataError, match="a mean over 201501-201512 is longer than a month"):
+    with pytest.raises(DataError, match="a mean over 201501-201512 is no day and no month"):
         load([path])
 
 
