@@ -98,7 +98,7 @@ ground-airstfm: install ## docs/results/airstfm-ground.json: what static fields 
 	$(BIN)/python -m engine.research.airstfm.static_guidance
 	$(BIN)/python -m engine.research.airstfm.page kept
 
-weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (ten minutes)
+weights-airstfm-day: install ## assets/weights/airstfm-day: train on other demo worlds than the shipped one (an hour)
 	$(BIN)/python -m engine.research.airstfm.demo_weights assets/weights/airstfm-day
 
 intervals-airstfm-day: install ## assets/weights/airstfm-day: size the intervals again on worlds held out, without training

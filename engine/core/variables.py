@@ -7,6 +7,7 @@ writes them; the screen turns `ug m-3` into µg/m³, nobody else does.
 from dataclasses import dataclass
 
 from engine.core.errors import DataError
+from engine.core.mass_units import mass_per_volume
 
 UG_M3 = "ug m-3"
 ALTITUDE = "surface_altitude"
@@ -75,18 +76,6 @@ VARIABLES: dict[str, Variable] = {
     )
 }
 
-# Factor that turns a mass concentration into ug m-3, by the unit as `_plain` writes it.
-_TO_UG_M3: dict[str, float] = {
-    "ng/m3": 1e-3,
-    "ug/m3": 1.0,
-    "microgram/m3": 1.0,
-    "micrograms/m3": 1.0,
-    "mg/m3": 1e3,
-    "g/m3": 1e6,
-    "kg/m3": 1e9,
-}
-
-
 # Not measured over and over, so no part of `VARIABLES`: a gridded dataset may bring it once.
 HEIGHT = Variable(
     ALTITUDE,
@@ -96,14 +85,6 @@ HEIGHT = Variable(
     (-500.0, 9000.0),
     ("elevation", "orography", "topography", "altitude", "terrain", "hgt", "elev", "orog", "dem"),
 )
-
-
-def _plain(units: str) -> str:
-    """One spelling for `µg/m³`, `ug m-3`, `ug m**-3`, `μg/m^3`."""
-    text = units.strip().lower().replace("µ", "u").replace("μ", "u").replace("³", "3")
-    for mark in (" ", "*", "^", "_", "."):
-        text = text.replace(mark, "")
-    return text.replace("m-3", "/m3").replace("//", "/")
 
 
 def find(name: str) -> Variable | None:
@@ -121,7 +102,7 @@ def mass_factor(units: str, *, where: str) -> float:
     Raises:
         DataError: If the unit is not one of a mass concentration.
     """
-    factor = _TO_UG_M3.get(_plain(units))
+    factor = mass_per_volume(units)
     if factor is not None:
         return factor
     raise DataError(

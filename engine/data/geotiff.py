@@ -4,7 +4,7 @@ A file in degrees is read as it is; one on another projection is warped to degre
 and says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ from engine.data.curvilinear import nice_step
 from engine.data.placement import Map, Placement, regular
 
 STRIP_CELLS = 1_000_000  # read at once
+# Tags that say what GDAL's own fields would, of a file that was made without them.
+_SCALES = ("scale_factor", "scale", "multiplier")
+_OFFSETS = ("add_offset", "offset")
+_UNITS = ("units", "unit")
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,11 @@ def look(path: Path) -> Plan:
             block = max(h * w for h, w in file.block_shapes) * 8
             size_limits.BYTES.check(block, what="one block of it", where=path.name)
             times, period = _times(path, file.descriptions)
-            units = next((u for u in file.units if u), None)
             tags = {str(k): str(v) for k, v in file.tags().items()}
+            low = {k.lower(): v for k, v in (file.tags() | file.tags(1)).items()}
+            units = next((u for u in (*file.units, *(low.get(k) for k in _UNITS)) if u), None)
             key = f"{file.crs.to_wkt()}|{file.transform!r}|{file.shape}".encode()
-            return Plan(path, times, period, units or tags.get("units"), tags, key)
+            return Plan(path, times, period, units, tags, key)
     except (RasterioError, OSError, ValueError) as problem:
         raise _damaged(path, problem) from problem
 
@@ -99,7 +104,7 @@ def maps(plan: Plan) -> Iterator[NDArray[np.generic]]:
 
 def _band(file: rasterio.DatasetReader, band: int) -> NDArray[np.floating]:
     """One band, a strip of rows at a time, so that no further copy of the map is in memory."""
-    scale, offset = file.scales[band - 1], file.offsets[band - 1]
+    scale, offset = _packing(file, band)
     plain = (scale, offset) == (1, 0) and file.dtypes[band - 1] == "float32"
     result = np.empty(file.shape, np.float32 if plain else np.float64)
     high = max(file.block_shapes[band - 1][0], STRIP_CELLS // file.width, 1)
@@ -108,6 +113,24 @@ def _band(file: rasterio.DatasetReader, band: int) -> NDArray[np.floating]:
         raw = file.read(band, window=Window(0, top, file.width, rows), masked=True)
         result[top : top + rows] = np.ma.filled(raw.astype(np.float64) * scale + offset, np.nan)
     return result
+
+
+def _packing(file: rasterio.DatasetReader, band: int) -> tuple[float, float]:
+    """Scale and offset of a band: GDAL's own, or else those that its tags or the file's name."""
+    scale, offset = file.scales[band - 1], file.offsets[band - 1]
+    if (scale, offset) != (1, 0):
+        return scale, offset
+    tags = {k.lower(): v for k, v in (file.tags() | file.tags(band)).items()}
+    return _number(tags, _SCALES, 1.0), _number(tags, _OFFSETS, 0.0)
+
+
+def _number(tags: Mapping[str, str], names: Sequence[str], otherwise: float) -> float:
+    text = next((tags[name] for name in names if name in tags), None)
+    try:
+        value = otherwise if text is None else float(text)
+    except ValueError:
+        return otherwise
+    return value if np.isfinite(value) and (value or not otherwise) else otherwise
 
 
 def placement(plan: Plan) -> Placement:

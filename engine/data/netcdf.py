@@ -5,6 +5,7 @@ the missing end of a truncated classic file with zeros and says nothing.
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from engine.core import size_limits
 from engine.core.errors import DataError
-from engine.core.variables import ALTITUDE, HEIGHT, find
+from engine.core.variables import ALTITUDE, HEIGHT
 from engine.data.netcdf_times import Steps, axes, of_steps
+from engine.data.netcdf_variables import pm2p5_name
 from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
@@ -41,6 +43,7 @@ class Layout:
         dims: The variable's dimensions of rows and columns.
         units: The file's unit, or None.
         steps: Their times; stamps in UTC for instants, a date's label otherwise.
+        valid: Smallest and largest value that the file calls valid, in its units.
         others: Other variables that look like PM2.5.
         attributes: The file's own attributes that say where it comes from.
     """
@@ -52,6 +55,7 @@ class Layout:
     dims: tuple[str, str]
     units: str | None
     steps: Steps
+    valid: tuple[float, float]
     others: tuple[str, ...]
     attributes: dict[str, str]
 
@@ -82,11 +86,10 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         with xr.open_dataset(
             path,
             engine="netcdf4" if kind == "hdf5" else "scipy",
-            decode_times=False,
-            decode_timedelta=False,
+            decode_cf=False,
             cache=False,
-        ) as dataset:
-            yield dataset
+        ) as raw:
+            yield _masked_and_scaled(raw)
     except _BROKEN as problem:
         raise DataError(
             "the NetCDF file is damaged or cut short ({problem})",
@@ -94,6 +97,26 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             remedy=_DAMAGED,
             problem=_first_line(problem),
         ) from problem
+
+
+def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
+    """The dataset with every fill value masked and packed numbers unpacked; nothing loaded.
+
+    A fill value that is written as text counts as the number that it says. The libraries' own
+    warnings, as of two fill values, are no news to a reader: both are masked.
+    """
+    for array in raw.variables.values():
+        for name in ("_FillValue", "missing_value"):
+            value = array.attrs.get(name)
+            if isinstance(value, str) and array.dtype.kind in "fiu":
+                del array.attrs[name]
+                try:
+                    array.attrs[name] = array.dtype.type(float(value))
+                except (ValueError, OverflowError):
+                    continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
 
 
 def _first_line(problem: BaseException) -> str:
@@ -109,7 +132,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     Raises:
         DataError: If one of them is not there, or the variable has further dimensions.
     """
-    name, others = _pm2p5_name(path, dataset, variable)
+    name, others = pm2p5_name(path, dataset, variable)
     latitude = _axis(dataset, _LATITUDE, ("degrees_north", "degree_north"), "latitude", path)
     longitude = _axis(dataset, _LONGITUDE, ("degrees_east", "degree_east"), "longitude", path)
     time, along = axes(dataset, name)
@@ -138,9 +161,33 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         dims=(rows, columns),
         units=str(units).strip() or None if units is not None else None,
         steps=steps,
+        valid=_valid(array),
         others=others,
         attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
     )
+
+
+def _valid(array: xr.DataArray) -> tuple[float, float]:
+    """Limits from `valid_min`, `valid_max` and `valid_range`, unpacked as the values are.
+
+    Source: CF Conventions 1.11, section 2.5.1, and NUG appendix B: of packed data the limits are
+    those of the packed numbers, and have their type.
+    """
+    span = np.ravel(array.attrs.get("valid_range", ()))
+    low, high = (span[0], span[1]) if span.size == 2 else (None, None)
+    low = array.attrs.get("valid_min", low)
+    high = array.attrs.get("valid_max", high)
+    scale = float(array.encoding.get("scale_factor", 1.0))
+    offset = float(array.encoding.get("add_offset", 0.0))
+    limits = []
+    for value, none in ((low, -np.inf), (high, np.inf)):
+        try:
+            limit = none if value is None else float(value)
+        except (TypeError, ValueError):
+            limit = none
+        packed = value is not None and np.asarray(value).dtype.kind in "iu"
+        limits.append(limit * scale + offset if packed and np.isfinite(limit) else limit)
+    return min(limits), max(limits)
 
 
 def _check_size(
@@ -166,6 +213,29 @@ def _check_size(
 
 def steps(
     dataset: xr.Dataset, layout: Layout, *, budget_bytes: int = 64 * 1024**2
+) -> Iterator[NDArray[np.generic]]:
+    """The variable's maps one by one, each (row, column), NaN where the file calls it invalid.
+
+    Args:
+        dataset: The opened file.
+        layout: Of this file.
+        budget_bytes: As `_raw_steps` has it.
+    """
+    low, high = layout.valid
+    for raw in _raw_steps(dataset, layout, budget_bytes=budget_bytes):
+        if not np.isfinite([low, high]).any():
+            yield raw
+            continue
+        values = raw.astype(np.float64)
+        # Limits in single precision are not those of the double: a shade wider.
+        shade = 1e-6 * max(abs(v) for v in (low, high) if np.isfinite(v))
+        with np.errstate(invalid="ignore"):
+            outside = (values < low - shade) | (values > high + shade)
+        yield np.where(outside, np.nan, values)
+
+
+def _raw_steps(
+    dataset: xr.Dataset, layout: Layout, *, budget_bytes: int
 ) -> Iterator[NDArray[np.generic]]:
     """The variable's maps one by one, each (row, column) as the file has them.
 
@@ -231,46 +301,6 @@ def altitude(dataset: xr.Dataset, layout: Layout) -> NDArray[np.floating] | None
         low, high = HEIGHT.valid_range
         return np.where((metres >= low) & (metres <= high), metres, np.nan)
     return None
-
-
-def _pm2p5_name(
-    path: Path, dataset: xr.Dataset, variable: str | None
-) -> tuple[str, tuple[str, ...]]:
-    """The variable to read and the others that would do."""
-    numeric = [
-        str(n) for n, a in dataset.data_vars.items() if a.ndim >= 2 and a.dtype.kind in "fiu"
-    ]
-    if variable is not None:
-        if variable not in numeric:
-            raise DataError(
-                "no variable {variable!r} is in it; it has {numeric}",
-                where=path.name,
-                remedy="Name one of these with --variable",
-                variable=variable,
-                numeric=tuple(numeric) or ("none",),
-            )
-        return variable, ()
-    ranked = sorted((rank, n) for n in numeric if (rank := _likeness(dataset, n)) is not None)
-    if not ranked:
-        raise DataError(
-            "no variable looks like PM2.5; it has {numeric}",
-            where=path.name,
-            remedy="Name the right one with --variable",
-            numeric=tuple(numeric) or ("none",),
-        )
-    return ranked[0][1], tuple(n for _, n in ranked[1:])
-
-
-def _likeness(dataset: xr.Dataset, name: str) -> int | None:
-    """Rank among variables that look like PM2.5, 0 the best; None if it does not."""
-    entry = find(name)
-    if entry is not None and entry.name == "pm2p5":
-        names = (entry.name, *entry.aliases)
-        return names.index(name.lower())
-    attrs = dataset[name].attrs
-    text = " ".join([name, *(str(attrs.get(k, "")) for k in ("long_name", "standard_name"))])
-    plain = text.lower().replace(" ", "").replace("_", "").replace("₂.₅", "2.5")
-    return 100 if any(w in plain for w in ("pm2.5", "pm25", "pm2p5", "pm2point5")) else None
 
 
 def _axis(

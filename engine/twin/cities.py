@@ -48,7 +48,7 @@ def cities_dataset(start: dt.date, days: int, seed: int) -> xr.Dataset:
             "station": [f"D{n + 1:02d}" for n in range(len(towns))],
             "latitude": ("station", towns["lat"].to_numpy(dtype=np.float64)),
             "longitude": ("station", towns["lon"].to_numpy(dtype=np.float64)),
-            "name": ("station", towns["name_en"].to_numpy(dtype=np.str_)),
+            "name": ("station", _names(towns)),
         },
         attrs=attributes("stations", "day", seed) | {"utc_offset_hours": UTC_OFFSET_H},
     )
@@ -69,6 +69,13 @@ def _towns() -> pd.DataFrame:
     towns = where.towns.sort_values("population", ascending=False, kind="stable")
     kept = [firm(row, column) for row, column in zip(towns["row"], towns["column"], strict=True)]
     return towns[kept].head(COUNT).reset_index(drop=True)
+
+
+def _names(towns: pd.DataFrame) -> NDArray[np.str_]:
+    """English names; two cities of one English name with their Chinese names: Suzhou (宿州)."""
+    twice = towns["name_en"].duplicated(keep=False)
+    both = towns["name_en"] + " (" + towns["name_zh"] + ")"
+    return towns["name_en"].where(~twice, both).to_numpy(dtype=np.str_)
 
 
 def _means(hourly: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -96,7 +96,7 @@ CALIBRATION = tuple(
 REGRESSION = RegressionConfig(ratio_years=1e6, ridge_years=1e6, ridge=0.15, shrink=1.0)
 PLACE = f"{GRID.rows} × {GRID.columns} cells; west, south, east, north {GRID.bounds}"
 # Crops of 24 coarse cells hold two attention windows a side, so that attention learns too.
-CONFIG = replace(training_config("small", 3000, 0), crop=24, batch=2, check_every=250)
+CONFIG = replace(training_config("small", 8000, 0), crop=24, batch=2, check_every=250)
 JUDGED = (
     f"other worlds, seeds {' and '.join(str(w.seed) for w in VALIDATION)}; intervals were sized by "
     f"seeds {CALIBRATION[0].seed} to {CALIBRATION[-1].seed}; no other was looked at"

@@ -133,7 +133,7 @@ def test_a_day_needs_twenty_covered_hours(grid_file):
         if valid:
             assert dates.on(dataset, dt.date(2015, 1, 10), name="x")["pm2p5"].notnull().all()
         else:
-            with pytest.raises(NotFoundError, match="no place has 20 hours .* the most is 18"):
+            with pytest.raises(NotFoundError, match=r"no place has 20 hours .* the most is 18"):
                 dates.on(dataset, dt.date(2015, 1, 10), name="x")
 
 
@@ -247,9 +247,7 @@ def test_wrf_s_own_times_are_hours(tmp_path):
     dataset = load([path])
     assert dataset.attrs["period"] == "hour"
     assert hours(dataset) == ["2015-01-10T00", "2015-01-10T01", "2015-01-10T02"]
-    files = [
-        wrf(tmp_path / f"wrfout_d01_{day}0{h}_00_00.nc", [f"{day}0{h}:00:00"]) for h in (6, 7)
-    ]
+    files = [wrf(tmp_path / f"wrfout_d01_{day}0{h}_00_00.nc", [f"{day}0{h}:00:00"]) for h in (6, 7)]
     assert hours(load(files)) == ["2015-01-10T06", "2015-01-10T07"]
     assert load(files[:1]).attrs["period"] == "hour"
 
