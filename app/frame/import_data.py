@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -22,14 +22,15 @@ from app.jobs import cache
 from app.style.safe_text import markdown
 from engine import library
 from engine.core.errors import EngineError
-from engine.core.schema import Kind
-from engine.data.options import ReadOptions
+from engine.core.schema import Kind, Period
+from engine.data.options import ReadOptions, Reference, Stamps
 
 COMMANDS = """\
 .venv/bin/airlens import grid FILES --name mine
 .venv/bin/airlens predict bicubic --data mine --date 2015-01-10 --region yrd --out fine.nc
 .venv/bin/airlens evaluate copy,bicubic --data mine --start 2015-01-01 --end 2015-12-31 \\
     --region yrd --json scores.json"""
+Choice = TypeVar("Choice", bound=str)
 UNITS = ("", "ug m-3", "mg m-3", "kg m-3", "ng m-3")
 
 
@@ -46,6 +47,9 @@ class Form:
     source: str
     licence: str
     variable: str = ""
+    period: Period | None = None
+    stamps: Stamps | None = None
+    reference: Reference | None = None
 
 
 def button(words: Words) -> None:
@@ -142,6 +146,9 @@ def _form(words: Words) -> Form | None:
                 help=words("adding.coordinates_help"),
                 key="adding_coordinates",
             )
+            period = _choice(words, "period", get_args(Period))
+            stamps = _choice(words, "stamps", get_args(Stamps))
+            reference = _choice(words, "reference", get_args(Reference))
             source = st.text_input(words("adding.source"), max_chars=300)
             licence = st.text_input(words("adding.licence"), max_chars=120)
         sent = st.form_submit_button(words("adding.import"), type="primary")
@@ -160,6 +167,22 @@ def _form(words: Words) -> Form | None:
         source.strip(),
         licence.strip(),
         variable.strip(),
+        period,
+        stamps,
+        reference,
+    )
+
+
+def _choice(words: Words, of: str, choices: tuple[Choice, ...]) -> Choice | None:
+    """One of some choices, None for what the file says."""
+    return st.selectbox(
+        words(f"adding.{of}"),
+        choices,
+        index=None,
+        format_func=lambda choice: words(f"adding.{of}_{choice.replace(' ', '_').lower()}"),
+        placeholder=words("adding.as_in_file"),
+        help=words(f"adding.{of}_help"),
+        key=f"adding_{of}",
     )
 
 
@@ -204,6 +227,9 @@ def _options(form: Form, folder: Path) -> ReadOptions:
         source=form.source or None,
         licence=form.licence or None,
         coordinates=places[0] if places else None,
+        period=form.period if form.kind == "grid" else None,
+        stamps=form.stamps if form.kind == "stations" else None,
+        reference=form.reference,
     )
 
 

@@ -14,7 +14,7 @@ from engine.cli.shared_options import say
 from engine.core.errors import RequestError
 from engine.core.plaintext import terminal
 from engine.core.schema import Period
-from engine.data.options import ReadOptions, Stamps
+from engine.data.options import ReadOptions, Reference, Stamps
 
 KindArgument = Literal["grid", "stations", "mobile"]
 
@@ -49,6 +49,10 @@ def import_command(
         Stamps | None,
         typer.Option(help="Whether the hours of a table are named by their start or their end."),
     ] = None,
+    reference: Annotated[
+        Reference | None,
+        typer.Option(help="State that a cubic metre is at; China: 273 K until 2018-08-31."),
+    ] = None,
     train_end: Annotated[
         str | None,
         typer.Option(help="Last date that a model may learn from; by default the first half."),
@@ -68,6 +72,7 @@ def import_command(
         coordinates=coordinates,
         period=period,
         stamps=stamps,
+        reference=reference,
     )
     console = Console(stderr=True)
     with Progress(

@@ -19,6 +19,8 @@ _CUBES = (
     (r"\b(?:cubic|cu\.?)[ _-]?(m(?:et(?:er|re))?s?|cm)\b", r"\1 3"),
     (r"\b(m(?:et(?:er|re))?s?)[ _-]?cubed\b", r"\1 3"),
 )
+# A reference state beside the unit; what it means for the values, the dataset's record says.
+_STATES = "lc|local conditions|stp|ntp|sc|ambient|amb|dry|at stp"
 _TOKEN = re.compile(
     r"(?P<per>/)"
     r"|(?P<number>\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?:\^(?P<power>[-+]?\d+))?(?=[ */]|$)"
@@ -66,7 +68,9 @@ def _plain(units: str) -> str:
     text = unicodedata.normalize("NFKC", units.strip()).lower()
     for mark, plain in (("−", "-"), ("–", "-"), ("μ", "u"), ("µ", "u"), ("**", "^"), ("_", " ")):
         text = text.replace(mark, plain)
+    text = re.sub(rf" *\((?:{_STATES})\)$", "", text)
     text = re.sub(r"[·⋅×()]", " ", text)
+    text = re.sub(r"^([a-z]+g)m-3$", r"\1 m-3", text)
     text = re.sub(r"(?<=\d)\.(?=[a-df-z])|(?<=[a-z])\.", " ", text)
     for pattern, plain in _CUBES:
         text = re.sub(pattern, plain, text)

@@ -18,7 +18,7 @@ _TIME_OF_DAY = r"\d{1,2}:\d{2}(:\d{2})?"
 _SLASHED = r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})(.*)"
 
 
-def clock_of(table: Table, formats: Sequence[str] = ()) -> Clock:
+def clock_of(table: Table, formats: Sequence[str] = (), names: Sequence[str] = ()) -> Clock:
     """The times of a table's rows.
 
     A column in UTC goes first; then a date beside a column `hour` (0 to 23, or 1 to 24, which
@@ -28,10 +28,13 @@ def clock_of(table: Table, formats: Sequence[str] = ()) -> Clock:
     Args:
         table: What was read.
         formats: Further forms of its times, as `strptime` has them.
+        names: The column, where it is known.
 
     Raises:
         DataError: If there is no such column, or a cell is no time, or a date may be two.
     """
+    if names:
+        return _one(table, table.need(names), formats)
     utc = table.find(TIME_UTC)
     if utc is not None:
         return Clock(_one(table, utc, formats).stamps, zoned=True)
@@ -74,7 +77,14 @@ def _one(table: Table, column: str, formats: Sequence[str]) -> Clock:
         return times(table, column, formats)
     if pd.api.types.is_datetime64_any_dtype(table.frame[column].dtype):
         return times(table, column)
-    parts = pd.Series(texts(table, column)).str.extract(f"^{_SLASHED}$")
+    cells = pd.Series(texts(table, column))
+    closed = _last_hours(cells)
+    if closed is not None:
+        plain, days = closed
+        named = replace(table, frame=table.frame.assign(**{column: plain.to_numpy()}))
+        clock = _one(named, column, formats)
+        return replace(clock, stamps=clock.stamps + days, closes=True)
+    parts = cells.str.extract(f"^{_SLASHED}$")
     if parts[0].isna().any():
         return times(table, column)
     first, second = parts[0].astype(int), parts[1].astype(int)
@@ -90,3 +100,16 @@ def _one(table: Table, column: str, formats: Sequence[str]) -> Clock:
     day, month = (parts[0], parts[1]) if day_first else (parts[1], parts[0])
     iso = parts[2] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2) + parts[3]
     return times(replace(table, frame=table.frame.assign(**{column: iso.to_numpy()})), column)
+
+
+def _last_hours(cells: pd.Series) -> tuple[pd.Series, NDArray[np.timedelta64]] | None:
+    """Times with 24:00 written as 00:00, and the days to add; None where there is no 24:00.
+
+    Hours from 01:00 to 24:00 are named by their ends.
+    """
+    parts = cells.str.extract(r"^(.*\d[ T])24(:00(?::00)?)$")
+    last = parts[0].notna()
+    if not last.any():
+        return None
+    days = last.to_numpy().astype("timedelta64[D]").astype("timedelta64[ns]")
+    return cells.where(~last, parts[0] + "00" + parts[1]), days

@@ -59,6 +59,7 @@ def curvilinear(
             size=f"{latitude.size:,}",
         )
     CELLS.check(cells, what="the regular grid for it", where=where)
+    check_unfolded(latitude, longitude, where=where)
     corners, weights, inside = corner_weights(latitude, longitude, grid)
 
     def place(values: Map) -> Map:
@@ -75,6 +76,28 @@ def curvilinear(
         f"to {grid.step_lat:g}°; NaN outside its footprint"
     )
     return Placement(grid, place, (f"Regridded: {method}.",), method)
+
+
+def check_unfolded(
+    latitude: NDArray[np.float64], longitude: NDArray[np.float64], *, where: str
+) -> None:
+    """Refuse points that are no grid: constant, folded over itself, or in no order.
+
+    Raises:
+        DataError: If more than one cell in a hundred has no area or is turned over.
+    """
+    east = np.diff(longitude, axis=1)[:-1], np.diff(longitude, axis=0)[:, :-1]
+    north = np.diff(latitude, axis=1)[:-1], np.diff(latitude, axis=0)[:, :-1]
+    area = east[0] * north[1] - east[1] * north[0]
+    turned = min(float((area <= 0).mean()), float((area >= 0).mean()))
+    if turned > 0.01:
+        raise DataError(
+            "its latitudes and longitudes are no grid: {share} of its cells have no area or are "
+            "turned over",
+            where=where,
+            remedy="Check its coordinates, or import scattered points as stations",
+            share=f"{turned:.0%}",
+        )
 
 
 def target_grid(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> Grid:

@@ -23,6 +23,7 @@ from engine.data.netcdf_times import Steps
 from engine.data.options import ReadOptions, plain_offset
 from engine.data.placement import Placement, as_axes, regular
 from engine.data.recognise import container, files_of
+from engine.data.reference_state import STATE, of_file
 from engine.data.stack import GridStack, Step, as_dataset
 
 Height = Callable[[], NDArray[np.floating] | None]
@@ -321,6 +322,7 @@ def _attributes(
         "format": form,
         "variable": files[0].variable,
         "units_in_file": files[0].units or "none",
+        STATE: of_file(options, files[0].units, own),
     }
     if files[0].placement.method:
         attributes["regrid_method"] = files[0].placement.method

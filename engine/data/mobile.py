@@ -18,7 +18,8 @@ from engine.data.clock_columns import clock_of
 from engine.data.options import ReadOptions
 from engine.data.readings import Readings, clock_offset, degrees, samples_dataset
 from engine.data.recognise import container, files_of
-from engine.data.stations import LATITUDE, LONGITUDE, is_kolkata
+from engine.data.station_layouts import LATITUDE, LONGITUDE
+from engine.data.stations import is_kolkata
 from engine.data.tables import Clock, Table, numbers, read, texts
 
 FORMATS = ("kolkata", "csv", "array")

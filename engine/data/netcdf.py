@@ -4,6 +4,7 @@ Reads NetCDF 4 through netCDF4 and classic NetCDF 3 through SciPy, because the f
 the missing end of a truncated classic file with zeros and says nothing.
 """
 
+import contextlib
 import math
 import warnings
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.variables import ALTITUDE, HEIGHT
 from engine.data.netcdf_times import Steps, axes, of_steps
-from engine.data.netcdf_variables import pm2p5_name
+from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
@@ -88,6 +89,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             engine="netcdf4" if kind == "hdf5" else "scipy",
             decode_cf=False,
             cache=False,
+            backend_kwargs={"group": group_of(path)} if kind == "hdf5" else None,
         ) as raw:
             yield _masked_and_scaled(raw)
     except _BROKEN as problem:
@@ -102,18 +104,17 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
     """The dataset with every fill value masked and packed numbers unpacked; nothing loaded.
 
-    A fill value that is written as text counts as the number that it says. The libraries' own
-    warnings, as of two fill values, are no news to a reader: both are masked.
+    A fill value or a scale that is written as text counts as the number that it says. The
+    libraries' own warnings, as of two fill values, are no news to a reader: both are masked.
     """
     for array in raw.variables.values():
-        for name in ("_FillValue", "missing_value"):
+        for name in ("_FillValue", "missing_value", "scale_factor", "add_offset"):
             value = array.attrs.get(name)
             if isinstance(value, str) and array.dtype.kind in "fiu":
                 del array.attrs[name]
-                try:
-                    array.attrs[name] = array.dtype.type(float(value))
-                except (ValueError, OverflowError):
-                    continue
+                kind = array.dtype.type if "v" in name.lower() else np.float64
+                with contextlib.suppress(ValueError, OverflowError):
+                    array.attrs[name] = kind(float(value))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
@@ -329,7 +330,9 @@ def _axis(
 def _degrees(axis: xr.DataArray) -> NDArray[np.float64]:
     """Degrees in float64; of moving grids (WRF's XLAT has a time) the first step."""
     first = axis[0] if axis.ndim == 3 else axis
-    return np.asarray(first.values, dtype=np.float64)
+    values = np.asarray(first.values, dtype=np.float64)
+    units = str(axis.attrs.get("units", "")).strip().lower()
+    return np.rad2deg(values) if units in ("radian", "radians", "rad") else values
 
 
 def _horizontal(

@@ -1,8 +1,10 @@
 """Which variable of a NetCDF file is the mean of PM2.5."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import netCDF4
 import xarray as xr
 
 from engine.core.errors import DataError
@@ -25,6 +27,39 @@ _SPECIES = frozenset(
 )
 _NO_MEAN = _STATISTICS | _SPECIES | {"min", "max", "minimum", "maximum", "median"}
 _NO_MEAN_LONG = _STATISTICS | {"deviation"}
+
+
+def group_of(path: Path) -> str | None:
+    """The group of a NetCDF 4 file that holds PM2.5 where the root holds no variable; else None.
+
+    Raises:
+        DataError: If several groups, or none, hold it.
+    """
+    with netCDF4.Dataset(str(path)) as file:
+        if file.variables or not file.groups:
+            return None
+        known = {name: list(group.variables) for name, group in _groups(file, "")}
+    holding = [
+        name
+        for name, variables in known.items()
+        if any(w in v.lower().replace("_", "") for v in variables for w in _PM25)
+    ]
+    if len(holding) == 1:
+        return holding[0]
+    raise DataError(
+        "its variables are in groups: {groups}"
+        if not holding
+        else "several of its groups hold PM2.5: {groups}",
+        where=path.name,
+        remedy="Write the one with PM2.5 to a file of its own, for example with ncks -G : -g GROUP",
+        groups=tuple(holding or known),
+    )
+
+
+def _groups(parent: netCDF4.Dataset, above: str) -> Iterator[tuple[str, netCDF4.Dataset]]:
+    for name, group in parent.groups.items():
+        yield f"{above}/{name}", group
+        yield from _groups(group, f"{above}/{name}")
 
 
 def pm2p5_name(

@@ -9,6 +9,7 @@ from engine.core.errors import RequestError
 from engine.core.schema import Period
 
 Stamps = Literal["start", "end"]
+Reference = Literal["273 K", "298 K", "ambient"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ReadOptions:
         licence: Under which terms.
         coordinates: A file that says where stations or the cells of an array lie.
         period: What a map of a grid is a mean of.
+        reference: Temperature and pressure that a cubic metre of the values is at.
         stamps: Whether the hours of a table are named by their start or their end.
     """
 
@@ -36,6 +38,7 @@ class ReadOptions:
     coordinates: Path | None = None
     period: Period | None = None
     stamps: Stamps | None = None
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         offset = self.utc_offset_hours

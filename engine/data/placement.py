@@ -42,7 +42,7 @@ def regular(
         DataError: If the axes are uneven, exchanged, or cross the 180° meridian.
     """
     check_degrees(latitude, longitude, where=where)
-    notes = []
+    longitude, kept, notes = _once_around(longitude)
     rows = slice(None)
     if latitude[0] < latitude[-1]:
         rows = slice(None, None, -1)
@@ -62,9 +62,25 @@ def regular(
     grid = Grid.from_axes(tidy(latitude[rows]), tidy(turned[columns]), where=where)
 
     def place(values: Map) -> Map:
-        return values[rows][:, columns]
+        return values[rows][:, kept][:, columns]
 
     return Placement(grid, place, tuple(notes))
+
+
+def _once_around(
+    longitude: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], slice, list[str]]:
+    """An axis without the column at its end that is the one at its beginning, or lies on 180°.
+
+    Gives the axis, its columns, and what to report. A cell with its centre on 180° lies half beyond
+    the map's edge.
+    """
+    first, last = float(longitude[0]), float(longitude[-1])
+    if abs(abs(last - first) - 360) < 1e-6:
+        return longitude[:-1], slice(None, -1), ["The last column repeats the first; left out."]
+    if abs(last - 180) < 1e-6 and first < last and first > -180:
+        return longitude[:-1], slice(None, -1), ["The column at 180° was left out."]
+    return longitude, slice(None), []
 
 
 def check_degrees(

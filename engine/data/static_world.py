@@ -1,4 +1,6 @@
-"""The world's static fields that ship in `assets/real`: height of the land at 0.1°."""
+"""The world's static fields that ship in `assets/real`: height of the land, and where water is."""
+
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -40,3 +42,46 @@ def land_height(grid: Grid) -> NDArray[np.float32]:
     places = np.meshgrid(rows, columns, indexing="ij")
     cubic = ndimage.map_coordinates(height, places, order=3, mode="nearest")
     return np.asarray(np.maximum(cubic, 0.0), dtype=np.float32)
+
+
+def at_sea(latitude: NDArray[np.floating], longitude: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether places have nothing but water within about 0.3°, by the land cover of 2019.
+
+    False beyond the file's latitudes. Small islands are not in it.
+
+    Raises:
+        StorageError: If the file is missing or damaged.
+    """
+    classes, north, west, step = _land_cover()
+    rows = np.floor((north - np.asarray(latitude, dtype=np.float64)) / step).astype(int)
+    columns = np.floor((np.asarray(longitude, dtype=np.float64) - west) / step).astype(int)
+    reach = 6
+    wet = np.zeros(rows.shape, dtype=bool)
+    for n, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        if reach <= row < classes.shape[0] - reach:
+            around = np.arange(column - reach, column + reach + 1) % classes.shape[1]
+            wet[n] = not classes[row - reach : row + reach + 1][:, around].any()
+    return wet
+
+
+@lru_cache(maxsize=1)
+def _land_cover() -> tuple[NDArray[np.uint8], float, float, float]:
+    """Land cover classes (row from the north, column), their northern and western edge, step."""
+    try:
+        with xr.open_dataset(WORLD, engine="netcdf4") as world:
+            cover = world["landcover_class"].values
+            lat, lon = world["lat_lc"].values, world["lon_lc"].values
+    except (OSError, KeyError, ValueError) as problem:
+        raise StorageError(
+            "a file of static fields is missing or damaged",
+            where=str(WORLD),
+            remedy="Get assets/real again, as with git checkout",
+        ) from problem
+    step = float(lon[1] - lon[0])
+    ordered = cover[::-1] if lat[0] < lat[-1] else cover
+    return (
+        np.asarray(ordered, dtype=np.uint8),
+        float(lat.max()) + step / 2,
+        float(lon[0]) - step / 2,
+        step,
+    )

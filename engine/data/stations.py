@@ -1,11 +1,10 @@
 """Station tables: UCI PRSA, daily city means, CNEMC, OpenAQ, Kolkata's static sensors, plain CSV.
 
-Each form is a `Layout`: which columns it has, in which units, on which clock. `LAYOUTS` lists
-them; the first whose columns a table has is its form.
+The forms are in `engine.data.station_layouts`; the first whose columns a table has is its form.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import DataError, RequestError
-from engine.core.schema import Period
 from engine.core.variables import VARIABLES, find
 from engine.data import openaq
 from engine.data.cleaning import Cleaning
@@ -22,125 +20,21 @@ from engine.data.misplaced import corrected
 from engine.data.options import ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
 from engine.data.recognise import files_of
+from engine.data.reference_state import STATE, of_china, of_file
+from engine.data.station_ids import check_places, checked, counted
+from engine.data.station_layouts import (
+    LATITUDE,
+    LAYOUTS,
+    LONGITUDE,
+    NAME,
+    PLACE_NAME,
+    STATION,
+    Layout,
+    Measured,
+)
 from engine.data.tables import Clock, Table, numbers, read, texts
+from engine.data.wide_tables import unfolded
 from engine.data.wind_sectors import wind
-
-STATION = (
-    *("station", "station_id", "stationcode", "site", "site_id", "id", "city", "location"),
-    *("站点编号", "站点", "监测点编码", "监测点", "站名", "城市"),
-)
-NAME = (
-    *("name", "station_name", "positionname", "city", "location_name"),
-    *("站点名称", "监测点名称", "站名", "城市"),
-)
-LATITUDE = ("latitude", "lat", "纬度")
-LONGITUDE = ("longitude", "lon", "long", "lng", "经度")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A column of readings: its name, and how it becomes ours (value × factor + offset)."""
-
-    column: str
-    factor: float = 1.0
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One form of station table.
-
-    Attributes:
-        columns: Names, without case, by which the form is recognised.
-        source: A line for "where from".
-        licence: Under which terms.
-        utc_offset_hours: Of its clock; None where that differs from file to file.
-        period: Of its means; None where that differs.
-        station: Columns that may hold the identifier; empty where the position is all there is.
-        measured: Our variable → the column it is in; empty means by the vocabulary's names.
-        time_formats: Beyond ISO 8601.
-        closes: Whether a stamp is the end of its hour (docs/formats.md).
-    """
-
-    columns: frozenset[str]
-    source: str
-    licence: str
-    utc_offset_hours: float | None
-    period: Period | None
-    station: tuple[str, ...] = STATION
-    measured: Mapping[str, Measured] = field(default_factory=dict)
-    time_formats: tuple[str, ...] = ()
-    closes: bool = False
-
-
-LAYOUTS: dict[str, Layout] = {
-    "prsa": Layout(
-        frozenset({"year", "month", "day", "hour", "pm2.5", "station"}),
-        "Beijing Multi-Site Air Quality, UCI 501, Zhang et al. 2017, doi:10.24432/C5RK5G",
-        "CC BY 4.0",
-        8,
-        "hour",
-        ("station",),
-        {
-            "pm2p5": Measured("PM2.5"),
-            "pm10": Measured("PM10"),
-            "so2": Measured("SO2"),
-            "no2": Measured("NO2"),
-            "co": Measured("CO"),
-            "o3": Measured("O3"),
-            "t2m": Measured("TEMP", offset=273.15),  # °C
-            "d2m": Measured("DEWP", offset=273.15),  # °C
-            "sp": Measured("PRES", factor=100.0),  # hPa
-            "tp": Measured("RAIN"),
-            "si10": Measured("WSPM"),
-        },
-    ),
-    "cnemc": Layout(
-        frozenset({"timepoint", "stationcode", "latitude", "longitude", "pm2_5"}),
-        "China National Environmental Monitoring Centre, hourly feed",
-        "public feed, terms not stated",
-        8,
-        "hour",
-        ("stationcode",),
-        {
-            "pm2p5": Measured("PM2_5"),
-            "pm10": Measured("PM10"),
-            "no2": Measured("NO2"),
-            "so2": Measured("SO2"),
-            "o3": Measured("O3"),
-            "co": Measured("CO", factor=1000.0),  # mg m-3
-        },
-        closes=True,
-    ),
-    "city-daily": Layout(
-        frozenset({"date", "city", "lon", "lat", "pm25"}),
-        "Daily means of Chinese cities, CNEMC via CRAN SpTe2M",
-        "GPL-3 (package); public data",
-        8,
-        "day",
-        ("city",),
-        {"pm2p5": Measured("pm25")},
-    ),
-    "openaq": Layout(
-        frozenset({"parameter", "value"}),
-        "OpenAQ",
-        "as each provider states",
-        None,
-        "hour",
-        closes=True,
-    ),
-    "kolkata": Layout(
-        frozenset({"lat", "long", "time", "pm"}),
-        "Kolkata low-cost static sensors, IIT Delhi",
-        "CC BY 4.0",
-        5.5,
-        "hour",
-        (),
-        {"pm2p5": Measured("pm")},
-        ("%m/%d/%Y %H:%M",),
-    ),
-    "csv": Layout(frozenset(), "", "not stated", None, None),
-}
 
 
 def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Dataset:
@@ -163,14 +57,13 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
         )
     layout = LAYOUTS[form]
     cleanings: dict[str, Cleaning] = {}
-    closes = layout.closes if options.stamps is None else options.stamps == "end"
     parts = [
-        _closing(_readings(table, form, layout, places, options, cleanings), closes)
+        _closing(_readings(table, form, layout, places, options, cleanings), layout, options)
         for table in tables
     ]
     notes = [n for p in parts for n in p.table.notes]
     notes += [n for c in cleanings.values() for n in c.finish() if "names no unit" not in n]
-    return stations_dataset(
+    dataset = stations_dataset(
         parts,
         places,
         offset=clock_offset(parts, options.utc_offset_hours, layout.utc_offset_hours),
@@ -182,10 +75,23 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
         },
         notes=notes,
     )
+    return _with_reference(check_places(dataset, where=tables[0].where), layout, options)
 
 
-def _closing(part: Readings, closes: bool) -> Readings:
+def _with_reference(dataset: xr.Dataset, layout: Layout, options: ReadOptions) -> xr.Dataset:
+    """The dataset with the state that its cubic metres are at, as far as it is known."""
+    state, note = of_file(options, options.units, {}), ""
+    if layout.china and options.reference is None:
+        state, note = of_china(dataset["valid_time"].values)
+    notes = "\n".join(filter(None, [str(dataset.attrs.get("notes", "")), note]))
+    return dataset.assign_attrs({STATE: state, "notes": notes})
+
+
+def _closing(part: Readings, layout: Layout, options: ReadOptions) -> Readings:
     """The readings with a clock whose stamps are the ends of their hours, or the starts."""
+    closes = part.clock.closes or layout.closes
+    if options.stamps is not None:
+        closes = options.stamps == "end"
     return replace(part, clock=replace(part.clock, closes=closes))
 
 
@@ -211,7 +117,7 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
     """The tables of readings, and the coordinates from a file or a table among them."""
     tables, places = [], Places()
     for path in paths:
-        table = read(path)
+        table = unfolded(read(path))
         if _is_coordinates(table):
             places = places_of(table)
         else:
@@ -247,7 +153,7 @@ def places_of(table: Table) -> Places:
     empty = (texts(table, column) == "") & (texts(table, latitude) == "")
     kept = Table(table.frame[~empty], table.where)
     lat, lon = degrees(kept, latitude, longitude)
-    name_column = kept.find(("name", "station_name", "name_en"))
+    name_column = kept.find(PLACE_NAME)
     names = texts(kept, name_column) if name_column else np.full(len(lat), "")
     rows = zip(texts(kept, column), lat, lon, names, strict=True)
     return Places({str(s): (float(a), float(b), str(n)) for s, a, b, n in rows})
@@ -266,6 +172,7 @@ def _readings(
     if layout.columns - table.columns:
         missing = sorted(layout.columns - table.columns)[0]
         table.need((missing,))
+    table = counted(table, layout.only)
     latitude, longitude = _positions(table)
     values = _values(table, layout, options, cleanings)
     if form == "prsa":
@@ -310,7 +217,7 @@ def _identifiers(
             raise table.bad(
                 int(np.argmax(station == "")), column, "the station is missing", "Fill it in"
             )
-        return station
+        return checked(table, column, station, latitude, longitude)
     known = {(round(a, 4), round(b, 4)): s for s, (a, b, _) in places.by_station.items()}
     pairs = list(zip(latitude.round(4), longitude.round(4), strict=True))
     return np.array([known.get((a, b)) or _called(a, b) for a, b in pairs], dtype=np.str_)
@@ -326,7 +233,7 @@ def _clock(table: Table, layout: Layout) -> Clock:
     parts = [table.find((n,)) for n in ("year", "month", "day", "hour")]
     if layout.columns >= {"year", "month", "day", "hour"} and all(parts):
         return _calendar_clock(table, [p for p in parts if p])
-    return clock_of(table, layout.time_formats)
+    return clock_of(table, layout.time_formats, layout.time)
 
 
 def _calendar_clock(table: Table, columns: list[str]) -> Clock:

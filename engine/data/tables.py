@@ -338,7 +338,7 @@ def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
         return Clock(_checked(table, column, cells.to_numpy(), texts(table, column)), False)
     text = texts(table, column)
     unique, back = np.unique(text, return_inverse=True)
-    words = pd.Series(unique, dtype=str)
+    words = pd.Series(unique, dtype=str).str.replace(r" ?(?:UTC|GMT)$", "Z", regex=True)
     has_zone = words.str.contains(_ZONE, regex=True).to_numpy(dtype=bool) & words.str.contains(
         ":", regex=False
     ).to_numpy(dtype=bool)
@@ -375,13 +375,16 @@ def _checked(table: Table, column: str, stamps: Times, text: NDArray[np.str_]) -
     if missing.any():
         position = int(np.argmax(missing))
         serial = str(text[position]).replace(".", "", 1).isdigit()
+        epoch = serial and len(str(text[position])) in (10, 13)
         raise table.bad(
             position,
             column,
-            "{text!r} is no time",
+            "{text!r} may be seconds since 1970 or a date without marks"
+            if epoch
+            else "{text!r} is no time",
             "If it is a day number of a spreadsheet, format the column as dates: write times as "
             "2015-01-10 08:00, or 2015-01-10T00:00Z in UTC"
-            if serial
+            if serial and not epoch
             else "Write times as 2015-01-10 08:00, or 2015-01-10T00:00Z in UTC",
             text=str(text[position])[:40],
         )

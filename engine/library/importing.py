@@ -214,6 +214,7 @@ def _describe(
         train_end=None,
         format=str(attributes.get("format", "")),
         airlens_version=version("airlens"),
+        reference_state=str(attributes.get("reference_state", "unknown")),
     )
 
 

@@ -45,6 +45,8 @@ class DatasetInfo(BaseModel):
         format: The form that the files had.
         files: What was imported.
         regrid_method: How values were interpolated on the way in; empty where none was.
+        reference_state: Temperature and pressure that a cubic metre of the values is at:
+            "273 K", "298 K", "ambient", or "unknown".
         data: Folder of the values, beside this record.
         stored_files: Number of files in that folder.
         airlens_version: Which wrote it.
@@ -72,6 +74,7 @@ class DatasetInfo(BaseModel):
     format: str = ""
     files: tuple[OriginFile, ...] = ()
     regrid_method: str = ""
+    reference_state: str = "unknown"
     data: str = ""
     stored_files: int = 0
     airlens_version: str = ""

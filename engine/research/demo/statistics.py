@@ -320,7 +320,13 @@ def page(record: Mapping[str, Any]) -> str:
             "---",
         ),
     }
-    values = {"cities": str(record["cities"]), "seed": str(SEED)}
+    instrument, pair = (f"{noise:.1%}" for noise in detail.MONITOR_NOISES)
+    values = {
+        "cities": str(record["cities"]),
+        "seed": str(SEED),
+        "instrument_noise": instrument,
+        "pair_noise": pair,
+    }
     return results_page.fill(text, values, tables) + "\n"
 
 
