@@ -113,7 +113,10 @@ def test_missing_values_are_masked_and_counted_as_the_paper_does():
         sums([1.0, 2.0], [1.0])
 
 
-@given(arrays(np.float64, (2, 9), elements=st.floats(0, 500).map(lambda v: round(v, 6))), st.integers(1, 8))
+CONCENTRATIONS = st.floats(0, 500).map(lambda v: round(v, 6))
+
+
+@given(arrays(np.float64, (2, 9), elements=CONCENTRATIONS), st.integers(1, 8))
 def test_sums_of_parts_are_the_sums_of_the_whole(pairs, cut):
     m, o = pairs
     mean = float(o.mean())
