@@ -17,6 +17,7 @@ from engine.core.grid import EDGE
 from engine.downscaling.cell_edges import AREA_UNIT, Cells, CurvilinearCells, RegularCells
 
 Fields = NDArray[np.float64]
+_FLAT = 1e-6  # of the box around a quadrilateral: less area than this is none
 _PAIRS = 300_000  # of polygons in memory at a time, some 300 MB
 
 
@@ -180,9 +181,12 @@ def _cell_of(points: Fields, edges: Fields) -> tuple[NDArray[np.intp], NDArray[n
 def _polygons(cells: CurvilinearCells, boxes: RegularCells) -> sparse.csr_array:
     """CSR (boxes, cells) of shared areas in km², in the plane of longitude and sin(latitude)."""
     corners = np.stack([cells.longitude, _sine(cells.latitude)], axis=-1).reshape(-1, 4, 2)
-    known = np.flatnonzero(cells.area().ravel() > 0)
-    quads = shapely.polygons(corners[known])
-    if not shapely.is_valid(quads).all():
+    known = np.flatnonzero(np.prod(np.ptp(corners, axis=1), axis=-1) > 0)  # NaN is not
+    quads = np.asarray(shapely.polygons(corners[known]))
+    # A bow tie's halves cancel, so its area can be 0.
+    box = np.prod(np.ptp(corners[known], axis=1), axis=-1)
+    area = cells.area().ravel()[known] / AREA_UNIT
+    if not shapely.is_valid(quads).all() or (area < _FLAT * box).any():
         raise DataError(
             "the sides of a cell cross each other",
             remedy="Give the corners of each cell in order round the cell",
