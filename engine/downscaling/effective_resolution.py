@@ -1,13 +1,13 @@
-"""How much detail a coarse product really has, and a fine map that trusts it no further.
+"""The effective resolution of a coarse product, and a fine map that uses it down to there.
 
-A model on cells of 36 km does not resolve 36 km. Below its effective resolution the climatology of
-a fine dataset knows the pattern better:
+A model on cells of 36 km does not resolve 36 km. Below its effective resolution the pattern of a
+fine dataset's climatology is nearer to the truth:
 
     downscaled = smooth(coarse) × climatology ÷ smooth(climatology)
 
-with one Gaussian for both. Its sigma is chosen where coarse and fine dates overlap: each candidate
-is scored by squares of some degrees, and the least sigma counts that no better one beats by more
-than one standard error. The printed score is of squares that the choice never saw.
+with one Gaussian for both. Its sigma is chosen where dates of coarse and fine data overlap: each
+candidate is scored by squares of some degrees, and the least sigma within one standard error of
+the best is taken. The left-out score is of squares that the choice never used.
 
 Source: Breiman et al. (1984), Classification and regression trees, section 3.4, for the rule.
 """
@@ -53,7 +53,7 @@ class CandidateScore:
 
 @dataclass(frozen=True)
 class EffectiveResolution:
-    """A chosen sigma and what speaks for it.
+    """A chosen sigma and the scores that it was chosen by.
 
     Attributes:
         sigma: The choice, degrees of latitude.

@@ -17,7 +17,6 @@ from engine.core.grid import EDGE
 from engine.downscaling.cell_edges import AREA_UNIT, Cells, CurvilinearCells, RegularCells
 
 Fields = NDArray[np.float64]
-_FLAT = 1e-6  # of the box around a quadrilateral: less area than this is none
 _PAIRS = 300_000  # of polygons in memory at a time, some 300 MB
 
 
@@ -183,10 +182,7 @@ def _polygons(cells: CurvilinearCells, boxes: RegularCells) -> sparse.csr_array:
     corners = np.stack([cells.longitude, _sine(cells.latitude)], axis=-1).reshape(-1, 4, 2)
     known = np.flatnonzero(np.prod(np.ptp(corners, axis=1), axis=-1) > 0)  # NaN is not
     quads = np.asarray(shapely.polygons(corners[known]))
-    # A bow tie's halves cancel, so its area can be 0.
-    box = np.prod(np.ptp(corners[known], axis=1), axis=-1)
-    area = cells.area().ravel()[known] / AREA_UNIT
-    if not shapely.is_valid(quads).all() or (area < _FLAT * box).any():
+    if not shapely.is_valid(quads).all():
         raise DataError(
             "the sides of a cell cross each other",
             remedy="Give the corners of each cell in order round the cell",

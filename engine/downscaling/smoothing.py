@@ -87,6 +87,5 @@ def _gaussian(sigma: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
     """Weights at −reach…reach cells for each sigma (rows, 1), (rows, 2 × reach + 1)."""
     distance = np.arange(-reach, reach + 1)
     weight: NDArray[np.float64] = np.exp(-0.5 * (distance / sigma) ** 2)
-    weight[np.abs(distance) > np.ceil(_REACH * sigma)] = 0.0
     weight /= weight.sum(axis=-1, keepdims=True)
     return weight

@@ -93,9 +93,12 @@ def test_no_data_stays_and_nothing_turns_negative():
 def test_zeros_take_the_coarse_value_where_there_is_nothing_else():
     shared = overlap(FINE, COARSE)
     field = np.zeros(FINE.shape)
+    field[30, 30] = np.nan
     coarse = np.full(COARSE.shape, 12.0)
     found = match_area_means(field, coarse, shared)
     assert found.converged
+    assert np.isnan(found.values[30, 30])
+    found.values[30, 30] = 12.0
     covered = np.isfinite(regrid(coarse, shared.turned(), min_valid_share=0.0))
     np.testing.assert_allclose(found.values[covered], 12.0, rtol=1e-2)
     assert (found.values[~covered] == 0).all()
@@ -129,6 +132,18 @@ def test_too_few_steps_say_how_far_off():
     assert (few.converged, few.steps) == (False, 2)
     more = match_area_means(fine_field(), coarse, shared, smooth=False, max_steps=6)
     assert few.worst > more.worst > 0.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_step_leads_away_from_the_targets(seed):
+    shared = overlap(FINE, COARSE)
+    coarse = np.where(np.random.default_rng(seed).random(COARSE.shape) < 0.1, 0.0, 50.0)
+    worst = []
+    for most in (0, 1, 2, 4, 8, 12, 20, 30):
+        found = match_area_means(fine_field(), coarse, shared, max_steps=most)
+        assert found.steps == most
+        worst.append(found.worst)
+    assert (np.diff(worst) <= 0).all()
 
 
 def test_smoothed_factors_show_no_edge_of_a_coarse_cell():

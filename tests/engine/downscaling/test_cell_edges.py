@@ -66,6 +66,11 @@ def test_corners_of_boxes_have_the_area_of_the_boxes(cells):
     np.testing.assert_allclose(as_quadrilaterals(cells).area(), cells.area(), rtol=1e-9)
 
 
+def test_a_cell_of_ten_metres_keeps_its_digits():
+    cell = RegularCells(40 + np.array([0, 1e-4]), 179 + np.array([0, 1e-4]))
+    np.testing.assert_allclose(as_quadrilaterals(cell).area(), cell.area(), rtol=1e-9)
+
+
 def test_centres_of_boxes_give_the_boxes_back():
     lat, lon = np.arange(45, 39, -0.3), np.arange(100, 106, 0.3)
     found = CurvilinearCells.from_centres(*np.meshgrid(lat, lon, indexing="ij"))

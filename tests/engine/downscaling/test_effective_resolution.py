@@ -130,18 +130,20 @@ def test_the_rule_and_the_left_out_score_by_hand():
         sums.append([(error**2 * area)[number == q].sum() for q in range(36)])
     sums, weight = np.array(sums), np.array([area[number == q].sum() for q in range(36)])
 
-    def choose(keep):
+    def excess(keep):
+        """Above the best candidate, and its standard error, from the least sigma on."""
         s, w = sums[:, keep], weight[keep]
         loss = s.sum(1) / w.sum()
-        best = loss.argmin()
-        for n, value in enumerate(loss):  # from the least sigma on
-            excess = value - loss[best]
-            d = s[n] - s[best] - excess * w
-            if excess <= np.sqrt(len(w) / (len(w) - 1) * (d**2).sum()) / w.sum():
-                return n
-        raise AssertionError
+        above = loss - loss.min()
+        d = s - s[loss.argmin()] - above[:, None] * w
+        return above, np.sqrt(len(w) / (len(w) - 1) * (d**2).sum(1)) / w.sum()
+
+    def choose(keep):
+        return next(n for n, (e, s) in enumerate(zip(*excess(keep), strict=True)) if e <= s)
 
     everything = np.arange(36)
+    printed = [(s.excess, s.excess_error) for s in found.scores]
+    np.testing.assert_allclose(printed, np.transpose(excess(everything)), rtol=1e-9)
     assert found.sigma == LADDER[choose(everything)] < found.best_sigma
     left = [choose(everything[everything != q]) for q in range(36)]
     total = sum(sums[n, q] for q, n in enumerate(left))
