@@ -1,6 +1,8 @@
 """`airlens predict`."""
 
 import hashlib
+import json
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +34,6 @@ LATEST = "latest"
 
 
 def predict_command(
-    model: Annotated[str, typer.Argument(help="Name of the model, for example bicubic or idw.")],
     data: DataOption,
     date: Annotated[
         str, typer.Option(help="Local date, such as 2015-01-10 or 2015-01; latest is the last.")
@@ -41,6 +42,16 @@ def predict_command(
         Path,
         typer.Option(help="File to write: .nc (everything), .tif (maps) or .csv (a table)."),
     ],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Name of the model, for example bicubic or idw; auto with --climatology."
+        ),
+    ] = "auto",
+    climatology: Annotated[
+        str,
+        typer.Option(help="Fine dataset of other dates, by which a coarse --data is made finer."),
+    ] = "",
     region: RegionOption = "all",
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
@@ -63,10 +74,16 @@ def predict_command(
 ) -> None:
     """Compute the map of a date and write it to a file.
 
-    A CSV of mobile samples may stand for --data: it is imported under its own name first.
+    With --climatology a coarse dataset is made finer; with --stations as well, or with stations
+    alone, they are merged into it and the map is judged at them. Otherwise block means of a fine
+    dataset are restored, which is a study. A CSV of mobile samples may stand for --data: it is
+    imported under its own name first.
     """
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
     data = of_samples(data, utc_offset)
+    if climatology or model == "auto":
+        finer(model, data, climatology, stations, date, out, region, hour)
+        return
     with bar("Loading") as progress:
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
         from engine import library
@@ -103,6 +120,63 @@ def predict_command(
     if "model_note" in result.attrs:
         say(f"airlens: {result.attrs['model_note']}", err=True)
     say(f"Wrote {out}: {sentence(result)}")
+
+
+def finer(
+    method: str,
+    data: str,
+    climatology: str,
+    stations: str,
+    date: str,
+    out: Path,
+    region: str,
+    hour: int | None,
+) -> None:
+    """Downscale or fuse, write the file, and say how good it is at monitors."""
+    with bar("Loading") as progress:
+        from engine import library
+        from engine.inference import export
+        from engine.inference.downscaling import DownscaleRequest, downscale
+
+        when = library.info(data).end if date == LATEST else day(date, "--date")
+        request = DownscaleRequest(data, when, climatology, stations, region, method, hour)
+        result = downscale(request, progress=progress)
+        export.write(result, out)
+    attrs = result.attrs
+    work = "Merged with stations" if attrs["work"] == "fuse" else "Made finer"
+    say(f"{work}. {attrs['model_note']}")
+    if "station_scores" in attrs:
+        say(scores(str(attrs["station_scores"])))
+    say(f"Wrote {out}: {sentence(result)}")
+
+
+def scores(table: str) -> str:
+    """The table of scores at monitors, and the line that sums it up."""
+    rows = json.loads(table)
+    lines = [
+        f"{'map':<24}{'left out':<14}{'next km':>8}{'n':>6}{'bias':>8}{'RMSE':>8}{'r':>6}  gain"
+    ]
+    for row in rows:
+        number = {k: math.nan if v is None else v for k, v in row.items()}
+        gain = ""
+        if row["gain"] is not None:
+            gain = f"{row['gain']:+.0%}"
+            if row["gain_low"] is not None:
+                gain += f" [{row['gain_low']:+.0%}, {row['gain_high']:+.0%}]"
+                gain += "" if row["shown"] else " not shown"
+        lines.append(
+            f"{row['what']:<24}{row['left_out']:<14}{number['next_km']:>8.0f}{row['n']:>6}"
+            f"{number['bias']:>+8.1f}{number['rmse']:>8.2f}{number['r']:>6.2f}  {gain}"
+        )
+    lines = [line.replace(" nan", "    ") for line in lines]
+    at = {(row["what"], row["left_out"]): row for row in rows}
+    first, second = at["coarse", ""], at["background", ""]
+    fused = next(row for row in rows if row["what"] == "fused")
+    steps = " → ".join(
+        f"{name} {math.nan if row['rmse'] is None else row['rmse']:.1f}"
+        for name, row in (("coarse", first), ("fine", second), ("fused", fused))
+    )
+    return "\n".join([*lines, f"Checked at {fused['n']} stations: {steps} µg/m³."])
 
 
 def of_samples(data: str, utc_offset: float | None) -> str:

@@ -44,7 +44,7 @@ TrainEndOption = Annotated[
 ]
 StationsOption = Annotated[
     str,
-    typer.Option("--stations", help="Dataset of fixed stations that STeP-Diff uses as well."),
+    typer.Option("--stations", help="Dataset of fixed stations: merged, or used by STeP-Diff."),
 ]
 WindOption = Annotated[
     str,
