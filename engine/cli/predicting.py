@@ -139,7 +139,8 @@ def finer(
         from engine.inference.downscaling import DownscaleRequest, downscale
 
         when = library.info(data).end if date == LATEST else day(date, "--date")
-        request = DownscaleRequest(data, when, climatology, stations, region, method, hour)
+        month = len(date) == len("2015-01") and date != LATEST
+        request = DownscaleRequest(data, when, climatology, stations, region, method, hour, month)
         result = downscale(request, progress=progress)
         export.write(result, out)
     attrs = result.attrs

@@ -10,7 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import NotFoundError, RequestError
-from engine.core.valid_means import HOURS_OF_A_DAY, hours_covered, values_of_a_day
+from engine.core.valid_means import (
+    HOURS_OF_A_DAY,
+    days_needed,
+    hours_covered,
+    values_of_a_day,
+)
 
 # Dates that are named to someone who requested one without data.
 SHOWN = 3
@@ -137,6 +142,44 @@ def on(dataset: xr.Dataset, date: dt.date, *, hour: int | None = None, name: str
         step = at_hour(dataset, date, hour, name=name)
         return kept.isel(valid_time=slice(step, step + 1)).load()
     return _daily_mean(kept.isel(valid_time=positions(dataset, date, name=name)).load(), date, name)
+
+
+def of_month(dataset: xr.Dataset, month: dt.date, *, name: str) -> xr.Dataset:
+    """The mean of a month's days, one time step, in memory; of monthly data the month itself.
+
+    A place needs 27 valid days, 25 in February (GB 3095, table 4).
+
+    Raises:
+        NotFoundError: If the month has no data, or no place has enough days.
+    """
+    if dataset.attrs["period"] == "month":
+        return on(dataset, month, name=name)
+    local = local_dates(dataset)
+    days = np.unique(local[local.astype("datetime64[M]") == np.datetime64(month, "M")])
+    total, count, first = None, None, None
+    for day in days:
+        there = on(dataset, day.item(), name=name)
+        first = there if first is None else first
+        values = there["pm2p5"].values[0].astype(np.float64)
+        known = np.isfinite(values)
+        total = np.where(known, values, 0.0) + (0.0 if total is None else total)
+        count = known + (0 if count is None else count)
+    needed = days_needed(month.month)
+    if first is None or total is None or count is None or int(np.max(count)) < needed:
+        raise NotFoundError(
+            "{month} has {count} valid days, a monthly mean needs {needed}",
+            where=name,
+            remedy="Choose another month, or one day",
+            month=f"{month:%Y-%m}",
+            count=0 if count is None else int(np.max(count)),
+            needed=needed,
+        )
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count >= needed)
+    start = np.datetime64(month.replace(day=1), "ns")
+    result = first.assign_coords(valid_time=[start])
+    result["pm2p5"] = (first["pm2p5"].dims, mean[None].astype(np.float32), first["pm2p5"].attrs)
+    return result.assign_attrs(period="month", utc_offset_hours=0)
 
 
 def run_of_dates(dataset: xr.Dataset, date: dt.date, before: int, after: int) -> list[dt.date]:

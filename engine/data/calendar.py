@@ -166,7 +166,8 @@ def period_of(times: Times, *, where: str) -> Period | None:
     raise DataError(
         "its times are {shortest} days apart",
         where=where,
-        remedy="Import hourly, daily or monthly data",
+        remedy="If each map is the mean of one month, say --period month; else import hourly, "
+        "daily or monthly data",
         shortest=f"{shortest / 24:.0f}",
     )
 

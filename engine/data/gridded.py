@@ -259,7 +259,7 @@ def _period(
     files: list[_File], stamps: Times, options: ReadOptions, where: str
 ) -> tuple[Period, float | None, list[str]]:
     """What a map is a mean of; the hours that it covers where that is not its period; notes."""
-    stepping = period_of(stamps, where=where)
+    stepping = None if options.period == "month" else period_of(stamps, where=where)
     named = {f.steps.period for f in files}
     said = next(iter(named)) if len(named) == 1 else None
     notes = []

@@ -19,7 +19,8 @@ from engine.core import dates, regions
 from engine.core.errors import RequestError
 from engine.core.grid import Grid, Region
 from engine.core.progress import Progress, Stop, report
-from engine.core.schema import grid_of
+from engine.core.schema import Period, grid_of
+from engine.data.options import plain_offset
 from engine.downscaling.cell_edges import RegularCells
 from engine.downscaling.effective_resolution import downscale as with_detail
 from engine.downscaling.effective_resolution import own_sigma
@@ -42,13 +43,15 @@ class DownscaleRequest:
     """What is requested.
 
     Attributes:
-        dataset: The coarse dataset's name.
+        dataset: The coarse dataset's name; or one of stations, which are then merged into the
+            climatology itself.
         date: Local date; for monthly data any day of the month.
         climatology: A fine dataset of other dates; empty: none.
         stations: A dataset of stations to merge and to judge by; empty: none.
         region: Name, `W,S,E,N`, or "all".
         method: "auto", or how detail is made: "area" (none), "ratio", "climatology".
         hour: Local hour, for hourly data.
+        month: Whether the mean of the date's month is wanted, of daily data too.
     """
 
     dataset: str
@@ -58,6 +61,7 @@ class DownscaleRequest:
     region: str = regions.WHOLE
     method: str = "auto"
     hour: int | None = None
+    month: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done.
@@ -91,16 +95,18 @@ class Maps:
     """A coarse dataset on the fine grid, for any of its dates.
 
     Attributes:
-        coarse: The dataset.
-        about: Its record.
+        coarse: The dataset; None: the climatology takes its place.
+        about: Its record, or the stations'.
+        period: Of the map.
         grid: The fine grid.
         climatology: Of the fine grid; None: there is none.
         hour: Local hour.
         smoothing: Degrees by which the coarse map is smoothed at least.
     """
 
-    coarse: xr.Dataset
+    coarse: xr.Dataset | None
     about: DatasetInfo
+    period: Period
     grid: Grid
     climatology: Climatology | None
     hour: int | None
@@ -113,9 +119,25 @@ class Maps:
 
     def on_fine_cells(self, date: dt.date) -> NDArray[np.float64]:
         """The coarse map of a date by area on the fine cells, ug m-3, NaN where it has none."""
-        there = dates.on(self.coarse, date, hour=self.hour, name=self.about.name)
+        if self.coarse is None:
+            return self.usual(date)
+        there = self.of(date)
         source = RegularCells.from_grid(grid_of(self.coarse))
         return regrid(there["pm2p5"].values[0], overlap(source, self.cells), min_valid_share=0.0)
+
+    def of(self, date: dt.date) -> xr.Dataset:
+        """The coarse dataset's one time step of a date."""
+        if self.coarse is None:
+            raise ValueError("there is no coarse dataset")
+        if self.period == "month":
+            return dates.of_month(self.coarse, date, name=self.about.name)
+        return dates.on(self.coarse, date, hour=self.hour, name=self.about.name)
+
+    def usual(self, date: dt.date) -> NDArray[np.float64]:
+        """The climatology of a date."""
+        if self.climatology is None:
+            raise ValueError("there is no climatology")
+        return self.climatology.of(date)
 
     def background(self, date: dt.date, detail: Detail) -> NDArray[np.float64]:
         """The map of a date before stations, ug m-3."""
@@ -123,8 +145,8 @@ class Maps:
         if detail.method == "area" or self.climatology is None:
             valid = np.isfinite(coarse)
             return gaussian_smooth(coarse, self.cells, detail.sigma, valid=valid)
-        usual = self.climatology.of(date)
-        if detail.method == "climatology":
+        usual = self.usual(date)
+        if detail.method == "climatology" or self.coarse is None:
             return np.where(np.isfinite(coarse), usual, np.nan)
         return with_detail(coarse, usual, self.cells, detail.sigma)
 
@@ -150,11 +172,11 @@ def downscale(
     started = time.perf_counter()
     report(progress, cancelled, 0.0, "opening the data")
     maps = _open(request)
-    date = request.date.replace(day=1) if maps.about.period == "month" else request.date
-    dates.positions(maps.coarse, date, name=request.dataset)
+    date = request.date.replace(day=1) if maps.period == "month" else request.date
+    name = request.stations or (request.dataset if maps.coarse is None else "")
     stations, earlier = None, []
-    if request.stations:
-        stations = Stations.opened(request.stations, maps.grid, maps.about.period, request.hour)
+    if name:
+        stations = Stations.opened(name, maps.grid, maps.period, request.hour)
         earlier = _earlier(maps, stations, date)
     report(progress, cancelled, 0.1, "choosing how detail is made")
     detail = choose_detail(maps, stations, earlier, request.method, progress=progress)
@@ -172,21 +194,52 @@ def downscale(
 
 def _open(request: DownscaleRequest) -> Maps:
     about = library.info(request.dataset)
+    region = regions.resolve(request.region)
+    period = _period(request, about)
+    if about.kind == "stations" and request.climatology:
+        fine = library.open_dataset(request.climatology)
+        bounds = _shared(grid_of(fine).bounds, grid_of(fine).bounds, region)
+        climatology, grid = _climatology(request, fine, bounds)
+        return Maps(None, about, period, grid, climatology, request.hour, grid.step_lat)
     if about.kind != "grid":
         raise RequestError(
             "{name} holds {kind}, no map",
-            remedy="Name a gridded dataset with --data",
+            remedy="Name a gridded dataset with --data, or a fine one with --climatology",
             name=request.dataset,
             kind=about.kind,
         )
     coarse = library.open_dataset(request.dataset)
-    region = regions.resolve(request.region)
     box = grid_of(coarse)
+    own = own_sigma(RegularCells.from_grid(box))
     if not request.climatology:
-        whole = box.crop(*box.window(region or box.bounds))
-        grid = _refined(whole)
-        return Maps(coarse, about, grid, None, request.hour, own_sigma(_cells(box)))
+        grid = _refined(box.crop(*box.window(region or box.bounds)))
+        return Maps(coarse, about, period, grid, None, request.hour, own)
     fine = library.open_dataset(request.climatology)
+    bounds = _shared(box.bounds, grid_of(fine).bounds, region)
+    climatology, grid = _climatology(request, fine, bounds)
+    if grid.step_lat > LARGEST_COARSE * box.step_lat + 1e-9:
+        raise RequestError(
+            "the cells of {climatology} ({fine}°) are not at most half as wide as those of "
+            "{dataset} ({coarse}°)",
+            remedy="Exchange the two, or choose a finer climatology",
+            climatology=request.climatology,
+            fine=f"{grid.step_lat:g}",
+            dataset=request.dataset,
+            coarse=f"{box.step_lat:g}",
+        )
+    return Maps(coarse, about, period, grid, climatology, request.hour, own)
+
+
+def _period(request: DownscaleRequest, about: DatasetInfo) -> Period:
+    """What the map is a mean of: the data's own, a day of hours, or the month that is wanted."""
+    if request.month or about.period == "month":
+        return "month"
+    return "hour" if request.hour is not None else "day"
+
+
+def _climatology(
+    request: DownscaleRequest, fine: xr.Dataset, bounds: Region
+) -> tuple[Climatology, Grid]:
     known = library.info(request.climatology)
     if known.kind != "grid":
         raise RequestError(
@@ -196,25 +249,9 @@ def _open(request: DownscaleRequest) -> Maps:
             kind=known.kind,
         )
     own = grid_of(fine)
-    if own.step_lat > LARGEST_COARSE * box.step_lat + 1e-9:
-        raise RequestError(
-            "the cells of {climatology} ({fine}°) are not at most half as wide as those of "
-            "{dataset} ({coarse}°)",
-            remedy="Exchange the two, or choose a finer climatology",
-            climatology=request.climatology,
-            fine=f"{own.step_lat:g}",
-            dataset=request.dataset,
-            coarse=f"{box.step_lat:g}",
-        )
-    bounds = _shared(box.bounds, own.bounds, region)
     rows, columns = own.window(bounds)
-    climatology = Climatology.opened(fine, known, rows, columns, without=request.date)
-    grid = own.crop(rows, columns)
-    return Maps(coarse, about, grid, climatology, request.hour, own_sigma(_cells(box)))
-
-
-def _cells(grid: Grid) -> RegularCells:
-    return RegularCells.from_grid(grid)
+    found = Climatology.opened(fine, known, rows, columns, without=request.date)
+    return found, own.crop(rows, columns)
 
 
 def _refined(grid: Grid) -> Grid:
@@ -239,48 +276,50 @@ def _shared(first: Region, second: Region, region: Region | None) -> Region:
 
 def _earlier(maps: Maps, stations: Stations, date: dt.date) -> list[dt.date]:
     """Dates before the one requested that the coarse dataset and the stations share."""
-    unit = "datetime64[M]" if maps.about.period == "month" else "datetime64[D]"
-    here = np.unique(dates.local_dates(maps.coarse).astype(unit))
+    unit = "datetime64[M]" if maps.period == "month" else "datetime64[D]"
     there = stations.known_dates(unit)
-    both = [d for d in here if d < np.datetime64(date, "D").astype(unit) and d in there]
+    here = there
+    if maps.coarse is not None:
+        here = set(dates.local_dates(maps.coarse).astype(unit))
+    wanted = np.datetime64(date, "D").astype(unit)
+    both = sorted(d for d in here & there if d < wanted)
     days = [d.astype("datetime64[D]").item() for d in both]
-    return days[-EARLIER[maps.about.period] :]
+    return days[-EARLIER[maps.period] :]
 
 
 def _result(maps: Maps, date: dt.date, detail: Detail) -> xr.Dataset:
-    there = dates.on(maps.coarse, date, hour=maps.hour, name=maps.about.name)
-    box = grid_of(maps.coarse)
-    rows, columns = box.window(maps.grid.bounds)
     background = maps.background(date, detail).astype(np.float32)
-    units = {"units": "ug m-3"}
-    fine = ("valid_time", "latitude", "longitude")
-    coarse = there["pm2p5"].values[:, rows, columns]
     if not np.isfinite(background).any():
         raise RequestError(
-            "the coarse map has no value on {date} in the region",
+            "the map has no value on {date} in the region",
             where=maps.about.name,
             remedy="Choose another date or region",
             date=date.isoformat(),
         )
-    return xr.Dataset(
+    units = {"units": "ug m-3"}
+    fine = ("valid_time", "latitude", "longitude")
+    offset = 0.0 if maps.period == "month" else float(maps.about.utc_offset_hours)
+    start = np.datetime64(date, "ns") - np.timedelta64(round(offset * 3600), "s")
+    result = xr.Dataset(
         {
-            "coarse": (("valid_time", "coarse_latitude", "coarse_longitude"), coarse, units),
             "background": (fine, background[None], units),
             "pm2p5": (fine, background[None].copy(), units),
         },
         coords={
-            "valid_time": there["valid_time"].values,
-            "coarse_latitude": box.latitude[rows],
-            "coarse_longitude": box.longitude[columns],
+            "valid_time": [start + np.timedelta64(maps.hour or 0, "h")],
             "latitude": maps.grid.latitude,
             "longitude": maps.grid.longitude,
         },
-        attrs={
-            "kind": "grid",
-            "period": str(there.attrs["period"]),
-            "utc_offset_hours": there.attrs["utc_offset_hours"],
-        },
+        attrs={"kind": "grid", "period": maps.period, "utc_offset_hours": plain_offset(offset)},
     )
+    if maps.coarse is None:
+        return result
+    box = grid_of(maps.coarse)
+    rows, columns = box.window(maps.grid.bounds)
+    coarse = maps.of(date)["pm2p5"].values[:, rows, columns]
+    return result.assign_coords(
+        coarse_latitude=box.latitude[rows], coarse_longitude=box.longitude[columns]
+    ).assign(coarse=(("valid_time", "coarse_latitude", "coarse_longitude"), coarse, units))
 
 
 def _provenance(
@@ -291,8 +330,8 @@ def _provenance(
     date: dt.date,
     seconds: float,
 ) -> dict[str, str | int | float]:
-    used = [maps.about]
-    used += [library.info(n) for n in (request.climatology, request.stations) if n]
+    names = (request.climatology, request.stations)
+    used = [maps.about, *(library.info(name) for name in names if name)]
     synthetic = any(about.synthetic for about in used)
     work = "fuse" if fused else "downscale"
     hour = {} if request.hour is None else {"hour": request.hour}

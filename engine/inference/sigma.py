@@ -53,6 +53,8 @@ def choose_detail(
     cell where there is a climatology, else the map by area.
     """
     own = maps.smoothing
+    if maps.coarse is None:
+        return Detail("climatology", own, "Stations over the climatology of the month.")
     default = "area" if maps.climatology is None else "ratio"
     if stations is None or not earlier:
         taken = default if method == "auto" else method
