@@ -90,6 +90,8 @@ def learn(
     if background is not None:
         weight = _weight(observed, background, km, covariance, ways)
     error, variance = left_out_errors(observed, background, km, covariance, weight, ways[0])
+    if np.isfinite(error).sum() < LEAST_ERRORS:
+        return Learned(covariance, weight, place_ratio=np.ones(observed.shape[1]))
     square = error**2 / variance
     sill = float(np.nanmean(square))
     ratio = _by_place(square / sill)

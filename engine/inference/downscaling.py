@@ -197,7 +197,7 @@ def _open(request: DownscaleRequest) -> Maps:
     region = regions.resolve(request.region)
     period = _period(request, about)
     if about.kind == "stations" and request.climatology:
-        fine = library.open_dataset(request.climatology)
+        fine = _fine(request)
         bounds = _shared(grid_of(fine).bounds, grid_of(fine).bounds, region)
         climatology, grid = _climatology(request, fine, bounds)
         return Maps(None, about, period, grid, climatology, request.hour, grid.step_lat)
@@ -214,7 +214,7 @@ def _open(request: DownscaleRequest) -> Maps:
     if not request.climatology:
         grid = _refined(box.crop(*box.window(region or box.bounds)))
         return Maps(coarse, about, period, grid, None, request.hour, own)
-    fine = library.open_dataset(request.climatology)
+    fine = _fine(request)
     bounds = _shared(box.bounds, grid_of(fine).bounds, region)
     climatology, grid = _climatology(request, fine, bounds)
     if grid.step_lat > LARGEST_COARSE * box.step_lat + 1e-9:
@@ -237,9 +237,7 @@ def _period(request: DownscaleRequest, about: DatasetInfo) -> Period:
     return "hour" if request.hour is not None else "day"
 
 
-def _climatology(
-    request: DownscaleRequest, fine: xr.Dataset, bounds: Region
-) -> tuple[Climatology, Grid]:
+def _fine(request: DownscaleRequest) -> xr.Dataset:
     known = library.info(request.climatology)
     if known.kind != "grid":
         raise RequestError(
@@ -248,6 +246,13 @@ def _climatology(
             name=request.climatology,
             kind=known.kind,
         )
+    return library.open_dataset(request.climatology)
+
+
+def _climatology(
+    request: DownscaleRequest, fine: xr.Dataset, bounds: Region
+) -> tuple[Climatology, Grid]:
+    known = library.info(request.climatology)
     own = grid_of(fine)
     rows, columns = own.window(bounds)
     found = Climatology.opened(fine, known, rows, columns, without=request.date)
