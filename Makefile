@@ -53,6 +53,9 @@ demo: install ## assets/demo anew: the two windows of the demo world that ship
 results-demo-world: install ## docs/demo-world.md: the demo world beside real cities and streets
 	$(BIN)/python -m engine.research.demo.statistics
 
+results-onemap: install ## docs/results/onemap.*: coarse maps made finer and merged with stations, on real data (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m engine.research.onemap.page
+
 bench-twin: install ## docs/results/twin.json: simulated days of the demo world a second
 	$(BIN)/python -m engine.research.bench.twin
 

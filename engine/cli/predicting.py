@@ -136,7 +136,8 @@ def finer(
     with bar("Loading") as progress:
         from engine import library
         from engine.inference import export
-        from engine.inference.downscaling import DownscaleRequest, downscale
+        from engine.inference.coarse_maps import DownscaleRequest
+        from engine.inference.downscaling import downscale
 
         when = library.info(data).end if date == LATEST else day(date, "--date")
         month = len(date) == len("2015-01") and date != LATEST

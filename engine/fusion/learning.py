@@ -85,11 +85,18 @@ def learn(
     residual = observed if background is None else observed - background
     if np.isfinite(residual).sum() < LEAST_ERRORS or not ways:
         return Learned(place_ratio=np.ones(observed.shape[1]))
-    covariance = restricted_likelihood(residual, km)
-    weight = Weight()
-    if background is not None:
-        weight = _weight(observed, background, km, covariance, ways)
-    error, variance = left_out_errors(observed, background, km, covariance, weight, ways[0])
+    # Where the background adds little, the residual's covariance is not that of what is kriged.
+    fields = [residual] if background is None else [residual, observed]
+    tried = []
+    for values in fields:
+        covariance = restricted_likelihood(values, km)
+        weight = Weight()
+        if background is not None:
+            weight = _weight(observed, background, km, covariance, ways)
+        error, variance = left_out_errors(observed, background, km, covariance, weight, ways[0])
+        size = float(np.nanmean(error**2)) if np.isfinite(error).any() else np.inf
+        tried.append((size, covariance, weight, error, variance))
+    _, covariance, weight, error, variance = min(tried, key=lambda one: one[0])
     if np.isfinite(error).sum() < LEAST_ERRORS:
         return Learned(covariance, weight, place_ratio=np.ones(observed.shape[1]))
     square = error**2 / variance

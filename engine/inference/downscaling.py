@@ -7,148 +7,23 @@ map and stations). The third kind, *restore*, is the study of `engine.inference.
 import datetime as dt
 import json
 import time
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from engine import library
 from engine.core import dates, regions
 from engine.core.errors import RequestError
-from engine.core.grid import Grid, Region
+from engine.core.grid import Region
 from engine.core.progress import Progress, Stop, report
-from engine.core.schema import Period, grid_of
+from engine.core.schema import grid_of
 from engine.data.options import plain_offset
-from engine.downscaling.cell_edges import RegularCells
-from engine.downscaling.effective_resolution import downscale as with_detail
-from engine.downscaling.effective_resolution import own_sigma
-from engine.downscaling.overlaps import overlap
-from engine.downscaling.regridding import regrid
-from engine.downscaling.smoothing import gaussian_smooth
-from engine.inference.climatology import Climatology
+from engine.inference.coarse_maps import DownscaleRequest, Maps, open_maps
 from engine.inference.fusing import Fused, Stations, fuse
 from engine.inference.sigma import Detail, choose_detail
-from engine.library import DatasetInfo
 
-METHODS = ("auto", "area", "ratio", "climatology")
 EARLIER = {"hour": 30, "day": 60, "month": 24}  # dates before the one requested that teach
-REFINED = 4  # parts of a coarse cell's side, where there is no climatology to give the fine grid
-LARGEST_COARSE = 0.5  # of a coarse cell's width a fine one may have at most
-
-
-@dataclass(frozen=True)
-class DownscaleRequest:
-    """What is requested.
-
-    Attributes:
-        dataset: The coarse dataset's name; or one of stations, which are then merged into the
-            climatology itself.
-        date: Local date; for monthly data any day of the month.
-        climatology: A fine dataset of other dates; empty: none.
-        stations: A dataset of stations to merge and to judge by; empty: none.
-        region: Name, `W,S,E,N`, or "all".
-        method: "auto", or how detail is made: "area" (none), "ratio", "climatology".
-        hour: Local hour, for hourly data.
-        month: Whether the mean of the date's month is wanted, of daily data too.
-    """
-
-    dataset: str
-    date: dt.date
-    climatology: str = ""
-    stations: str = ""
-    region: str = regions.WHOLE
-    method: str = "auto"
-    hour: int | None = None
-    month: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be done.
-
-        Raises:
-            RequestError: With what may be chosen.
-        """
-        if self.method not in METHODS:
-            raise RequestError(
-                "{method!r} makes no coarse dataset finer",
-                remedy="Choose from {methods}; networks restore fine datasets, without "
-                "--climatology",
-                method=self.method,
-                methods=METHODS,
-            )
-        if self.method in ("ratio", "climatology") and not self.climatology:
-            raise RequestError(
-                "{method} needs a fine dataset of other dates",
-                remedy="Name one with --climatology",
-                method=self.method,
-            )
-        if not self.climatology and not self.stations:
-            raise RequestError(
-                "there is nothing to make the map finer or to merge with it",
-                remedy="Name a fine dataset with --climatology, or stations with --stations",
-            )
-
-
-@dataclass(frozen=True)
-class Maps:
-    """A coarse dataset on the fine grid, for any of its dates.
-
-    Attributes:
-        coarse: The dataset; None: the climatology takes its place.
-        about: Its record, or the stations'.
-        period: Of the map.
-        grid: The fine grid.
-        climatology: Of the fine grid; None: there is none.
-        hour: Local hour.
-        smoothing: Degrees by which the coarse map is smoothed at least.
-    """
-
-    coarse: xr.Dataset | None
-    about: DatasetInfo
-    period: Period
-    grid: Grid
-    climatology: Climatology | None
-    hour: int | None
-    smoothing: float
-
-    @property
-    def cells(self) -> RegularCells:
-        """The fine cells."""
-        return RegularCells.from_grid(self.grid)
-
-    def on_fine_cells(self, date: dt.date) -> NDArray[np.float64]:
-        """The coarse map of a date by area on the fine cells, ug m-3, NaN where it has none."""
-        if self.coarse is None:
-            return self.usual(date)
-        there = self.of(date)
-        source = RegularCells.from_grid(grid_of(self.coarse))
-        return regrid(there["pm2p5"].values[0], overlap(source, self.cells), min_valid_share=0.0)
-
-    def of(self, date: dt.date) -> xr.Dataset:
-        """The coarse dataset's one time step of a date."""
-        if self.coarse is None:
-            raise ValueError("there is no coarse dataset")
-        if self.period == "month":
-            return dates.of_month(self.coarse, date, name=self.about.name)
-        return dates.on(self.coarse, date, hour=self.hour, name=self.about.name)
-
-    def usual(self, date: dt.date) -> NDArray[np.float64]:
-        """The climatology of a date."""
-        if self.climatology is None:
-            raise ValueError("there is no climatology")
-        return self.climatology.of(date)
-
-    def background(self, date: dt.date, detail: Detail) -> NDArray[np.float64]:
-        """The map of a date before stations, ug m-3."""
-        coarse = self.on_fine_cells(date)
-        if detail.method == "area" or self.climatology is None:
-            valid = np.isfinite(coarse)
-            return gaussian_smooth(coarse, self.cells, detail.sigma, valid=valid)
-        usual = self.usual(date)
-        if detail.method == "climatology" or self.coarse is None:
-            return np.where(np.isfinite(coarse), usual, np.nan)
-        return with_detail(coarse, usual, self.cells, detail.sigma)
 
 
 def downscale(
@@ -171,7 +46,7 @@ def downscale(
     """
     started = time.perf_counter()
     report(progress, cancelled, 0.0, "opening the data")
-    maps = _open(request)
+    maps = open_maps(request)
     date = request.date.replace(day=1) if maps.period == "month" else request.date
     name = request.stations or (request.dataset if maps.coarse is None else "")
     stations, earlier = None, []
@@ -186,97 +61,11 @@ def downscale(
     if stations is not None:
         fused = fuse(maps, stations, earlier, date, detail)
         result = fused.into(result)
+    result = _inside(result, regions.resolve(request.region))
     report(progress, cancelled, 1.0, "done")
     seconds = time.perf_counter() - started
     result.attrs |= _provenance(request, maps, detail, fused, date, seconds)
     return result
-
-
-def _open(request: DownscaleRequest) -> Maps:
-    about = library.info(request.dataset)
-    region = regions.resolve(request.region)
-    period = _period(request, about)
-    if about.kind == "stations" and request.climatology:
-        fine = _fine(request)
-        bounds = _shared(grid_of(fine).bounds, grid_of(fine).bounds, region)
-        climatology, grid = _climatology(request, fine, bounds)
-        return Maps(None, about, period, grid, climatology, request.hour, grid.step_lat)
-    if about.kind != "grid":
-        raise RequestError(
-            "{name} holds {kind}, no map",
-            remedy="Name a gridded dataset with --data, or a fine one with --climatology",
-            name=request.dataset,
-            kind=about.kind,
-        )
-    coarse = library.open_dataset(request.dataset)
-    box = grid_of(coarse)
-    own = own_sigma(RegularCells.from_grid(box))
-    if not request.climatology:
-        grid = _refined(box.crop(*box.window(region or box.bounds)))
-        return Maps(coarse, about, period, grid, None, request.hour, own)
-    fine = _fine(request)
-    bounds = _shared(box.bounds, grid_of(fine).bounds, region)
-    climatology, grid = _climatology(request, fine, bounds)
-    if grid.step_lat > LARGEST_COARSE * box.step_lat + 1e-9:
-        raise RequestError(
-            "the cells of {climatology} ({fine}°) are not at most half as wide as those of "
-            "{dataset} ({coarse}°)",
-            remedy="Exchange the two, or choose a finer climatology",
-            climatology=request.climatology,
-            fine=f"{grid.step_lat:g}",
-            dataset=request.dataset,
-            coarse=f"{box.step_lat:g}",
-        )
-    return Maps(coarse, about, period, grid, climatology, request.hour, own)
-
-
-def _period(request: DownscaleRequest, about: DatasetInfo) -> Period:
-    """What the map is a mean of: the data's own, a day of hours, or the month that is wanted."""
-    if request.month or about.period == "month":
-        return "month"
-    return "hour" if request.hour is not None else "day"
-
-
-def _fine(request: DownscaleRequest) -> xr.Dataset:
-    known = library.info(request.climatology)
-    if known.kind != "grid":
-        raise RequestError(
-            "{name} holds {kind}, no map",
-            remedy="Name a fine gridded dataset with --climatology",
-            name=request.climatology,
-            kind=known.kind,
-        )
-    return library.open_dataset(request.climatology)
-
-
-def _climatology(
-    request: DownscaleRequest, fine: xr.Dataset, bounds: Region
-) -> tuple[Climatology, Grid]:
-    known = library.info(request.climatology)
-    own = grid_of(fine)
-    rows, columns = own.window(bounds)
-    found = Climatology.opened(fine, known, rows, columns, without=request.date)
-    return found, own.crop(rows, columns)
-
-
-def _refined(grid: Grid) -> Grid:
-    """The grid with each cell cut in four times four."""
-    lat, lon = grid.step_lat / REFINED, grid.step_lon / REFINED
-    north = grid.north + grid.step_lat / 2 - lat / 2
-    west = grid.west - grid.step_lon / 2 + lon / 2
-    return Grid(north, west, lat, lon, grid.rows * REFINED, grid.columns * REFINED)
-
-
-def _shared(first: Region, second: Region, region: Region | None) -> Region:
-    boxes = [first, second, *([] if region is None else [region])]
-    west, south = max(b.west for b in boxes), max(b.south for b in boxes)
-    east, north = min(b.east for b in boxes), min(b.north for b in boxes)
-    if west >= east or south >= north:
-        raise RequestError(
-            "the coarse map, the climatology and the region have no place in common",
-            remedy="Choose datasets and a region that overlap",
-        )
-    return Region(west, south, east, north)
 
 
 def _earlier(maps: Maps, stations: Stations, date: dt.date) -> list[dt.date]:
@@ -325,6 +114,23 @@ def _result(maps: Maps, date: dt.date, detail: Detail) -> xr.Dataset:
     return result.assign_coords(
         coarse_latitude=box.latitude[rows], coarse_longitude=box.longitude[columns]
     ).assign(coarse=(("valid_time", "coarse_latitude", "coarse_longitude"), coarse, units))
+
+
+def _inside(result: xr.Dataset, region: Region | None) -> xr.Dataset:
+    """The result without what was computed around the region."""
+    if region is None:
+        return result
+    rows, columns = grid_of(result).window(region)
+    cut = result.isel(latitude=rows, longitude=columns)
+    if "coarse" not in cut:
+        return cut
+    box = grid_of(cut).bounds
+    lat, lon = cut["coarse_latitude"].values, cut["coarse_longitude"].values
+    half = abs(float(lat[1] - lat[0])) / 2 if lat.size > 1 else 1.0
+    return cut.isel(
+        coarse_latitude=np.flatnonzero((lat > box.south - half) & (lat < box.north + half)),
+        coarse_longitude=np.flatnonzero((lon > box.west - half) & (lon < box.east + half)),
+    )
 
 
 def _provenance(

@@ -21,7 +21,7 @@ from engine.fusion.learning import NORMAL_90, Learned, learn
 from engine.inference import station_scores
 
 if TYPE_CHECKING:
-    from engine.inference.downscaling import Maps
+    from engine.inference.coarse_maps import Maps
     from engine.inference.sigma import Detail
 
 FEW = 10  # units below which scores are not to be trusted, and it is said

@@ -15,7 +15,7 @@ from engine.fusion.groups import squares
 from engine.inference.fusing import Stations
 
 if TYPE_CHECKING:
-    from engine.inference.downscaling import Maps
+    from engine.inference.coarse_maps import Maps
 
 SQUARE = 4.0  # degrees, of the units that decide
 LEAST_YEARS = 1

@@ -13,7 +13,8 @@ from engine.core.grid import Grid
 from engine.downscaling.cell_edges import RegularCells
 from engine.downscaling.overlaps import overlap
 from engine.downscaling.regridding import regrid
-from engine.inference.downscaling import DownscaleRequest, downscale
+from engine.inference.coarse_maps import DownscaleRequest
+from engine.inference.downscaling import downscale
 from engine.inference.station_scores import paired_gain
 
 FINE = Grid(35.95, 112.05, 0.1, 0.1, 80, 100)  # 28–36° N, 112–122° E

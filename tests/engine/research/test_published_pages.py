@@ -12,6 +12,7 @@ from engine.core.paths import ROOT
 from engine.core.results_page import TEMPLATES, read
 from engine.research.comparison import tables
 from engine.research.demo import statistics
+from engine.research.onemap import page as onemap
 
 FILES = [*sorted(TEMPLATES.glob("*.md")), TEMPLATE]
 RESULTS = TEMPLATES.parent
@@ -19,7 +20,7 @@ RESULTS = TEMPLATES.parent
 WORDS = r"told|tells|hears?|asked|lessons?|blind|leftovers?|the past|the ground|better|worse"
 # What is measured in words: papers' steps and thresholds are whole numbers, results have a point.
 RESULT = re.compile(r"(?<![\w./])\d+\.\d+(?![\w./])")
-NO_RESULT = ("arXiv", "doi:", "0.1°", "standard errors", "PM2.5", "0.01°", "ug m-3")
+NO_RESULT = ("arXiv", "doi:", "0.1°", "0.8°", "standard errors", "PM2.5", "0.01°", "ug m-3")
 
 
 def test_the_classical_page_is_made_from_its_record(tmp_path):
@@ -33,6 +34,12 @@ def test_the_page_of_the_demo_world_is_made_from_its_record(tmp_path):
     made = tmp_path / "demo-world.md"
     statistics.again(statistics.RECORD, made)
     assert made.read_text(encoding="utf-8") == statistics.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_of_maps_and_stations_is_made_from_its_record(tmp_path):
+    made = tmp_path / "onemap.md"
+    onemap.again(onemap.RECORD, made)
+    assert made.read_text(encoding="utf-8") == onemap.PAGE.read_text(encoding="utf-8")
 
 
 def test_a_record_that_is_not_there_is_named(tmp_path):

@@ -1,0 +1,256 @@
+"""A coarse dataset on the cells of a fine one: what is requested, opened and drawn for a date."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from engine import library
+from engine.core import dates, regions
+from engine.core.errors import RequestError
+from engine.core.grid import Grid, Region
+from engine.core.schema import Period, grid_of
+from engine.downscaling.cell_edges import RegularCells
+from engine.downscaling.effective_resolution import downscale as with_detail
+from engine.downscaling.effective_resolution import own_sigma
+from engine.downscaling.exact_detail import smooth_map, with_exact_detail
+from engine.downscaling.overlaps import overlap
+from engine.downscaling.regridding import regrid
+from engine.inference.climatology import Climatology
+from engine.library import DatasetInfo
+
+if TYPE_CHECKING:
+    from engine.inference.sigma import Detail
+
+METHODS = ("auto", "area", "ratio", "climatology")
+REFINED = 4  # parts of a coarse cell's side, where there is no climatology to give the fine grid
+MARGIN = 3.0  # degrees around a region: smoothing and stations beyond its edge count
+LARGEST_COARSE = 0.5  # of a coarse cell's width a fine one may have at most
+
+
+@dataclass(frozen=True)
+class DownscaleRequest:
+    """What is requested.
+
+    Attributes:
+        dataset: The coarse dataset's name; or one of stations, which are then merged into the
+            climatology itself.
+        date: Local date; for monthly data any day of the month.
+        climatology: A fine dataset of other dates; empty: none.
+        stations: A dataset of stations to merge and to judge by; empty: none.
+        region: Name, `W,S,E,N`, or "all".
+        method: "auto", or how detail is made: "area" (none), "ratio", "climatology".
+        hour: Local hour, for hourly data.
+        month: Whether the mean of the date's month is wanted, of daily data too.
+    """
+
+    dataset: str
+    date: dt.date
+    climatology: str = ""
+    stations: str = ""
+    region: str = regions.WHOLE
+    method: str = "auto"
+    hour: int | None = None
+    month: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            RequestError: With what may be chosen.
+        """
+        if self.method not in METHODS:
+            raise RequestError(
+                "{method!r} makes no coarse dataset finer",
+                remedy="Choose from {methods}; networks restore fine datasets, without "
+                "--climatology",
+                method=self.method,
+                methods=METHODS,
+            )
+        if self.method in ("ratio", "climatology") and not self.climatology:
+            raise RequestError(
+                "{method} needs a fine dataset of other dates",
+                remedy="Name one with --climatology",
+                method=self.method,
+            )
+        if not self.climatology and not self.stations:
+            raise RequestError(
+                "there is nothing to make the map finer or to merge with it",
+                remedy="Name a fine dataset with --climatology, or stations with --stations",
+            )
+
+
+@dataclass(frozen=True)
+class Maps:
+    """A coarse dataset on the fine grid, for any of its dates.
+
+    Attributes:
+        coarse: The dataset; None: the climatology takes its place.
+        about: Its record, or the stations'.
+        period: Of the map.
+        grid: The fine grid.
+        climatology: Of the fine grid; None: there is none.
+        hour: Local hour.
+        smoothing: Degrees by which the coarse map is smoothed at least.
+    """
+
+    coarse: xr.Dataset | None
+    about: DatasetInfo
+    period: Period
+    grid: Grid
+    climatology: Climatology | None
+    hour: int | None
+    smoothing: float
+
+    @property
+    def cells(self) -> RegularCells:
+        """The fine cells."""
+        return RegularCells.from_grid(self.grid)
+
+    def on_fine_cells(self, date: dt.date) -> NDArray[np.float64]:
+        """The coarse map of a date by area on the fine cells, ug m-3, NaN where it has none."""
+        if self.coarse is None:
+            return self.usual(date)
+        there = self.of(date)
+        source = RegularCells.from_grid(grid_of(self.coarse))
+        return regrid(there["pm2p5"].values[0], overlap(source, self.cells), min_valid_share=0.0)
+
+    def of(self, date: dt.date) -> xr.Dataset:
+        """The coarse dataset's one time step of a date."""
+        if self.coarse is None:
+            raise ValueError("there is no coarse dataset")
+        if self.period == "month":
+            return dates.of_month(self.coarse, date, name=self.about.name)
+        return dates.on(self.coarse, date, hour=self.hour, name=self.about.name)
+
+    def usual(self, date: dt.date) -> NDArray[np.float64]:
+        """The climatology of a date."""
+        if self.climatology is None:
+            raise ValueError("there is no climatology")
+        return self.climatology.of(date)
+
+    def background(self, date: dt.date, detail: "Detail") -> NDArray[np.float64]:
+        """The map of a date before stations, ug m-3."""
+        coarse = self.on_fine_cells(date)
+        if self.coarse is None:
+            return self.usual(date)
+        if detail.method == "climatology":
+            return np.where(np.isfinite(coarse), self.usual(date), np.nan)
+        own = detail.sigma <= self.smoothing
+        if own or detail.method == "area" or self.climatology is None:
+            values = self.of(date)["pm2p5"].values[0].astype(np.float64)
+            source = RegularCells.from_grid(grid_of(self.coarse))
+            down = overlap(self.cells, source)
+            if detail.method == "area" or self.climatology is None:
+                return smooth_map(values, self._land(coarse), down)
+            return with_exact_detail(values, self.usual(date), down)
+        return with_detail(coarse, self.usual(date), self.cells, detail.sigma)
+
+    def _land(self, coarse: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Fine cells that the result may have: the climatology's, or all with a coarse value."""
+        if self.climatology is None:
+            return np.isfinite(coarse)
+        return np.isfinite(next(iter(self.climatology.month.values())))
+
+
+def open_maps(request: DownscaleRequest) -> Maps:
+    """The datasets of a request, on the grid that its map will have, and a margin around.
+
+    Raises:
+        EngineError: If they do not go together; the message says what would.
+    """
+    about = library.info(request.dataset)
+    region = regions.resolve(request.region)
+    period = _period(request, about)
+    if about.kind == "stations" and request.climatology:
+        fine = _fine(request)
+        bounds = _shared(grid_of(fine).bounds, grid_of(fine).bounds, region)
+        climatology, grid = _climatology(request, fine, bounds)
+        return Maps(None, about, period, grid, climatology, request.hour, grid.step_lat)
+    if about.kind != "grid":
+        raise RequestError(
+            "{name} holds {kind}, no map",
+            remedy="Name a gridded dataset with --data, or a fine one with --climatology",
+            name=request.dataset,
+            kind=about.kind,
+        )
+    coarse = library.open_dataset(request.dataset)
+    box = grid_of(coarse)
+    own = own_sigma(RegularCells.from_grid(box))
+    if not request.climatology:
+        grid = _refined(box.crop(*box.window(_grown(region) if region else box.bounds)))
+        return Maps(coarse, about, period, grid, None, request.hour, own)
+    fine = _fine(request)
+    bounds = _shared(box.bounds, grid_of(fine).bounds, region)
+    climatology, grid = _climatology(request, fine, bounds)
+    if grid.step_lat > LARGEST_COARSE * box.step_lat + 1e-9:
+        raise RequestError(
+            "the cells of {climatology} ({fine}°) are not at most half as wide as those of "
+            "{dataset} ({coarse}°)",
+            remedy="Exchange the two, or choose a finer climatology",
+            climatology=request.climatology,
+            fine=f"{grid.step_lat:g}",
+            dataset=request.dataset,
+            coarse=f"{box.step_lat:g}",
+        )
+    return Maps(coarse, about, period, grid, climatology, request.hour, own)
+
+
+def _period(request: DownscaleRequest, about: DatasetInfo) -> Period:
+    """What the map is a mean of: the data's own, a day of hours, or the month that is wanted."""
+    if request.month or about.period == "month":
+        return "month"
+    return "hour" if request.hour is not None else "day"
+
+
+def _fine(request: DownscaleRequest) -> xr.Dataset:
+    known = library.info(request.climatology)
+    if known.kind != "grid":
+        raise RequestError(
+            "{name} holds {kind}, no map",
+            remedy="Name a fine gridded dataset with --climatology",
+            name=request.climatology,
+            kind=known.kind,
+        )
+    return library.open_dataset(request.climatology)
+
+
+def _climatology(
+    request: DownscaleRequest, fine: xr.Dataset, bounds: Region
+) -> tuple[Climatology, Grid]:
+    known = library.info(request.climatology)
+    own = grid_of(fine)
+    rows, columns = own.window(bounds)
+    found = Climatology.opened(fine, known, rows, columns, without=request.date)
+    return found, own.crop(rows, columns)
+
+
+def _grown(region: Region) -> Region:
+    return Region(
+        region.west - MARGIN, region.south - MARGIN, region.east + MARGIN, region.north + MARGIN
+    )
+
+
+def _refined(grid: Grid) -> Grid:
+    """The grid with each cell cut in four times four."""
+    lat, lon = grid.step_lat / REFINED, grid.step_lon / REFINED
+    north = grid.north + grid.step_lat / 2 - lat / 2
+    west = grid.west - grid.step_lon / 2 + lon / 2
+    return Grid(north, west, lat, lon, grid.rows * REFINED, grid.columns * REFINED)
+
+
+def _shared(first: Region, second: Region, region: Region | None) -> Region:
+    """What two maps and a region have in common, with a margin around the region."""
+    around = [] if region is None else [_grown(region)]
+    boxes = [first, second, *around]
+    west, south = max(b.west for b in boxes), max(b.south for b in boxes)
+    east, north = min(b.east for b in boxes), min(b.north for b in boxes)
+    if west >= east or south >= north:
+        raise RequestError(
+            "the coarse map, the climatology and the region have no place in common",
+            remedy="Choose datasets and a region that overlap",
+        )
+    return Region(west, south, east, north)
