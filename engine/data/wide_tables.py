@@ -9,9 +9,11 @@ from dataclasses import replace
 import pandas as pd
 
 from engine.core.errors import DataError
+from engine.core.size_limits import BYTES
 from engine.core.variables import find
 from engine.data.tables import Table, texts
 
+ROW_BYTES = 300
 _FIXED = ("date", "hour", "type")
 # Columns of `engine.data.station_layouts`' form of CNEMC, so that units and clock are the same.
 _NAMES = {
@@ -33,6 +35,10 @@ def unfolded(table: Table) -> Table:
     date, hour, kind = (columns[c] for c in _FIXED)
     stations = [str(c) for c in table.frame.columns if str(c) not in (date, hour, kind)]
     types = pd.Series(texts(table, kind))
+    known = types.map(lambda written: (v := find(written)) is not None and v.name in _NAMES)
+    # A row for each station takes some hundred bytes; a year of the whole network is many rows.
+    cells = int(known.sum()) * len(stations)
+    BYTES.check(ROW_BYTES * cells, what=f"a table of {cells:,} rows", where=table.where)
     parts = {}
     for written in types.unique():
         variable = find(written)
