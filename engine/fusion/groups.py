@@ -79,13 +79,19 @@ def schemes(latitude: Numbers, longitude: Numbers, unit: Groups) -> tuple[Scheme
     for side in SQUARES:
         ways[f"{side:g}° squares"] = squares(latitude[lead], longitude[lead], side)
     ways["regions"] = regions(latitude[lead], longitude[lead])
-    found = []
+    found: list[Scheme] = []
     for name, group in ways.items():
-        if len(np.unique(group)) < 2:
+        if len(np.unique(group)) < 2 or any(_same(group, way.group) for way in found):
             continue
         apart = np.where(group[:, None] == group[None], np.inf, km)
         found.append(Scheme(name, group, apart.min(1)))
     return tuple(found)
+
+
+def _same(one: Groups, other: Groups) -> bool:
+    """Whether two ways put the same stations together."""
+    pairs = len(np.unique(np.column_stack([one, other]), axis=0))
+    return pairs == len(np.unique(one)) == len(np.unique(other))
 
 
 def squares(latitude: Numbers, longitude: Numbers, side: float) -> Groups:
