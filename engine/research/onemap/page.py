@@ -18,7 +18,7 @@ from engine.research.onemap import cities, hours, pair
 
 RECORD = ROOT / "docs" / "results" / "onemap.json"
 PAGE = RECORD.with_suffix(".md")
-# What the design asked for before anything here was measured, ug m-3 or a share.
+# What the design aimed at before anything here was measured, ug m-3 or a share.
 AIMS = {
     **{"month_raw": 8.25, "month_singly": 7.65, "month_regions": 7.9},
     **{"day_singly": 16.55, "day_squares": 19.65, "pair": 10.7, "dense": 0.005},
