@@ -56,6 +56,9 @@ results-demo-world: install ## docs/demo-world.md: the demo world beside real ci
 results-onemap: install ## docs/results/onemap.*: coarse maps made finer and merged with stations, on real data (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m engine.research.onemap.page
 
+bench-fusion: install ## docs/results/fusion-speed.json: 1 500 stations merged into 100 000 cells, beside a plain loop
+	$(BIN)/python -m engine.research.bench.fusion
+
 bench-twin: install ## docs/results/twin.json: simulated days of the demo world a second
 	$(BIN)/python -m engine.research.bench.twin
 
@@ -92,6 +95,9 @@ weights-comparison: install ## assets/weights of the networks AirSTFM is compare
 
 results-airstfm: install ## docs/results/airstfm.*: the shipped weights on WUSTL 2017–2018 and on the demo
 	$(BIN)/python -m engine.research.airstfm.page
+
+days-airstfm: install ## docs/results/airstfm.*: the demo's days alone, after its weights changed
+	$(BIN)/python -m engine.research.airstfm.page days
 
 ablation-airstfm: install ## docs/results/airstfm-ablation.json: short trainings, one switch changed in each; goes on where it stopped
 	$(BIN)/python -m engine.research.airstfm.ablation

@@ -1,8 +1,9 @@
 """`docs/results/airstfm.md`: how good the shipped weights are.
 
 `python -m engine.research.airstfm.page`; with `kept` after it the page is written anew from the
-numbers that are there. Everything on it but the paper's numbers is computed here, from the data,
-the weights in `assets/weights` and the short trainings of `engine.research.airstfm.ablation`.
+numbers that are there, with `days` the demo's days alone are measured again. Everything on it but
+the paper's numbers is computed here, from the data, the weights in `assets/weights` and the short
+trainings of `engine.research.airstfm.ablation`.
 """
 
 import datetime as dt
@@ -217,6 +218,17 @@ def main(source: Path = WUSTL, results: Path = RESULTS) -> None:
     _tell("done\n")
 
 
+def of_days(results: Path = RESULTS) -> None:
+    """Measure the demo's days again, keep all other numbers, and write the page."""
+    kept = json.loads((results / "airstfm.json").read_text(encoding="utf-8"))["scores"]
+    with ablation.own_library():
+        for name, question in {"days": DAYS, "days_later": DAYS_LATER}.items():
+            kept[name] = ask(question, lambda share, doing: _tell(f"{share:4.0%} {doing}"))
+    numbers = json.dumps({"scores": kept}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(results / "airstfm.json", numbers + "\n")
+    again(results)
+
+
 def again(results: Path = RESULTS, short_rows: Path = ablation.RESULTS) -> None:
     """Write the page from the numbers that are kept.
 
@@ -245,6 +257,8 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["kept"]:
             again()
+        elif sys.argv[1:] == ["days"]:
+            of_days()
         else:
             main(*(Path(given) for given in sys.argv[1:2]))
     except EngineError as problem:

@@ -12,7 +12,7 @@ from engine.inference.request import Request
 from engine.inference.run import open_run
 from engine.research.airstfm import demo_weights
 from engine.superresolution import weights
-from engine.superresolution.recipe_airstfm import CLIMATOLOGY_PLANES, SEASONS
+from engine.superresolution.recipe_airstfm import CLIMATOLOGY_PLANES, SEASONS, season
 from engine.superresolution.train_airstfm import STATIC_FIELDS
 
 KINDS = ("day", "month")
@@ -45,7 +45,8 @@ def test_the_card_says_how_many_steps_the_command_asks_for(kind):
         command = re.search(r"--validate-end 2016-12-31 --steps (\d+)", _makefile())
         steps = int(command[1])
     assert f"of at most {steps} kept" in card
-    assert "the ground (coast, cities); no elevation, of which no file was at hand" in card
+    # The months' card is of before the renaming.
+    assert re.search(r"(static fields|the ground) \(coast, cities\); no elevation", card)
     assert "| intervals | scale × " in card
     curve = list(csv.DictReader((folder(kind) / "curve.csv").read_text().splitlines()))
     assert int(curve[-1]["step"]) <= steps
@@ -64,6 +65,21 @@ def test_any_region_of_the_demo_is_given_the_planes():
     rows, columns = part.window.seen_rows, part.window.seen_columns
     np.testing.assert_allclose(planes[1], planes[0][:, rows, columns], atol=1e-5)
     assert float(planes[0].abs().max()) > 1
+
+
+def test_no_day_of_the_demo_is_less_sure_than_the_worst_error_of_its_season():
+    """Where the network once gave 135 µg/m³ beside an error of 1."""
+    about, _ = weights.load(folder("day"))
+    assert len(about.largest_errors) == len(SEASONS)
+    run = open_run(Request("demo", dt.date(2015, 1, 20), "all", "airstfm"))
+    for day in (
+        dt.date(2014, 7, 2),
+        dt.date(2014, 8, 9),
+        dt.date(2014, 12, 20),
+        dt.date(2015, 1, 30),
+    ):
+        largest = float(run.predict(day)["uncertainty"].max())
+        assert largest <= about.largest_errors[season(day.month)] * (1 + 1e-6), day
 
 
 def _makefile():

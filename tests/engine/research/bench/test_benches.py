@@ -9,7 +9,7 @@ import torch
 
 from engine.comparison import memory, speed
 from engine.comparison.plan import ALL
-from engine.research.bench import airstfm, attention, import_memory
+from engine.research.bench import airstfm, attention, fusion, import_memory
 
 TINY = (1, 1, 4, 13, 12)
 
@@ -109,3 +109,10 @@ def test_an_import_stays_within_its_memory(tmp_path):
     assert found["within"]
     # The measure itself can fail: nothing is imported in less than its modules take.
     assert not import_memory.measure("grid", path, -1000.0)["within"]
+
+
+def test_merging_stations_is_measured_beside_a_plain_loop(monkeypatch):
+    monkeypatch.setattr(fusion, "SAMPLE", 3)
+    found = fusion.measure(50, 100, runs=1)
+    assert found["seconds"] >= 0 and found["baseline_seconds"] >= 0
+    json.dumps(found)
