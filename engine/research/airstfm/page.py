@@ -14,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine import library
 from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import write_atomic
 from engine.core.progress import Progress, part
-from engine.core.results_page import TEMPLATES, fill, reached, read, table
+from engine.core.results_page import TEMPLATES, fill, reached, read, table, verdict
 from engine.inference.catalogue import MODELS
 from engine.research.airstfm import ablation, static_guidance
 from engine.research.airstfm.scores import BANDS, BASE, Question, ask
@@ -56,6 +58,7 @@ DAYS_LATER = replace(
 )
 METRICS = ("rmse", "mae", "mape", "bias", "correlation")
 TEMPLATE = TEMPLATES / "airstfm.md"
+DRAWS = 2000
 GOAL = 1.8  # of the RMSE on monthly maps, ug m-3
 PAPER_LIKE = ("paper_rmse", "paper_mae", "paper_mape")
 
@@ -122,6 +125,8 @@ def page(
         "days_spectra": _structure(parts["spectra"], days),
         "days_coverage": _coverage(parts["coverage"], days, worlds, seasons),
         "days_later": _main_table(found["days_later"]),
+        "days_gains": _gains(days),
+        "days_later_gains": _gains(found["days_later"]),
         "switches": ablation.section(short, parts),
         "static_fields": static_guidance.section(short, static_fields or {}, parts),
         "paper": paper,
@@ -138,6 +143,24 @@ def page(
         },
     }
     return fill(parts["page"], record, tables) + "\n"
+
+
+def _gains(answers: Answers) -> list[str]:
+    """AirSTFM's error beside each other model's, with a 95 % interval over dates."""
+    ours = np.array(answers["airstfm"].get("squares_of_dates", []))
+    rows = []
+    for name, answer in answers.items():
+        other = np.array(answer.get("squares_of_dates", []))
+        if name == "airstfm" or other.size != ours.size or not ours.size:
+            continue
+        drawn = np.random.default_rng(0).integers(0, ours.size, (DRAWS, ours.size))
+        changes = np.sqrt(ours[drawn].sum(1) / other[drawn].sum(1)) - 1
+        low, high = np.percentile(changes, [2.5, 97.5])
+        change = float(np.sqrt(ours.sum() / other.sum()) - 1)
+        rows.append(
+            (_title(name), f"{change:+.1%}", f"{low:+.1%} to {high:+.1%}", verdict(low, high))
+        )
+    return table(("AirSTFM against", "change of RMSE", "95 % interval over dates", "shown"), rows)
 
 
 def _rmse(answers: Answers, model: str, group: str = "year") -> float:

@@ -80,6 +80,8 @@ class Tally:
     power: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, len(BANDS))))
     error: NDArray[np.float64] | None = None
     dates: int = 0
+    squares: list[float] = field(default_factory=list)
+    """Mean squared error of each date in the main region."""
 
 
 Answer = dict[str, object]
@@ -160,6 +162,7 @@ def _add(
     both = np.stack((known, known**2, np.isfinite(error)))
     tally.error = both if tally.error is None else tally.error + both
     tally.dates += 1
+    tally.squares.append(float(np.nanmean(error.astype(np.float64) ** 2)))
 
 
 def _held(error: Maps, scale: Maps) -> NDArray[np.float64]:
@@ -182,6 +185,7 @@ def _answer(tally: Tally) -> Answer:
         raise ValueError("no date was scored")
     answer: Answer = {name: _plain(metrics(total)) for name, total in tally.groups.items()}
     answer["dates"] = tally.dates
+    answer["squares_of_dates"] = tally.squares
     answer["block_mean_difference"] = tally.inconsistency
     names = [f"{low}–{high}" for low, high in BANDS]
     ours, target, error = tally.power
