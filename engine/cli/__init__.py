@@ -17,7 +17,7 @@ import typer
 from engine.cli.comparing import compare_command
 from engine.cli.demo import demo_app
 from engine.cli.evaluating import evaluate_command
-from engine.cli.importing import datasets_command, import_command
+from engine.cli.importing import datasets_command, import_command, remove_command
 from engine.cli.predicting import predict_command
 from engine.cli.serving import serve_command
 from engine.cli.shared_options import say
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 app.command("import")(import_command)
 app.command("datasets")(datasets_command)
+app.command("remove")(remove_command)
 app.command("predict")(predict_command)
 app.command("evaluate")(evaluate_command)
 app.command("train")(train_command)

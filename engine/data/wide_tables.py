@@ -10,6 +10,7 @@ import pandas as pd
 
 from engine.core.errors import DataError
 from engine.core.variables import find
+from engine.data.dropped import total
 from engine.data.tables import Table, texts
 
 _FIXED = ("date", "hour", "type")
@@ -34,11 +35,13 @@ def unfolded(table: Table) -> Table:
     stations = [str(c) for c in table.frame.columns if str(c) not in (date, hour, kind)]
     types = pd.Series(texts(table, kind))
     parts = {}
+    read = 0
     for written in types.unique():
         variable = find(written)
         if variable is None or variable.name not in _NAMES:
             continue
         rows = table.frame[(types == written).to_numpy()]
+        read += len(rows)
         long = rows.melt([date, hour], stations, "StationCode", _NAMES[variable.name])
         parts[variable.name] = long.set_index([date, hour, "StationCode"])
     if "pm2p5" not in parts:
@@ -70,4 +73,6 @@ def unfolded(table: Table) -> Table:
         )
     note = f"{table.where}: {len(stations)} stations were columns; made rows."
     frame = joined.drop(columns=[date, hour])
-    return replace(table, frame=frame, notes=(*table.notes, note))
+    other = {"other quantity": len(stations) * (len(table.frame) - read)}
+    counts = total([table.dropped, other])
+    return replace(table, frame=frame, notes=(*table.notes, note), dropped=counts)

@@ -16,12 +16,13 @@ from engine.core.schema import Kind, check, grid_of
 from engine.core.variables import ALTITUDE, UG_M3
 from engine.data import gridded, mobile, stations
 from engine.data.calendar import Times
+from engine.data.dropped import DROPPED, from_text
 from engine.data.options import ReadOptions
 from engine.data.recognise import files_of
 from engine.data.stack import GridStack, Step
 from engine.library import grids, tables
 from engine.library.grids import Progress
-from engine.library.manifest import FILE, DatasetInfo, OriginFile
+from engine.library.manifest import FILE, RULES, DatasetInfo, OriginFile
 from engine.library.storage import building, dataset_folder, in_use
 
 RESERVED = "demo"
@@ -215,6 +216,8 @@ def _describe(
         format=str(attributes.get("format", "")),
         airlens_version=version("airlens"),
         reference_state=str(attributes.get("reference_state", "unknown")),
+        dropped=from_text(attributes.get(DROPPED)),
+        rules=int(attributes.get("rules", RULES)),
     )
 
 
