@@ -3,7 +3,6 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +17,7 @@ from engine.core.errors import RequestError, StorageError
 from engine.core.plaintext import terminal
 from engine.core.schema import Period
 from engine.data.options import ReadOptions, Reference, Stamps
+from engine.library.inspection_facts import english, left_out
 
 KindArgument = Literal["grid", "stations", "mobile"]
 
@@ -102,8 +102,10 @@ def import_command(
             progress=progress,
         )
     say(f"Imported {sentence(about)}")
-    for line in [*about.notes, *left_out(about.dropped)]:
-        say(f"  {line}")
+    for note in about.notes:
+        say(f"  {note}")
+    for line in left_out(about.dropped, english):
+        say(f"  Rows left out: {line}.")
 
 
 def datasets_command(
@@ -176,13 +178,6 @@ def sentence(about: library.DatasetInfo) -> str:
         f"{about.name}: {about.kind}, {size(about)}, {about.period}s from {about.start} "
         f"to {about.end}, licence {about.licence}."
     )
-
-
-def left_out(dropped: Mapping[str, int]) -> list[str]:
-    """A line about the rows that gave no value, by reason; none where all rows did."""
-    if not dropped:
-        return []
-    return [f"Rows left out: {', '.join(f'{reason} {n:,}' for reason, n in dropped.items())}."]
 
 
 def again(about: library.DatasetInfo) -> str:

@@ -167,7 +167,9 @@ def test_the_record_keeps_what_was_left_out(tmp_path, capsys, monkeypatch, home)
     row = "A,31,121,2015-01-10T08:00Z,80\n"
     table.write_text(f"station,lat,lon,time,pm25\n{row}{row}A,31,121,2015-01-10T09:00Z,\n,,,,\n")
     code, out, _ = airlens(capsys, monkeypatch, "import", "stations", table, "--name", "roof")
-    assert code == 0 and "  Rows left out: empty value 1, repeated 1, no time 1.\n" in out
+    assert (
+        code == 0 and "  Rows left out: 1 without a value; 1 repeated; 1 without a time.\n" in out
+    )
     kept = {"empty value": 1, "repeated": 1, "no time": 1}
     assert library.info("roof").dropped == kept
     assert manifest.load(home / "datasets/roof/manifest.json").dropped == kept
