@@ -20,9 +20,9 @@ KindBy = Literal["given", "container", "columns", "places"]
 FIRST_ROWS = 5
 MOST_COLUMNS = 12
 LONGEST_CELL = 28  # letters
-LOOKED_AT = 20_000  # rows by which a table is judged
+LOOKED_AT = 200_000  # rows by which a table is judged
 MOVES = 0.01  # degrees; what is farther apart is not one station
-_SAMPLED = 0.5  # distinct places to rows, above which nobody stays in place
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,9 @@ def _of_one(path: Path, kind: Kind | None) -> list[Path]:
 def kind_of(found: Container, table: Table | None) -> tuple[Kind, KindBy]:
     """What a file holds, and by what that is seen.
 
-    A table is of mobile samples if its devices move, or if it names none and hardly two rows are of
-    one place.
+    A table that names stations is one of stations; one with places and devices, or nothing beside
+    its places, is of mobile samples. A column `id` may name either, and so may Kolkata's tables,
+    which name nothing: then the places decide.
     """
     if found in ("hdf5", "netcdf3", "tiff"):
         return "grid", "container"
@@ -85,7 +86,9 @@ def kind_of(found: Container, table: Table | None) -> tuple[Kind, KindBy]:
     if table is None:
         return "stations", "container"
     latitude, longitude = table.find(LATITUDE), table.find(LONGITUDE)
-    if latitude is None or longitude is None or _known(table):
+    form, device = _form(table), table.find(DEVICE)
+    named = table.find([n for n in STATION if n not in DEVICE]) is not None
+    if latitude is None or longitude is None or named or form not in ("csv", "kolkata"):
         return "stations", "columns"
     head = table.frame.head(LOOKED_AT)
     places = pd.DataFrame(
@@ -94,32 +97,43 @@ def kind_of(found: Container, table: Table | None) -> tuple[Kind, KindBy]:
             "longitude": pd.to_numeric(head[longitude], errors="coerce"),
         }
     )
-    column = table.find(STATION) or table.find(DEVICE)
-    return ("mobile" if _moves(places, head[column] if column else None) else "stations"), "places"
+    if form == "kolkata":
+        passing = _passes(places, head[table.need(("time",))])
+        return ("mobile" if passing else "stations"), "places"
+    if device is not None and device.lower() in STATION:
+        return ("mobile" if _move(places, head[device]) else "stations"), "places"
+    return "mobile", "columns"
 
 
-def _known(table: Table) -> bool:
+def _form(table: Table) -> str:
     try:
-        return form_of(table) not in ("csv", "kolkata")
+        return form_of(table)
     except DataError:  # a cell that the reader will name
-        return False
+        return "csv"
 
 
-def _moves(places: pd.DataFrame, station: pd.Series | None) -> bool:
-    if station is None:
-        distinct = len(places.round(4).drop_duplicates())
-        return distinct > max(1, _SAMPLED * len(places))
-    groups = places.groupby(station.to_numpy())
+def _move(places: pd.DataFrame, device: pd.Series) -> bool:
+    """Whether most devices have rows that are far apart."""
+    groups = places.groupby(device.to_numpy())
     spread = (groups.max() - groups.min()).max(axis=1)
-    return bool((spread > MOVES).mean() > _SAMPLED)
+    return bool((spread > MOVES).mean() > _HALF)
+
+
+def _passes(places: pd.DataFrame, times: pd.Series) -> bool:
+    """Whether several places have rows at less than half of the times, as no station has."""
+    here = places.round(4).assign(time=times.to_numpy())
+    there = len(here[["latitude", "longitude"]].drop_duplicates())
+    visits = len(here.drop_duplicates())
+    return there > 1 and visits < _HALF * there * here["time"].nunique()
 
 
 def first_rows(table: Table) -> tuple[tuple[str, ...], ...]:
     """The header and the first rows of a table as text, cut to what fits a screen."""
     columns = [str(c) for c in table.frame.columns[:MOST_COLUMNS]]
-    cells = table.frame.head(FIRST_ROWS)[columns].astype(object)
+    cells = table.frame.iloc[:FIRST_ROWS, :MOST_COLUMNS].astype(object)
     rows = [columns, *cells.where(cells.notna(), "").astype(str).to_numpy().tolist()]
-    return tuple(tuple(_cut(cell) for cell in row) for row in rows)
+    more = ("…",) if len(table.frame.columns) > MOST_COLUMNS else ()
+    return tuple((*map(_cut, row), *more) for row in rows)
 
 
 def _cut(text: str) -> str:

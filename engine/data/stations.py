@@ -121,7 +121,7 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
     tables, places = [], Places()
     for path in paths:
         table = unfolded(read(path))
-        if _is_coordinates(table):
+        if is_coordinates(table):
             places = places_of(table)
         else:
             tables.append(usable(table, options))
@@ -136,7 +136,8 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
     return tables, places
 
 
-def _is_coordinates(table: Table) -> bool:
+def is_coordinates(table: Table) -> bool:
+    """Whether a table says where stations lie and holds no readings."""
     entry = VARIABLES["pm2p5"]
     readings = (*TIME, *TIME_UTC, "year", "datetimeutc", "value", entry.name, *entry.aliases)
     places = (table.find(LATITUDE), table.find(LONGITUDE), table.find(STATION))

@@ -130,7 +130,7 @@ def inspect_files(
     variables: tuple[Candidate, ...] = ()
     try:
         if form in ("text", "parquet"):
-            table = read(files[0])
+            table = _first_readings(files)
         elif form in ("hdf5", "netcdf3"):
             variables = variables_of(files[0])
     except EngineError as error:
@@ -155,6 +155,16 @@ def inspect_files(
     except EngineError as error:
         return replace(found, refused=error)
     return replace(found, contents=contents)
+
+
+def _first_readings(files: Sequence[Path]) -> Table:
+    """The first table that is more than coordinates of stations, or else the first."""
+    first = read(files[0])
+    for path in files[1:] if stations.is_coordinates(first) else ():
+        table = read(path)
+        if not stations.is_coordinates(table):
+            return table
+    return first
 
 
 def _of_grid(

@@ -4,6 +4,7 @@ The command line says it in English, the page in its language: both give a funct
 sentence of a code. `SENTENCES` are the English ones.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -42,7 +43,7 @@ SENTENCES: dict[str, str] = {
     "kind_by_given": "as given",
     "kind_by_container": "seen from the form of the file",
     "kind_by_columns": "seen from the columns",
-    "kind_by_places": "seen from the places: who stays in place is a station",
+    "kind_by_places": "seen from the places; --kind says it otherwise",
     "by_given": "as given",
     "by_file": "as the file says",
     "by_name": "by its name",
@@ -77,8 +78,8 @@ SENTENCES: dict[str, str] = {
     "odd_irregular": "Time steps are of different length.",
     "odd_future": "The last date, {date}, lies in the future.",
     "odd_same": "{n} maps are the map before once more.",
-    "import_keeps": "keeps {n} values; a model may learn from them until {date}",
-    "import_keeps_all": "keeps {n} values; there are too few dates for a training part",
+    "import_keeps": "keeps all of this; a model may learn from the dates until {date}",
+    "import_keeps_all": "keeps all of this; its dates are too few for a training part",
     "import_regrids": "interpolates: {method}",
     "import_refuses": "is refused",
     "variable_line": "{name} ({shape}) {units} {meaning}",
@@ -257,11 +258,10 @@ def left_out(dropped: dict[str, int], say: Say) -> tuple[str, ...]:
 
 def _import(has: Contents, say: Say) -> tuple[str, ...]:
     record = has.record
-    count = f"{int(np.prod(list(record.shape.values()))):,}"
     lines = [
-        say("import_keeps_all", n=count)
+        say("import_keeps_all")
         if record.train_end is None
-        else say("import_keeps", n=count, date=record.train_end)
+        else say("import_keeps", date=record.train_end)
     ]
     if record.regrid_method:
         lines.append(say("import_regrids", method=record.regrid_method))
@@ -318,7 +318,13 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of text as lines with columns under each other."""
     if not rows:
         return []
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    widths = [max(_width(row[n]) for row in rows) for n in range(len(rows[0]))]
     return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
     ]
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
