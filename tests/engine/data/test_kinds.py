@@ -62,6 +62,10 @@ TABLES = {
         kolkata([p % 5 for p in range(10)], HOURS),
         ("mobile", "places"),
     ),
+    "rows that are there twice": (
+        kolkata([p % 5 for p in range(10)] * 3, HOURS * 3),
+        ("mobile", "places"),
+    ),
     "one place": (kolkata([0] * 10, HOURS), ("stations", "places")),
 }  # fmt: skip
 

@@ -12,7 +12,14 @@ from engine.core.errors import DataError, NotFoundError
 from engine.data.options import ReadOptions
 from engine.library import examining, inspecting
 from engine.library.inspecting import inspect_files
-from engine.library.inspection_facts import SENTENCES, as_json, english, facts, left_out
+from engine.library.inspection_facts import (
+    SENTENCES,
+    as_json,
+    english,
+    facts,
+    left_out,
+    table_lines,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +183,43 @@ def test_files_of_other_units_that_were_not_read_refuse_nothing(grid, tmp_path):
     later.to_netcdf(second, engine="netcdf4")
     assert inspect_files([first, second], most_cells=30).refused is None
     assert inspect_files([first, second]).refused is None
+
+
+def test_the_first_map_is_drawn_whatever_the_order_of_files(grid):
+    later = grid("z_20150111.nc", steps=1)
+    first = grid("pm25_20150110.nc", steps=1)
+    with xr.open_dataset(later) as opened:
+        other = opened.load()
+    other = other.isel(longitude=slice(None, None, -1)).assign_coords(
+        longitude=other["longitude"], valid_time=other["valid_time"] + np.timedelta64(1, "D")
+    )
+    other.to_netcdf(later, engine="netcdf4")
+    drawn = inspect_files([first]).contents.sketch
+    assert inspect_files([first, later]).contents.sketch == drawn
+    assert inspect_files([later, first]).contents.sketch == drawn
+    assert inspect_files([later]).contents.sketch != drawn
+
+
+def test_a_geotiff_and_a_format_with_a_clock(grid, tmp_path):
+    import rasterio
+    from rasterio.transform import from_origin
+
+    path = tmp_path / "pm25_20150110.tif"
+    about = {"crs": "EPSG:4326", "transform": from_origin(118, 33, 1, 1), "dtype": "float32"}
+    with rasterio.open(path, "w", "GTiff", 4, 3, 1, **about) as file:
+        file.write(np.arange(12, dtype=np.float32).reshape(1, 3, 4) + 20)
+    has = inspect_files([path]).contents
+    assert (has.record.format, has.variable_by, has.clock_by) == ("geotiff", "format", "assumed")
+    chap = grid("CHAP_PM2.5_D1K_20150110_V4.nc", steps=1)
+    has = inspect_files([chap]).contents
+    assert (has.record.format, has.clock_by, has.record.utc_offset_hours) == ("chap", "format", 8)
+    options = ReadOptions(utc_offset_hours=5.5)
+    assert inspect_files([chap], options=options).contents.clock_by == "given"
+
+
+def test_chinese_columns_line_up():
+    lines = table_lines([["站点", "x"], ["a", "y"], ["北京市", "z"]])
+    assert lines == ["站点    x", "a       y", "北京市  z"]
 
 
 def oddities(values, times=None, **record):
