@@ -202,10 +202,10 @@ def test_the_first_map_is_drawn_whatever_the_order_of_files(grid):
 
 def test_a_geotiff_and_a_format_with_a_clock(grid, tmp_path):
     import rasterio
-    from rasterio.transform import from_origin
+    from rasterio.transform import Affine
 
     path = tmp_path / "pm25_20150110.tif"
-    about = {"crs": "EPSG:4326", "transform": from_origin(118, 33, 1, 1), "dtype": "float32"}
+    about = {"crs": "EPSG:4326", "transform": Affine(1, 0, 118, 0, -1, 33), "dtype": "float32"}
     with rasterio.open(path, "w", "GTiff", 4, 3, 1, **about) as file:
         file.write(np.arange(12, dtype=np.float32).reshape(1, 3, 4) + 20)
     has = inspect_files([path]).contents
