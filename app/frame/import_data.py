@@ -15,7 +15,7 @@ from typing import TypeVar, get_args
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app.frame import trouble
+from app.frame import import_preview, trouble
 from app.frame.sidebar import wish
 from app.i18n import Words
 from app.jobs import cache
@@ -24,6 +24,8 @@ from engine import library
 from engine.core.errors import EngineError
 from engine.core.schema import Kind, Period
 from engine.data.options import ReadOptions, Reference, Stamps
+from engine.library import inspection_facts
+from engine.library.inspecting import Inspection, inspect_files
 
 COMMANDS = """\
 .venv/bin/airlens import grid FILES --name mine
@@ -50,6 +52,7 @@ class Form:
     period: Period | None = None
     stamps: Stamps | None = None
     reference: Reference | None = None
+    look: bool = False  # before an import, without one
 
 
 def button(words: Words) -> None:
@@ -74,13 +77,26 @@ def done(words: Words) -> None:
     """Says once what was brought in, and what the reader did to it on the way."""
     about: library.DatasetInfo | None = st.session_state.pop("added", None)
     if about is not None:
-        notes = "".join(f"  \n{markdown(note)}" for note in about.notes)
+        lines = [*about.notes, *left_out(about, words)]
+        notes = "".join(f"  \n{markdown(line)}" for line in lines)
         # A toast outlives the reruns that follow.
         st.toast(
             words("adding.done", name=markdown(about.name)) + notes,
             icon=":material/check:",
             duration="long",
         )
+
+
+def left_out(about: library.DatasetInfo, words: Words) -> list[str]:
+    """A line about rows of the files that gave no value; none where all did."""
+    said = inspection_facts.left_out(about.dropped, import_preview.sentences(words))
+    return [words("adding.left_out", reasons=line) for line in said]
+
+
+def outdated(about: library.DatasetInfo, words: Words) -> None:
+    """Says that a dataset was read by older rules, so that its values may be corrected."""
+    if about.outdated:
+        st.warning(words("adding.outdated", name=markdown(about.name)), icon=":material/history:")
 
 
 def commands(words: Words) -> None:
@@ -97,6 +113,9 @@ def _dialog(words: Words) -> None:
     with upload:
         form = _form(words)
         if form is None:
+            return
+        if form.look:
+            look(form, words)
             return
         about = take(form, words)
         if about is None:
@@ -151,11 +170,13 @@ def _form(words: Words) -> Form | None:
             reference = _choice(words, "reference", get_args(Reference))
             source = st.text_input(words("adding.source"), max_chars=300)
             licence = st.text_input(words("adding.licence"), max_chars=120)
-        sent = st.form_submit_button(words("adding.import"), type="primary")
-    if not sent:
+        with st.container(horizontal=True):
+            sent = st.form_submit_button(words("adding.import"), type="primary")
+            looking = st.form_submit_button(words("adding.look"), icon=":material/visibility:")
+    if not sent and not looking:
         return None
-    if not files or not name.strip():
-        st.warning(words("adding.incomplete"))
+    if not files or (sent and not name.strip()):
+        st.warning(words("adding.incomplete" if sent else "adding.no_file"))
         return None
     return Form(
         kind or "grid",
@@ -170,6 +191,7 @@ def _form(words: Words) -> Form | None:
         period,
         stamps,
         reference,
+        looking,
     )
 
 
@@ -184,6 +206,42 @@ def _choice(words: Words, of: str, choices: tuple[Choice, ...]) -> Choice | None
         help=words(f"adding.{of}_help"),
         key=f"adding_{of}",
     )
+
+
+def look(form: Form, words: Words) -> None:
+    """What the chosen files hold and what an import would make of them; nothing is kept."""
+    try:
+        found = _inspect(form, words)
+        import_preview.show(found, words)
+        if found.refused is not None:
+            trouble.sentence(found.refused, words)
+    except EngineError as error:
+        trouble.sentence(error, words)
+    except Exception:  # the dialog stands outside the page's own net
+        trouble.fault(words)
+
+
+def _inspect(form: Form, words: Words) -> Inspection:
+    """The files as what the form says they hold; where that is refused, as what they look like."""
+    bar = st.progress(0.0, text=words("adding.reading"))
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / max(total, 1), text=words("adding.step", done=done, total=total))
+
+    with tempfile.TemporaryDirectory(prefix="airlens-upload-") as folder:
+        try:
+            paths = save(form.files, _made(Path(folder) / "files"))
+            options = _options(form, Path(folder))
+            found = inspect_files(paths, form.kind, options=options, progress=progress)
+            if found.refused is None:
+                return found
+            seen = inspect_files(paths, options=options, progress=progress)
+        finally:
+            bar.empty()
+    if seen.kind == form.kind:
+        return found
+    st.info(words("preview.other_kind", kind=words(f"adding.kind_{seen.kind}")))
+    return seen
 
 
 def take(form: Form, words: Words) -> library.DatasetInfo | None:

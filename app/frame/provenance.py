@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import streamlit as st
 import xarray as xr
 
+from app.frame import import_preview
 from app.i18n import Words
-from engine.library import DatasetInfo
+from engine.library import DatasetInfo, inspection_facts
 
 # Attributes of a result that people ask for first, in this order; the others follow as they come.
 FIRST = (
@@ -67,6 +68,9 @@ def of_dataset(info: DatasetInfo, words: Words) -> dict[str, str]:
         "licence": info.licence,
         "imported_at": f"{info.imported_at:%Y-%m-%d %H:%M} UTC",
         "notes": " ".join(info.notes),
+        "dropped": " ".join(
+            inspection_facts.left_out(info.dropped, import_preview.sentences(words))
+        ),
         "files": ", ".join(f"{file.name} (SHA-256 {file.sha256[:12]}…)" for file in info.files[:5]),
     }
     return {name: value for name, value in known.items() if value}

@@ -17,7 +17,8 @@ import typer
 from engine.cli.comparing import compare_command
 from engine.cli.demo import demo_app
 from engine.cli.evaluating import evaluate_command
-from engine.cli.importing import datasets_command, import_command
+from engine.cli.importing import datasets_command, import_command, remove_command
+from engine.cli.inspecting import inspect_command
 from engine.cli.predicting import predict_command
 from engine.cli.serving import serve_command
 from engine.cli.shared_options import say
@@ -37,7 +38,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("import")(import_command)
+app.command("inspect")(inspect_command)
 app.command("datasets")(datasets_command)
+app.command("remove")(remove_command)
 app.command("predict")(predict_command)
 app.command("evaluate")(evaluate_command)
 app.command("train")(train_command)

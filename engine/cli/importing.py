@@ -1,6 +1,8 @@
-"""`airlens import` and `airlens datasets`."""
+"""`airlens import`, `airlens datasets` and `airlens remove`."""
 
 import json
+import shlex
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engine import library
 from engine.cli.shared_options import say
-from engine.core.errors import RequestError
+from engine.core.errors import RequestError, StorageError
 from engine.core.plaintext import terminal
 from engine.core.schema import Period
 from engine.data.options import ReadOptions, Reference, Stamps
+from engine.library.inspection_facts import english, left_out
 
 KindArgument = Literal["grid", "stations", "mobile"]
 
@@ -101,6 +104,8 @@ def import_command(
     say(f"Imported {sentence(about)}")
     for note in about.notes:
         say(f"  {note}")
+    for line in left_out(about.dropped, english):
+        say(f"  Rows left out: {line}.")
 
 
 def datasets_command(
@@ -109,7 +114,8 @@ def datasets_command(
     """List the datasets of the library, the demo's first."""
     found = [library.info(name) for name in library.names()]
     if as_json:
-        say(json.dumps([about.model_dump(mode="json") for about in found], indent=1))
+        records = [x.model_dump(mode="json") | {"outdated": x.outdated} for x in found]
+        say(json.dumps(records, indent=1))
         return
     if not found:
         say("No datasets yet. Import some: airlens import grid FILES --name NAME")
@@ -131,6 +137,39 @@ def datasets_command(
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
         say("  ".join(cells).rstrip())
+    for about in found:
+        if about.outdated:
+            say(f"{about.name} was read by older rules: import again. {again(about)}")
+
+
+def remove_command(
+    name: Annotated[str, typer.Argument(help="Name of the dataset (airlens datasets).")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not wait for an answer.")] = False,
+) -> None:
+    """Take a dataset out of the library for good; the files it came from are not touched."""
+    library.check_removable(name)
+    if not yes and not _agreed(name):
+        say(f"{name} stays.")
+        return
+    library.remove(name)
+    say(f"Removed {name}.")
+
+
+def _agreed(name: str) -> bool:
+    """The answer to the question whether a dataset goes.
+
+    Raises:
+        RequestError: If nobody can answer.
+    """
+    try:
+        what = sentence(library.info(name))
+    except StorageError:  # a damaged record is a reason to remove it
+        what = f"{name}: its record is damaged."
+    typer.echo(terminal(f"{what} Remove it? [y/N] "), nl=False)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise RequestError("there was no answer", remedy="Give --yes to remove without a question")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def sentence(about: library.DatasetInfo) -> str:
@@ -139,6 +178,14 @@ def sentence(about: library.DatasetInfo) -> str:
         f"{about.name}: {about.kind}, {size(about)}, {about.period}s from {about.start} "
         f"to {about.end}, licence {about.licence}."
     )
+
+
+def again(about: library.DatasetInfo) -> str:
+    """The command that imports a dataset again, with its files' names as far as they are known."""
+    files = [file.name for file in about.files[:3]]
+    more = " …" if len(about.files) > len(files) else ""
+    named = " ".join(map(shlex.quote, files or ["FILES"]))
+    return f"airlens import {about.kind} {named}{more} --name {about.name} --replace"
 
 
 def size(about: library.DatasetInfo) -> str:

@@ -50,6 +50,7 @@ class Cleaning:
     offset: float = 0.0
     filled: int = 0
     infinite: int = 0
+    missing: int = 0
     outside: int = 0
     valid: int = 0
     _seen_fill: set[float] = field(default_factory=set)
@@ -82,7 +83,9 @@ class Cleaning:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Converted values with NaN for no data, and those that are no fill values."""
         known = np.isfinite(values)
-        self.infinite += int(np.isinf(values).sum())
+        infinite = int(np.isinf(values).sum())
+        self.infinite += infinite
+        self.missing += int((~known).sum()) - infinite
         converted = values * (self.factor or 1.0) + self.offset
         low, high = VARIABLES[self.variable].valid_range
         with np.errstate(invalid="ignore"):

@@ -15,6 +15,7 @@ from engine.core.errors import DataError, RequestError
 from engine.core.variables import UG_M3, VARIABLES
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import clock_of
+from engine.data.dropped import of_cleanings, total, usable
 from engine.data.options import ReadOptions
 from engine.data.readings import Readings, clock_offset, degrees, samples_dataset
 from engine.data.recognise import container, files_of
@@ -79,7 +80,7 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
         form, source, licence, usual = "array", files[0].name, "not stated", None
         parts = [_array_readings(f, options, cleaning) for f in files]
     else:
-        tables = [read(f) for f in files]
+        tables = [usable(read(f), options) for f in files]
         known = options.format == "kolkata" or (options.format is None and _is_kolkata(tables[0]))
         form, source, licence, usual = (
             ("kolkata", "Kolkata public buses, IIT Delhi", "CC BY 4.0", 5.5)
@@ -96,6 +97,7 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
             "format": form,
         },
         notes=[*(n for p in parts for n in p.table.notes), *cleaning.finish()],
+        dropped=total([*(p.table.dropped for p in parts), of_cleanings([cleaning])]),
     )
 
 
@@ -118,7 +120,7 @@ def _table_readings(table: Table, options: ReadOptions, cleaning: Cleaning) -> R
         longitude=longitude,
         values={"pm2p5": cleaning.clean(numbers(table, column))},
         table=table,
-        rows=np.arange(rows),
+        rows=table.frame.index.to_numpy(),
     )
 
 
@@ -132,6 +134,7 @@ def _array_readings(path: Path, options: ReadOptions, cleaning: Cleaning) -> Rea
         lat = lat[::-1]
     lon = place.west + (np.arange(columns) + 0.5) * (place.east - place.west) / columns
     cleaned = cleaning.clean(values)
+    cleaning.missing = 0  # cells that nobody passed are no rows
     frame, row, column = np.nonzero(np.isfinite(cleaned))
     offset = place.start.utcoffset()
     zone = offset.total_seconds() / 3600 if offset is not None else None

@@ -7,6 +7,8 @@ the older API's CSV (`location`, `utc`, `local`).
 Source: docs.openaq.org, "About Open Data on AWS"; OpenAQ data format.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from engine.core.errors import DataError
 from engine.core.variables import find, mass_factor
 from engine.data.cleaning import Cleaning
+from engine.data.dropped import total
 from engine.data.options import ReadOptions
 from engine.data.readings import Readings, degrees
 from engine.data.tables import Clock, Table, numbers, texts, times
@@ -52,8 +55,12 @@ def readings(table: Table, options: ReadOptions, cleanings: dict[str, Cleaning])
         latitude=latitude[kept],
         longitude=longitude[kept],
         values={n: v[kept] for n, v in values.items()},
-        table=Table(table.frame, table.where, (*table.notes, *notes)),
-        rows=kept,
+        table=replace(
+            table,
+            notes=(*table.notes, *notes),
+            dropped=total([table.dropped, {"other quantity": len(parameter) - len(kept)}]),
+        ),
+        rows=table.frame.index.to_numpy()[kept],
     )
 
 

@@ -9,6 +9,7 @@ from engine.core.errors import RequestError
 from engine.core.schema import Period
 
 Stamps = Literal["start", "end"]
+STAMPS = "hours_named_by"  # attribute of a station dataset in memory
 Reference = Literal["273 K", "298 K", "ambient"]
 
 

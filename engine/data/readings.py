@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from engine.core.errors import DataError
 from engine.core.schema import Period, check
-from engine.core.size_limits import BYTES
 from engine.core.variables import VARIABLES
 from engine.data.calendar import Times, period_of, starts
+from engine.data.cell_means import cell_means, several_stamps
+from engine.data.dropped import DROPPED, as_text, total
 from engine.data.options import plain_offset
 from engine.data.tables import Clock, Table, numbers
 
@@ -36,7 +37,7 @@ class Readings:
         longitude: Degrees east, likewise.
         values: Variables of the vocabulary, float32, each (row,).
         table: Where the rows come from.
-        rows: Position of each row in the table.
+        rows: Position of each row in the file's table.
     """
 
     clock: Clock
@@ -151,11 +152,13 @@ def stations_dataset(
     period: Period | None,
     attributes: Mapping[str, str],
     notes: Sequence[str],
+    dropped: Mapping[str, int] | None = None,
 ) -> xr.Dataset:
     """The readings as `pm2p5(valid_time, station)` and whatever else was measured.
 
     Rows that say the same twice count once. Several stamps of one station in one period are
-    averaged. Both are reported in attribute `notes`.
+    averaged. Both are reported in attribute `notes`; rows left out, those `dropped` before with
+    them, in attribute `dropped`.
 
     Raises:
         DataError: If a row contradicts another, or a station has no coordinates.
@@ -169,7 +172,7 @@ def stations_dataset(
     values = _joined(parts)
     keep = _without_repeats(parts, column, local, values["pm2p5"], reported)
     cells = row[keep] * len(stations) + column[keep]
-    if _several_stamps(cells, local[keep]):
+    if several_stamps(cells, local[keep]):
         reported.append(f"Several readings of one station in one {period} were averaged.")
     dataset = xr.Dataset(
         coords={
@@ -187,10 +190,12 @@ def stations_dataset(
     )
     shape = (len(instants), len(stations))
     for name, numbers_ in values.items():
-        mean = _cell_means(cells, numbers_[keep], shape)
+        mean = cell_means(cells, numbers_[keep], shape)
         if name == "pm2p5" or np.isfinite(mean).any():
             dataset[name] = (("valid_time", "station"), mean, variable_attributes(name))
     dataset.attrs["notes"] = "\n".join(dict.fromkeys(reported))
+    repeated = {"repeated": len(local) - len(keep)}
+    dataset.attrs[DROPPED] = as_text(total([dropped or {}, repeated]))
     return check(dataset, where=where)
 
 
@@ -200,6 +205,7 @@ def samples_dataset(
     offset: float,
     attributes: Mapping[str, str],
     notes: Sequence[str],
+    dropped: Mapping[str, int] | None = None,
 ) -> xr.Dataset:
     """The readings as `pm2p5(sample)`, sorted by time; those without a value are left out.
 
@@ -237,6 +243,7 @@ def samples_dataset(
             "synthetic": 0,
             **attributes,
             "notes": "\n".join(dict.fromkeys(reported)),
+            DROPPED: as_text(total([dropped or {}, {"repeated": int(same.sum())}])),
         },
     )
     if (device != "").any():
@@ -297,7 +304,7 @@ def _clash(
     for position in pair:
         index = int(np.searchsorted(sizes, position, side="right")) - 1
         part = parts[index]
-        row = int(part.rows[position - sizes[index]]) + 2
+        row = int(part.rows[position - sizes[index]]) + 2 + part.table.skipped
         said.append((row, part.table.where, f"{pm2p5[position]:g}"))
     index = int(np.searchsorted(sizes, pair[0], side="right")) - 1
     station = parts[index].station[pair[0] - sizes[index]]
@@ -316,29 +323,6 @@ def _clash(
         other_file=said[1][1],
         other_value=said[1][2],
     )
-
-
-def _several_stamps(cells: NDArray[np.intp], local: Times) -> bool:
-    """Whether rows of one station and period differ in their exact time."""
-    order = np.lexsort((local, cells))
-    same_cell = np.diff(cells[order]) == 0
-    return bool((same_cell & (np.diff(local[order]) != np.timedelta64(0, "ns"))).any())
-
-
-def _cell_means(
-    cells: NDArray[np.intp], values: NDArray[np.float32], shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Mean of the finite values of each (time, station), NaN where there is none."""
-    finite = np.isfinite(values)
-    size = shape[0] * shape[1]
-    # Each row a station and a time of its own would make a table of the square of the rows.
-    what = f"a table of {shape[0]:,} times and {shape[1]:,} stations"
-    BYTES.check(28 * size, what=what, where="the stations")
-    count = np.bincount(cells[finite], minlength=size)
-    total = np.bincount(cells[finite], weights=values[finite].astype(np.float64), minlength=size)
-    mean = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
-    result: NDArray[np.float32] = mean.reshape(shape).astype(np.float32)
-    return result
 
 
 def _station_coordinates(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import DataError
+from engine.data.dropped import without
 from engine.data.static_world import at_sea
 from engine.data.station_layouts import NAME
 from engine.data.tables import Table, numbers, texts
@@ -69,16 +71,18 @@ def counted(table: Table, only: Mapping[str, str]) -> Table:
         written = pd.Series(texts(table, table.need((name,))))
         kept &= written.str.rpartition("/")[2].to_numpy() == value
     validity = table.find(("validity",))
+    other = int((~kept).sum())
     invalid = np.zeros_like(kept)
     if validity is not None:
         invalid = kept & (numbers(table, validity) < 1)
         kept &= ~invalid
     if kept.all():
         return table
-    notes = table.notes
     if invalid.any():
-        notes = (*notes, f"{table.where}: {int(invalid.sum())} rows called invalid were left out.")
-    return Table(table.frame[kept], table.where, notes)
+        note = f"{table.where}: {int(invalid.sum())} rows called invalid were left out."
+        table = replace(table, notes=(*table.notes, note))
+    counts = {"other quantity": other, "invalid flag": int(invalid.sum())}
+    return without(table, kept, counts)
 
 
 def check_places(dataset: xr.Dataset, *, where: str) -> xr.Dataset:

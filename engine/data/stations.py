@@ -16,8 +16,9 @@ from engine.core.variables import VARIABLES, find
 from engine.data import openaq
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import TIME, TIME_UTC, clock_of
+from engine.data.dropped import of_cleanings, total, usable
 from engine.data.misplaced import corrected
-from engine.data.options import ReadOptions
+from engine.data.options import STAMPS, ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
 from engine.data.recognise import files_of
 from engine.data.reference_state import STATE, of_china, of_file
@@ -72,8 +73,10 @@ def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Datase
             "source": options.source or layout.source or tables[0].where,
             "licence": options.licence or layout.licence,
             "format": form,
+            STAMPS: "end" if any(p.clock.closes for p in parts) else "start",
         },
         notes=notes,
+        dropped=total([*(p.table.dropped for p in parts), of_cleanings(cleanings.values())]),
     )
     return _with_reference(check_places(dataset, where=tables[0].where), layout, options)
 
@@ -118,10 +121,10 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
     tables, places = [], Places()
     for path in paths:
         table = unfolded(read(path))
-        if _is_coordinates(table):
+        if is_coordinates(table):
             places = places_of(table)
         else:
-            tables.append(table)
+            tables.append(usable(table, options))
     if options.coordinates is not None:
         places = places_of(read(options.coordinates))
     if not tables:
@@ -133,7 +136,8 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
     return tables, places
 
 
-def _is_coordinates(table: Table) -> bool:
+def is_coordinates(table: Table) -> bool:
+    """Whether a table says where stations lie and holds no readings."""
     entry = VARIABLES["pm2p5"]
     readings = (*TIME, *TIME_UTC, "year", "datetimeutc", "value", entry.name, *entry.aliases)
     places = (table.find(LATITUDE), table.find(LONGITUDE), table.find(STATION))
@@ -190,7 +194,7 @@ def _readings(
         longitude=longitude,
         values=values,
         table=table,
-        rows=np.arange(len(table.frame)),
+        rows=table.frame.index.to_numpy(),
     )
 
 

@@ -7,8 +7,8 @@ names, without case. Cells of a CSV stay text until somebody asks for numbers or
 import codecs
 import csv
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -32,8 +32,7 @@ MISSING = frozenset(
         *("-", "--", "—", "——", "–", "―", "－", "无", "缺测", "无数据", "暂无数据"),
     }
 )
-_UTF16 = (("utf-16", "UTF-16"),)
-_ENCODINGS = (("utf-8-sig", ""), ("gb18030", "GB 18030"))
+_UTF16, _ENCODINGS = (("utf-16", "UTF-16"),), (("utf-8-sig", ""), ("gb18030", "GB 18030"))
 _DECIMAL_COMMA = r"^\s*(-?\d+),(\d+)\s*$"
 _DECIMAL_POINT = r"^\s*-?\d+\.\d+\s*$"
 _LOOKED_AT = 1000  # rows by which decimals are judged
@@ -50,12 +49,14 @@ class Table:
         where: Name of the file.
         notes: What had to be done to read it.
         skipped: Comment lines above the header.
+        dropped: Rows that were left out, by reason (engine.data.dropped).
     """
 
     frame: pd.DataFrame
     where: str
     notes: tuple[str, ...] = ()
     skipped: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -89,12 +90,13 @@ class Table:
         self, position: int, column: str, what: str, remedy: str, **values: object
     ) -> DataError:
         """The error about one cell; `position` counts the rows of data from 0."""
+        row = int(self.frame.index[position]) + 2 + self.skipped
         return DataError(
             what,
             where=self.where,
             within="row {row}, column {column!r}",
             remedy=remedy,
-            **{**values, "row": position + 2 + self.skipped, "column": column},
+            **{**values, "row": row, "column": column},
         )
 
 
@@ -291,8 +293,7 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(cells):
         return cells.to_numpy(dtype=np.float64, na_value=np.nan)
     values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    suspects = np.flatnonzero(np.isnan(values))
-    for position in suspects:
+    for position in np.flatnonzero(np.isnan(values)):
         text = str(cells.iloc[position]).strip()
         if text.lower() not in MISSING:
             raise table.bad(
@@ -355,8 +356,7 @@ def times(table: Table, column: str, formats: Sequence[str] = ()) -> Clock:
             text=text[odd],
         )
     zoned = bool(has_zone.all())
-    parsed = _parsed(words, formats, zoned=zoned)
-    stamps = _checked(table, column, parsed[back], text)
+    stamps = _checked(table, column, _parsed(words, formats, zoned=zoned)[back], text)
     return Clock(stamps, zoned, _common_offset(words) if zoned else None)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from engine.core.errors import DataError
 from engine.core.size_limits import BYTES
 from engine.core.variables import find
+from engine.data.dropped import total
 from engine.data.tables import Table, texts
 
 ROW_BYTES = 300
@@ -40,11 +41,13 @@ def unfolded(table: Table) -> Table:
     cells = int(known.sum()) * len(stations)
     BYTES.check(ROW_BYTES * cells, what=f"a table of {cells:,} rows", where=table.where)
     parts = {}
+    read = 0
     for written in types.unique():
         variable = find(written)
         if variable is None or variable.name not in _NAMES:
             continue
         rows = table.frame[(types == written).to_numpy()]
+        read += len(rows)
         long = rows.melt([date, hour], stations, "StationCode", _NAMES[variable.name])
         parts[variable.name] = long.set_index([date, hour, "StationCode"])
     if "pm2p5" not in parts:
@@ -76,4 +79,6 @@ def unfolded(table: Table) -> Table:
         )
     note = f"{table.where}: {len(stations)} stations were columns; made rows."
     frame = joined.drop(columns=[date, hour])
-    return replace(table, frame=frame, notes=(*table.notes, note))
+    other = {"other quantity": len(stations) * (len(table.frame) - read)}
+    counts = total([table.dropped, other])
+    return replace(table, frame=frame, notes=(*table.notes, note), dropped=counts)

@@ -1,7 +1,7 @@
 """The local library: what was imported, under names, on this machine alone.
 
-`names`, `info` and `open_dataset` read it, `import_files` and `store` add to it. The demo world
-is listed first and cannot be changed.
+`names`, `info` and `open_dataset` read it, `import_files` and `store` add to it, `remove` takes one
+out. The demo world is listed first and cannot be changed.
 """
 
 import xarray as xr
@@ -10,16 +10,19 @@ from engine.core.errors import NotFoundError, StorageError
 from engine.library import demo, grids, tables
 from engine.library.importing import check_name, import_files, store, store_stack
 from engine.library.manifest import FILE, DatasetInfo, OriginFile, load
+from engine.library.removing import check_removable, remove
 from engine.library.storage import count_files, dataset_folder, stored_names
 
 __all__ = [
     "DatasetInfo",
     "OriginFile",
     "check_name",
+    "check_removable",
     "import_files",
     "info",
     "names",
     "open_dataset",
+    "remove",
     "store",
     "store_stack",
 ]
@@ -93,6 +96,8 @@ def attributes(about: DatasetInfo) -> dict[str, str | int | float]:
         "dataset": about.name,
         "dataset_checksum": about.checksum,
     }
+    if about.outdated:  # what is made of it is no better
+        given["rules"] = about.rules
     if about.regrid_method:
         given["regrid_method"] = about.regrid_method
     return given

@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from engine import twin
-from engine.library.manifest import DatasetInfo
+from engine.library.manifest import RULES, DatasetInfo
 
 ORDER = ("demo", "demo-stations", "demo-mobile", "demo-cities")
 
@@ -27,7 +27,7 @@ def info(name: str) -> DatasetInfo:
     Raises:
         KeyError: If `name` is none of `names()`.
     """
-    return DatasetInfo.model_validate({**_records()[name], "name": name})
+    return DatasetInfo.model_validate({**_records()[name], "name": name, "rules": RULES})
 
 
 def open_dataset(name: str) -> xr.Dataset:

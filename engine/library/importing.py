@@ -16,12 +16,13 @@ from engine.core.schema import Kind, check, grid_of
 from engine.core.variables import ALTITUDE, UG_M3
 from engine.data import gridded, mobile, stations
 from engine.data.calendar import Times
+from engine.data.dropped import DROPPED, from_text
 from engine.data.options import ReadOptions
 from engine.data.recognise import files_of
 from engine.data.stack import GridStack, Step
 from engine.library import grids, tables
 from engine.library.grids import Progress
-from engine.library.manifest import FILE, DatasetInfo, OriginFile
+from engine.library.manifest import FILE, RULES, DatasetInfo, OriginFile
 from engine.library.storage import building, dataset_folder, in_use
 
 RESERVED = "demo"
@@ -105,19 +106,28 @@ def store(
         )
     with building(name, replace=replace) as (work, finish):
         checksum = tables.write(dataset, work)
-        info = _describe(
-            name, dataset.attrs, dataset["valid_time"].values, _points_box(dataset), checksum
-        ).model_copy(
-            update={
-                "shape": {str(k): int(v) for k, v in dataset.sizes.items()},
-                "variables": tuple(map(str, dataset.data_vars)),
-                "notes": _lines(dataset.attrs.get("notes", "")),
-                "files": _origins(files),
-            }
+        info = record_of_points(dataset, name, train_end).model_copy(
+            update={"checksum": checksum, "files": _origins(files)}
         )
-        info = _with_train_end(info, dataset["valid_time"].values, train_end)
         finish(info)
     return info
+
+
+def record_of_points(dataset: xr.Dataset, name: str, train_end: date | None) -> DatasetInfo:
+    """The record of stations or mobile samples, without checksum and files.
+
+    Raises:
+        RequestError: If the date does not fit.
+    """
+    times = dataset["valid_time"].values
+    info = _describe(name, dataset.attrs, times, _points_box(dataset)).model_copy(
+        update={
+            "shape": {str(k): int(v) for k, v in dataset.sizes.items()},
+            "variables": tuple(map(str, dataset.data_vars)),
+            "notes": _lines(dataset.attrs.get("notes", "")),
+        }
+    )
+    return _with_train_end(info, times, train_end)
 
 
 def check_name(name: str, *, replace: bool) -> None:
@@ -160,30 +170,37 @@ def store_stack(
         StorageError: If the name is in use or the library cannot be written.
     """
     check_name(name, replace=replace)
-    box = stack.grid.bounds
-    info = _describe(
-        name,
-        stack.attributes,
-        stack.valid_time,
-        (box.west, box.south, box.east, box.north),
-        checksum="",
-    )
-    info = _with_train_end(info, stack.valid_time, train_end)
+    info = record_of_stack(stack, name, train_end)
     with building(name, replace=replace) as (work, finish):
         checksum = grids.write(stack, work, progress=progress)
-        steps, rows, columns = stack.shape
         info = info.model_copy(
             update={
                 "checksum": checksum,
-                "shape": {"valid_time": steps, "latitude": rows, "longitude": columns},
-                "variables": ("pm2p5", *((ALTITUDE,) if stack.altitude is not None else ())),
                 "notes": tuple(stack.finish()),
                 "files": _origins(files),
-                "regrid_method": str(stack.attributes.get("regrid_method", "")),
             }
         )
         finish(info)
     return info
+
+
+def record_of_stack(stack: GridStack, name: str, train_end: date | None) -> DatasetInfo:
+    """The record of maps that are not yet read, without checksum, files and notes.
+
+    Raises:
+        RequestError: If the date does not fit.
+    """
+    box = stack.grid.bounds
+    edges = (box.west, box.south, box.east, box.north)
+    steps, rows, columns = stack.shape
+    info = _describe(name, stack.attributes, stack.valid_time, edges).model_copy(
+        update={
+            "shape": {"valid_time": steps, "latitude": rows, "longitude": columns},
+            "variables": ("pm2p5", *((ALTITUDE,) if stack.altitude is not None else ())),
+            "regrid_method": str(stack.attributes.get("regrid_method", "")),
+        }
+    )
+    return _with_train_end(info, stack.valid_time, train_end)
 
 
 def _describe(
@@ -191,7 +208,6 @@ def _describe(
     attributes: Mapping[Any, Any],
     times: Times,
     bounds: tuple[float, float, float, float],
-    checksum: str,
 ) -> DatasetInfo:
     """The record of a dataset, as far as its attributes and times give it."""
     days = local_dates(times, float(attributes["utc_offset_hours"]))
@@ -208,13 +224,15 @@ def _describe(
         licence=str(attributes["licence"]),
         synthetic=bool(attributes["synthetic"]),
         utc_offset_hours=float(attributes["utc_offset_hours"]),
-        checksum=checksum,
+        checksum="",
         units=UG_M3,
         imported_at=datetime.now(UTC),
         train_end=None,
         format=str(attributes.get("format", "")),
         airlens_version=version("airlens"),
         reference_state=str(attributes.get("reference_state", "unknown")),
+        dropped=from_text(attributes.get(DROPPED)),
+        rules=int(attributes.get("rules", RULES)),
     )
 
 

@@ -9,6 +9,9 @@ from engine.core.errors import StorageError
 from engine.core.schema import Kind, Period
 
 FILE = "manifest.json"
+# Counts up whenever a change of the readers would give some file other values, times or places.
+# Records without a number are older than the count.
+RULES = 1
 
 
 class OriginFile(BaseModel):
@@ -50,6 +53,8 @@ class DatasetInfo(BaseModel):
         data: Folder of the values, beside this record.
         stored_files: Number of files in that folder.
         airlens_version: Which wrote it.
+        dropped: Rows of the files that gave no value, by reason (`engine.data.dropped`).
+        rules: Number of the rules by which the files were read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +83,13 @@ class DatasetInfo(BaseModel):
     data: str = ""
     stored_files: int = 0
     airlens_version: str = ""
+    dropped: dict[str, int] = {}
+    rules: int = 0
+
+    @property
+    def outdated(self) -> bool:
+        """Whether older rules read the files, so that importing them again may correct it."""
+        return self.rules < RULES
 
 
 def load(path: Path) -> DatasetInfo:

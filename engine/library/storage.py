@@ -4,6 +4,7 @@
     datasets/NAME/data-TOKEN/        the values that the manifest names
     datasets/NAME/.building-TOKEN/   an import under way, or what a killed one left
     datasets/NAME/.lock              held while an import writes
+    datasets/.removed-TOKEN/         a dataset that was removed, as far as it is not yet deleted
 
 A kill at any instant leaves either the old manifest with the old data or the new with the new.
 Interrupted imports are cleared by the next import of any name. Data that were replaced stay until
@@ -27,6 +28,7 @@ if sys.platform != "win32":
     import fcntl
 
 Finish = Callable[[DatasetInfo], None]
+REMOVED = ".removed-"
 
 
 def folder() -> Path:
@@ -92,7 +94,7 @@ def building(name: str, *, replace: bool) -> Iterator[tuple[Path, Finish]]:
         raise in_use(name)
     with translated(place):
         place.mkdir(parents=True, exist_ok=True)
-        with _locked(place, name):
+        with locked(place, name):
             clear_interrupted(skip=name)
             _clear(place)
             work = place / f".building-{secrets.token_hex(4)}"
@@ -135,10 +137,10 @@ def _publish(place: Path, work: Path, info: DatasetInfo) -> None:
         file.write(record.model_dump_json(indent=1))
         file.flush()
         os.fsync(file.fileno())
-    _sync(place)
+    sync(place)
     draft.replace(place / FILE)
-    _sync(place)
-    _sync(place.parent)
+    sync(place)
+    sync(place.parent)
 
 
 def _data_of(work: Path) -> Path:
@@ -157,8 +159,11 @@ def clear_interrupted(*, skip: str = "") -> None:
     for place in root.iterdir() if root.is_dir() else ():
         if place.name == skip or place.is_symlink() or not place.is_dir():
             continue
+        if place.name.startswith(REMOVED):
+            shutil.rmtree(place, ignore_errors=True)
+            continue
         try:
-            with _locked(place, place.name):
+            with locked(place, place.name):
                 _clear(place)
                 if not (place / FILE).exists() and _ours_alone(place):
                     shutil.rmtree(place, ignore_errors=True)
@@ -196,7 +201,7 @@ def _ours_alone(place: Path) -> bool:
 
 
 @contextmanager
-def _locked(place: Path, name: str) -> Iterator[None]:
+def locked(place: Path, name: str) -> Iterator[None]:
     """Hold the dataset's lock. The system releases it when the process ends, however it ends."""
     if sys.platform == "win32":  # two imports under one name at once are not refused there
         yield
@@ -237,11 +242,12 @@ def sync_tree(path: Path) -> None:
     """Ask the system to put every file and folder below `path` on the disk."""
     for directory, _, files in os.walk(path):
         for file in files:
-            _sync(Path(directory) / file)
-        _sync(Path(directory))
+            sync(Path(directory) / file)
+        sync(Path(directory))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Ask the system to put one file or folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

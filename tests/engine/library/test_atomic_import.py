@@ -249,7 +249,7 @@ def test_a_flush_that_fails_after_the_record_counts_costs_no_data(maps, monkeypa
 
     def replaced(path, target):
         result = replace(path, target)
-        monkeypatch.setattr(storage, "_sync", no_space)
+        monkeypatch.setattr(storage, "sync", no_space)
         return result
 
     monkeypatch.setattr(Path, "replace", at_the_record(replaced))
