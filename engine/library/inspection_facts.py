@@ -64,6 +64,7 @@ SENTENCES: dict[str, str] = {
     "units_same": "µg/m³ ({by})",
     "units_differ": "{units}: each row by its own ({by})",
     "reference_unknown": "not stated",
+    "reference_ambient": "ambient air",
     "place_grid": "{rows} × {columns} cells of {height}° × {width}°, {box}",
     "place_stations": "{n} stations, {box}",
     "place_mobile": "{n} samples, {box}",
@@ -161,7 +162,9 @@ def _contents(has: Contents, say: Say) -> list[Fact]:
         Fact("time", (_time(has, say),)),
         Fact("clock", _clock(has, say)),
         Fact("units", (_units(has, say),)),
-        Fact("reference", (say("reference_unknown") if state == "unknown" else state,)),
+        Fact(
+            "reference", (say(f"reference_{state}") if state in ("unknown", "ambient") else state,)
+        ),
         Fact("place", (_place(has, say),)),
         Fact("values", (_values(has, say),) if has.values.missing < has.values.cells else ()),
         Fact("missing", (_missing(has, say),)),

@@ -73,6 +73,16 @@ def test_a_refusal_is_said_beside_what_is_known():
     assert not looked(form("stations", (HEAD + ROWS).replace("Z", ""), offset=8.0)).error
 
 
+@pytest.mark.parametrize(
+    ("state", "en", "zh"),
+    [(None, "not stated", "未说明"), ("ambient", "ambient air", "实际状态"), ("273 K",) * 3],
+)
+def test_the_reference_state_is_said_in_both_languages(state, en, zh):
+    for language, says in (("en", en), ("zh", zh)):
+        at = looked(form("stations", HEAD + ROWS, reference=state), language)
+        assert f"<dd>{says}</dd>" in bodies(at)
+
+
 def test_another_kind_is_offered():
     at = looked(form("grid", HEAD + ROWS))
     assert not at.error
