@@ -15,9 +15,10 @@ from engine.core.errors import DataError, RequestError
 from engine.core.variables import UG_M3, VARIABLES
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import clock_of
+from engine.data.coordinates import degrees
 from engine.data.dropped import of_cleanings, total, usable
 from engine.data.options import ReadOptions
-from engine.data.readings import Readings, clock_offset, degrees, samples_dataset
+from engine.data.readings import Readings, clock_offset, samples_dataset
 from engine.data.recognise import container, files_of
 from engine.data.station_layouts import LATITUDE, LONGITUDE
 from engine.data.stations import is_kolkata

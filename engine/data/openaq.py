@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from engine.core.errors import DataError
 from engine.core.variables import find, mass_factor
 from engine.data.cleaning import Cleaning
+from engine.data.coordinates import degrees
 from engine.data.dropped import total
 from engine.data.options import ReadOptions
-from engine.data.readings import Readings, degrees
+from engine.data.readings import Readings
 from engine.data.tables import Clock, Table, numbers, texts, times
 
 _STATION = ("location_id", "locationid", "location", "location_name")

@@ -18,10 +18,8 @@ from engine.data.calendar import Times, period_of, starts
 from engine.data.cell_means import cell_means, several_stamps
 from engine.data.dropped import DROPPED, as_text, total
 from engine.data.options import plain_offset
-from engine.data.tables import Clock, Table, numbers
+from engine.data.tables import Clock, Table
 
-# Nobody measures north of here, so that a "latitude" of 88.4 is a longitude of Kolkata.
-NORTHERNMOST = 85.0
 MOVED = 0.1  # degrees; a station that moves so far is two, or a mistake
 
 
@@ -55,52 +53,6 @@ class Places:
     """Where stations lie, from a coordinates file: identifier → (latitude, longitude, name)."""
 
     by_station: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
-
-
-def degrees(
-    table: Table, latitude: str, longitude: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two columns as coordinates, longitudes in [-180, 180).
-
-    Raises:
-        DataError: Naming the cell that is missing or cannot be one.
-    """
-    lat, lon = numbers(table, latitude), numbers(table, longitude)
-    for values, column in ((lat, latitude), (lon, longitude)):
-        missing = ~np.isfinite(values)
-        if missing.any():
-            position = int(np.argmax(missing))
-            raise table.bad(position, column, "the coordinate is missing", "Fill it in")
-    wrong = (lat < -90) | (lat > NORTHERNMOST)
-    if wrong.any():
-        position = int(np.argmax(wrong))
-        exchanged = bool((np.abs(lon) <= NORTHERNMOST).all())
-        raise table.bad(
-            position,
-            latitude,
-            "{value} is no latitude of a measurement; it looks exchanged with {other!r}"
-            if exchanged
-            else "{value} is no latitude of a measurement",
-            "Exchange the two columns' names" if exchanged else "Correct it",
-            value=f"{lat[position]:g}",
-            other=longitude,
-        )
-    beyond = (lon < -180) | (lon > 360)
-    if beyond.any():
-        position = int(np.argmax(beyond))
-        raise table.bad(
-            position, longitude, "{value} is no longitude", "Correct it", value=f"{lon[position]:g}"
-        )
-    unknown = (lat == 0) & (lon == 0)
-    if unknown.any():
-        position = int(np.argmax(unknown))
-        raise table.bad(
-            position,
-            latitude,
-            "latitude 0, longitude 0 is what a device writes that does not know its place",
-            "Correct it, or remove the row",
-        )
-    return lat, np.where(lon >= 180, lon - 360, lon)
 
 
 def clock_offset(parts: Sequence[Readings], given: float | None, usual: float | None) -> float:

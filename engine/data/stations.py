@@ -16,10 +16,11 @@ from engine.core.variables import VARIABLES, find
 from engine.data import openaq
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import TIME, TIME_UTC, clock_of
+from engine.data.coordinates import degrees
 from engine.data.dropped import of_cleanings, total, usable
 from engine.data.misplaced import corrected
 from engine.data.options import STAMPS, ReadOptions
-from engine.data.readings import Places, Readings, clock_offset, degrees, stations_dataset
+from engine.data.readings import Places, Readings, clock_offset, stations_dataset
 from engine.data.recognise import files_of
 from engine.data.reference_state import STATE, of_china, of_file
 from engine.data.station_ids import check_places, checked, counted
