@@ -303,7 +303,7 @@ def test_shipped_weights_are_small_and_whole(name, period, ending, tmp_path, mon
     about, network = stationcheckpoint.load(folder)
     assert about.period == period
     assert about.members == len(network.members) >= 2
-    bases = {"hour": "carried", "day": "log-kriging", "demo-stations": "kriging"}
+    bases = {"hour": "carried", "day": "log-kriging", "demo-stations": "carried"}
     assert network.config.base == bases[ending]
     assert (about.factor > 0) & (about.inner > 0)
     assert about.synthetic == (ending == "demo-stations")

@@ -127,4 +127,5 @@ def test_the_published_page_was_made_from_its_numbers():
     fields = json.loads(airstfm_page.static_guidance.RESULTS.read_text(encoding="utf-8"))
     assert airstfm_page.page(found, short, paper, fields) == shown, "make it anew: kept"
     assert found["months"]["airstfm"]["year"]["rmse"] < 2.0
-    assert found["days"]["airstfm"]["year"]["rmse"] < found["days"]["bicubic"]["year"]["rmse"] / 2
+    days = [found["days"][m]["year"]["rmse"] for m in ("airstfm", airstfm_page.BASE, "bicubic")]
+    assert days == sorted(days) and days[0] < 0.85 * days[-1]
