@@ -112,7 +112,12 @@ def datasets_command(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """List the datasets of the library, the demo's first."""
-    found = [library.info(name) for name in library.names()]
+    found = []
+    for name in library.names():
+        try:
+            found.append(library.info(name))
+        except StorageError as problem:  # one damaged record must not hide all others
+            say(f"airlens: {problem}", err=True)
     if as_json:
         records = [x.model_dump(mode="json") | {"outdated": x.outdated} for x in found]
         say(json.dumps(records, indent=1))

@@ -91,9 +91,15 @@ def files_of(paths: Sequence[Path], kind: str) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise NotFoundError("no such file or folder", where=str(path), remedy="Check the path")
-        if not path.is_dir():
+        if path.is_file():
             found.append(path)
             continue
+        if not path.is_dir():  # a pipe gives its head once, and may never give it
+            raise DataError(
+                "this is a pipe or a device, no file",
+                where=str(path),
+                remedy="Save what it gives to a file and import that",
+            )
         endings = _ENDINGS[kind]
         inside = [
             p

@@ -140,3 +140,12 @@ def test_scale_offset_and_unit_in_tags(tmp_path, tags, value):
 def test_a_unit_in_tags_that_is_no_mass_is_refused(tmp_path):
     with pytest.raises(DataError, match="unit 'ppb' is not a mass concentration"):
         load([geotiff(tmp_path, units="ppb")])
+
+
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):
+    import os
+
+    pipe = tmp_path / "pm25.nc"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="this is a pipe or a device, no file"):
+        load([pipe])
