@@ -56,6 +56,9 @@ results-demo-world: install ## docs/demo-world.md: the demo world beside real ci
 results-onemap: install ## docs/results/onemap.*: coarse maps made finer and merged with stations, on real data (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m engine.research.onemap.page
 
+fuzz: install-dev ## a thousand changed files of each kind through the readers (minutes)
+	AIRLENS_FUZZ=1000 $(BIN)/pytest -q tests/engine/data/test_mutations.py
+
 bench-fusion: install ## docs/results/fusion-speed.json: 1 500 stations merged into 100 000 cells, beside a plain loop
 	$(BIN)/python -m engine.research.bench.fusion
 

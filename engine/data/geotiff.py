@@ -4,7 +4,9 @@ A file in degrees is read as it is; one on another projection is warped to degre
 and says so.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform_bounds
 from rasterio.warp import transform as transform_points
@@ -61,12 +63,18 @@ def look(path: Path) -> Plan:
         DataError: If it is damaged, says not where it lies, or has bands without dates.
     """
     try:
-        with rasterio.open(path) as file:
+        with _quiet(), rasterio.open(path) as file:
             if file.crs is None:
                 raise DataError(
                     "it does not say where on Earth it lies (no coordinate reference system)",
                     where=path.name,
                     remedy="Assign one, for example with gdal_edit.py -a_srs EPSG:4326",
+                )
+            if file.transform.is_identity or file.transform.is_degenerate:
+                raise DataError(
+                    "it does not say where its cells lie (no geotransform)",
+                    where=path.name,
+                    remedy="Assign one, for example with gdal_edit.py -a_ullr",
                 )
             if {ColorInterp.palette, ColorInterp.red} & set(file.colorinterp):
                 raise DataError(
@@ -86,6 +94,14 @@ def look(path: Path) -> Plan:
             return Plan(path, times, period, units, tags, key)
     except (RasterioError, OSError, ValueError) as problem:
         raise _damaged(path, problem) from problem
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warning of the library: what it would say is refused in a sentence of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def maps(plan: Plan) -> Iterator[NDArray[np.generic]]:

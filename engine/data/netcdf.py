@@ -84,14 +84,19 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             else "docs/formats.md lists what can be imported as a grid",
         )
     try:
-        with xr.open_dataset(
+        raw = xr.open_dataset(
             path,
             engine="netcdf4" if kind == "hdf5" else "scipy",
             decode_cf=False,
             cache=False,
             backend_kwargs={"group": group_of(path)} if kind == "hdf5" else None,
-        ) as raw:
+        )
+        try:
             yield _masked_and_scaled(raw)
+        finally:
+            with warnings.catch_warnings():  # of a map in memory that a damaged file left behind
+                warnings.simplefilter("ignore")
+                raw.close()
     except _BROKEN as problem:
         raise DataError(
             "the NetCDF file is damaged or cut short ({problem})",

@@ -1,5 +1,6 @@
 """The times of one NetCDF file: what its stamps cover, and how exactly they are written."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,8 +169,10 @@ def _decoded(path: Path, axis: xr.Variable) -> Times:
     tolerance = _resolution(axis)
     flat = xr.Variable("steps", np.ravel(axis.values), axis.attrs)
     try:
-        decoded = xr.decode_cf(xr.Dataset({"stamps": flat}), decode_timedelta=False)
-        times = decoded["stamps"].values
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", xr.SerializationWarning)  # years beyond ours, see below
+            decoded = xr.decode_cf(xr.Dataset({"stamps": flat}), decode_timedelta=False)
+            times = decoded["stamps"].values
     except (ValueError, OverflowError, OSError) as problem:
         raise DataError(
             "its times cannot be read ({problem})",

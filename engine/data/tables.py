@@ -128,6 +128,10 @@ def _read_parquet(path: Path) -> Table:
         texts = _check_parquet(file, path)
         # Text stays in its dictionary: a name of a million letters in each row is there once.
         arrow = pyarrow.parquet.read_table(path, read_dictionary=texts)
+        for name in texts:
+            index = arrow.schema.get_field_index(name)
+            arrow = arrow.set_column(index, name, _plain_text(arrow.column(name), name, path))
+        return Table(arrow.to_pandas(ignore_metadata=True), path.name)
     except (pyarrow.ArrowException, OSError, ValueError) as problem:
         raise DataError(
             "the Parquet file is damaged or cut short ({value})",
@@ -135,10 +139,6 @@ def _read_parquet(path: Path) -> Table:
             remedy="Download or copy it again",
             value=str(problem).splitlines()[0][:120],
         ) from problem
-    for name in texts:
-        index = arrow.schema.get_field_index(name)
-        arrow = arrow.set_column(index, name, _plain_text(arrow.column(name), name, path))
-    return Table(arrow.to_pandas(ignore_metadata=True), path.name)
 
 
 def _plain_text(column: pyarrow.ChunkedArray, name: str, path: Path) -> pyarrow.ChunkedArray:
