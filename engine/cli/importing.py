@@ -140,7 +140,10 @@ def datasets_command(
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
+        cells = [
+            " ".join(cell.splitlines()).ljust(width)
+            for cell, width in zip(row, [*widths, 0], strict=True)
+        ]
         say("  ".join(cells).rstrip())
     for about in found:
         if about.outdated:

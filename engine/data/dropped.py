@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from engine.core.variables import VARIABLES
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import TIME, TIME_UTC
+from engine.data.no_data_words import MISSING
 from engine.data.options import ReadOptions
 from engine.data.station_layouts import LATITUDE, LAYOUTS, LONGITUDE, STATION
-from engine.data.tables import MISSING, Table
+from engine.data.tables import Table
 
 Reason = Literal[
     "empty value",

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.variables import ALTITUDE, HEIGHT
+from engine.data.hdf5_links import check_self_contained
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
@@ -83,6 +84,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             if table
             else "docs/formats.md lists what can be imported as a grid",
         )
+    if kind == "hdf5":
+        check_self_contained(path)
     try:
         raw = xr.open_dataset(
             path,

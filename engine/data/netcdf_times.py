@@ -84,11 +84,13 @@ def of_steps(path: Path, dataset: xr.Dataset, time: str | None, size: int) -> St
             time=time,
         )
     for attribute in ("date", "time_coverage_start", "RANGEBEGINNINGDATE"):
-        text = str(dataset.attrs.get(attribute, ""))
-        if not text[:4].isdigit():
+        text = str(dataset.attrs.get(attribute, "")).strip().rstrip("Z")
+        if len(text) == 8 and text.isdigit():
+            text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+        if not text[:4].isdigit() or not YEARS[0] <= int(text[:4]) <= YEARS[1]:
             continue
         try:
-            return Steps(np.array([np.datetime64(text.rstrip("Z"), "ns")]), "day")
+            return Steps(np.array([np.datetime64(text, "ns")]), "day")
         except ValueError:
             continue
     named = date_in_name(path)

@@ -23,15 +23,10 @@ from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.plaintext import uncell
 from engine.data.calendar import Times
+from engine.data.no_data_words import MISSING
 from engine.data.recognise import container
 
 YEARS = (1900, 2200)  # that measurements can be of
-MISSING = frozenset(
-    {
-        *("", "na", "nan", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing", "nat"),
-        *("-", "--", "—", "——", "–", "―", "－", "无", "缺测", "无数据", "暂无数据"),
-    }
-)
 _UTF16, _ENCODINGS = (("utf-16", "UTF-16"),), (("utf-8-sig", ""), ("gb18030", "GB 18030"))
 _DECIMAL_COMMA = r"^\s*(-?\d+),(\d+)\s*$"
 _DECIMAL_POINT = r"^\s*-?\d+\.\d+\s*$"
@@ -126,8 +121,9 @@ def _read_parquet(path: Path) -> Table:
     try:
         file = pyarrow.parquet.ParquetFile(path)
         texts = _check_parquet(file, path)
-        # Text stays in its dictionary: a name of a million letters in each row is there once.
-        arrow = pyarrow.parquet.read_table(path, read_dictionary=texts)
+        # Text stays in its dictionary: a long name in each row is there once.
+        flat = [f.name for f in file.schema_arrow if not pyarrow.types.is_nested(f.type)]
+        arrow = pyarrow.parquet.read_table(path, columns=flat, read_dictionary=texts)
         for name in texts:
             index = arrow.schema.get_field_index(name)
             arrow = arrow.set_column(index, name, _plain_text(arrow.column(name), name, path))
@@ -154,7 +150,7 @@ def _plain_text(column: pyarrow.ChunkedArray, name: str, path: Path) -> pyarrow.
 
 
 def _check_parquet(file: pyarrow.parquet.ParquetFile, path: Path) -> list[str]:
-    """Refuse too many rows or bytes, by the file's own footer; the names of its text columns."""
+    """Refuse too many rows or bytes, by the footer; the names of its text columns."""
     about = file.metadata
     size_limits.ROWS.check(about.num_rows, what="the table", where=path.name)
     stored = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
@@ -177,6 +173,8 @@ def _read_csv(path: Path) -> Table:
             remedy="The first row names the columns, separated by commas",
         )
     _check_header(header, separator, path)
+    cells = (header.count(separator) + 1) * text.count("\n")
+    size_limits.BYTES.check(24 * cells, what=f"a table of {cells:,} cells", where=path.name)
     try:
         frame = pd.read_csv(
             StringIO(text),

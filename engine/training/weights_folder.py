@@ -16,7 +16,7 @@ from typing import ClassVar, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -217,6 +217,7 @@ def filled(folder: Path, about: Described, build: Callable[[], N]) -> N:
         "the weights are missing or not those the configuration names",
     )
     try:
+        _check_shapes(weights, build)
         network = build()
         tensors = load_file(weights)
         network.load_state_dict(tensors)
@@ -228,6 +229,20 @@ def filled(folder: Path, about: Described, build: Callable[[], N]) -> N:
         ) from problem
     check_tensors(tensors, weights)
     return network.eval()
+
+
+def _check_shapes(weights: Path, build: Callable[[], N]) -> None:
+    """Compare shapes before the network takes memory: a configuration can ask for any size.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    with torch.device("meta"):
+        wanted = {name: tuple(t.shape) for name, t in build().state_dict().items()}
+    with safe_open(weights, framework="pt") as file:
+        known = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    if wanted != known:
+        raise ValueError("other shapes")
 
 
 def check_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -1,5 +1,6 @@
 """Where the cells of a grid lie: cyclic axes, the 180th meridian, radians, folds, groups."""
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -91,3 +92,44 @@ def test_the_one_group_with_pm2p5_is_read(tmp_path):
 def test_groups_are_named_where_they_do_not_decide(tmp_path, names, says):
     with pytest.raises(DataError, match=says):
         load([grouped(tmp_path, *names)])
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual", "link"])
+def test_values_in_another_file_are_never_followed(tmp_path, kind):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(np.arange(20, dtype="f4").tobytes())
+    path = tmp_path / "grid_20150110.nc"
+    with h5py.File(path, "w") as file:
+        for name, axis in (("lat", LAT), ("lon", LON)):
+            file[name] = axis
+            file[name].make_scale(name)
+        if kind == "external":
+            made = file.create_dataset("pm2p5", (4, 5), "f4", external=[(str(secret), 0, 80)])
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((4, 5), "f4")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "a", (4, 5))
+            made = file.create_virtual_dataset("pm2p5", layout)
+        else:
+            made = file.create_dataset("pm2p5", data=np.full((4, 5), 30, "f4"))
+            file["more"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/a")
+        made.attrs["units"] = "ug m-3"
+        made.dims[0].attach_scale(file["lat"])
+        made.dims[1].attach_scale(file["lon"])
+        file["loop"] = file["/"]
+    with pytest.raises(DataError, match="keeps its values in another file"):
+        load([path])
+
+
+def test_an_axis_too_long_to_read_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "grid_20150110.nc"
+    with netCDF4.Dataset(str(path), "w") as file:
+        for name, size in (("lat", 4), ("lon", 5), ("x", 2_000_000_000)):
+            file.createDimension(name, size)
+            axis = file.createVariable(name, "f8", (name,), chunksizes=(min(size, 1000),))
+            if size < 10:
+                axis[:] = LAT if name == "lat" else LON
+        variable = file.createVariable("pm2p5", "f4", ("lat", "lon"))
+        variable[:] = 30.0
+        variable.units = "ug m-3"
+    with pytest.raises(DataError, match="variable /x"):
+        load([path])

@@ -232,3 +232,20 @@ def test_an_empty_frame_is_refused(tmp_path):
     pd.DataFrame({"station": [], "lat": [], "lon": [], "time": [], "pm25": []}).to_parquet(path)
     with pytest.raises(DataError):
         stations.load([path], CHINA)
+
+
+def test_nested_columns_are_never_unpacked(tmp_path):
+    path = tmp_path / "a.parquet"
+    rows = {
+        **{"station": ["a"], "lat": [31.0], "lon": [118.0], "time": ["2015-01-10 00:00"]},
+        **{"pm25": [5.0], "more": [[0] * 1000]},
+    }
+    pd.DataFrame(rows).to_parquet(path)
+    assert float(stations.load([path], CHINA)["pm2p5"].mean()) == 5
+
+
+def test_a_table_of_too_many_cells_is_refused_by_its_header(table_file, monkeypatch):
+    monkeypatch.setenv("AIRLENS_MAX_BYTES", "100000")
+    text = ",".join(["station", "lat", "lon", "time", "pm25", *(f"c{n}" for n in range(500))])
+    with pytest.raises(DataError, match=r"a table of .* cells"):
+        stations.load([table_file(text + "\n" + "a,31,118,2015-01-10 00:00,5\n" * 20)], CHINA)
