@@ -81,7 +81,7 @@ def carried(
         drift: How far the measured wind blows from the hour requested to each reading's, km.
         lag: Time steps from the hour requested to each reading's.
         station: Which station each is of.
-        air: As `Air.tensor` gives it.
+        air: As `TransportCovariance.tensor` gives it.
     """
     share, reach, memory, still_reach, still_memory, own, own_memory, noise, speed = air
     valid = values.isfinite()

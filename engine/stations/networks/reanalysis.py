@@ -54,7 +54,7 @@ class ReanalysisConfig:
         clock: Time steps a day: 24 for hourly data; 0: no time of day.
         dropout: Of what a block adds, in training.
         bound: Largest correction of the value, as a logarithm; 0: any.
-        air: Of kriging carried with the wind, `engine.stations.networks.advected_kriging.Air` in
+        air: Of kriging carried with the wind, `advected_kriging.TransportCovariance` in
             order.
         carried_lags: Lags whose readings it looks at, beside the hour requested.
         carried_from: Stations, the nearest ones, that it looks at in these lags.
