@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core.errors import StorageError
 from engine.core.schema import Kind, Period
@@ -80,7 +80,7 @@ class DatasetInfo(BaseModel):
     files: tuple[OriginFile, ...] = ()
     regrid_method: str = ""
     reference_state: str = "unknown"
-    data: str = ""
+    data: str = Field(default="", pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$|^$")
     stored_files: int = 0
     airlens_version: str = ""
     dropped: dict[str, int] = {}

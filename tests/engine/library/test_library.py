@@ -207,3 +207,14 @@ def test_a_name_taken_while_the_files_were_read_is_still_refused(maps):
         storage.building("mine", replace=False),
     ):
         pass
+
+
+def test_a_record_that_leads_out_of_its_folder_is_damaged(maps, home):
+    library.store(maps(), "net")
+    record = home / "datasets" / "net" / "manifest.json"
+    text = record.read_text(encoding="utf-8")
+    folder = library.info("net").data
+    assert folder
+    record.write_text(text.replace(f'"data": "{folder}"', '"data": "../../outside"'), "utf-8")
+    with pytest.raises(StorageError, match="the record of dataset 'net' is damaged"):
+        library.open_dataset("net")
