@@ -1,7 +1,7 @@
 """The command line: `airlens`, or `python -m engine`.
 
-Exit codes: 0 done, 1 a fault of ours, 2 something the user can put right (said in one sentence on
-stderr), 130 stopped by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 a fault of ours (`check`: or findings), 2 something the user can put right
+(said in one sentence on stderr), 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from engine.cli.checking import check_command
 from engine.cli.comparing import compare_command
 from engine.cli.demo import demo_app
 from engine.cli.evaluating import evaluate_command
@@ -41,6 +42,7 @@ app.command("import")(import_command)
 app.command("inspect")(inspect_command)
 app.command("datasets")(datasets_command)
 app.command("remove")(remove_command)
+app.command("check")(check_command)
 app.command("predict")(predict_command)
 app.command("evaluate")(evaluate_command)
 app.command("train")(train_command)

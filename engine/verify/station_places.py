@@ -21,7 +21,7 @@ FEWEST_STATIONS = 12  # below, the five nearest and the five best are mostly the
 ENOUGH = 30.0  # independent common values; one correlation's Fisher z then has an error of 0.19
 MOST_TIMES = 9000  # a year of hours; more say little more and cost as much again
 SPREADS = 6.0
-LEAST_GAP = 0.25  # in Fisher z: correlations of 0.70 and 0.81
+LEAST_GAP = 0.25  # in Fisher z, as correlations of 0.70 and 0.81: half of the least wrong place's
 
 # Steps of a cycle, cycles on each side of a value that its usual level is the mean of, and how many
 # of them it needs: a month of days, the same hour in a month of days, the same month in all years.
@@ -73,12 +73,11 @@ def places(
 ) -> Places:
     """Compare each station's correlation with its neighbours and with the best elsewhere.
 
-    The station that exceeds its threshold by most is put aside and the others are compared again,
-    because it spoils the comparison of those that it pretends to be near. Whoever does not exceed
-    it against the stations that are left in the end is taken back.
-
-    The threshold is the largest of three: the median gap of all stations plus `SPREADS` robust
-    standard deviations; what the best of that many correlations reaches by chance; `LEAST_GAP`.
+    The station whose gap is the largest is put aside and the others are compared again, because it
+    spoils the comparison of those that it pretends to be near, until no gap exceeds the larger of
+    two: what the best of that many correlations reaches by chance, and `LEAST_GAP`. Then all are
+    compared with those that are left, and the place is wrong where the gap exceeds these two and
+    the median gap plus `SPREADS` robust standard deviations: in mountains all gaps are large.
 
     Args:
         values: PM2.5, ug m-3, (time, station); NaN is missing.
@@ -171,7 +170,7 @@ def _autocorrelation(
     a, b = x[:-1][next_to] * both, x[1:][next_to] * both
     product = (a * b).sum(axis=0, dtype=np.float64)
     power = np.sqrt((a * a).sum(axis=0, dtype=np.float64) * (b * b).sum(axis=0, dtype=np.float64))
-    return np.clip(product / np.maximum(power, 1e-12), 0.0, 0.99)
+    return np.asarray(np.clip(product / np.maximum(power, 1e-12), 0.0, 0.99), dtype=np.float64)
 
 
 class _Comparison:
@@ -204,7 +203,7 @@ class _Comparison:
             return np.full(len(self.gap), np.nan)
         middle = np.median(gaps)
         spread = 1.4826 * np.median(np.abs(gaps - middle))
-        return np.maximum(middle + SPREADS * spread, self.least)
+        return np.asarray(np.maximum(middle + SPREADS * spread, self.least), dtype=np.float64)
 
     def worst(self) -> int | None:
         """The active station whose gap exceeds the least threshold by most; None if none does."""

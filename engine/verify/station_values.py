@@ -18,7 +18,7 @@ Values = NDArray[np.floating]
 MOST_COMPARED = 1000  # times of one station that are compared with others, evenly from its record
 NEAR = 10  # stations whose median is the level around a place
 FEWEST_NEAR = 3  # of them with a value at a time: one wrong station does not move the median
-ENOUGH_LEVELS = 5  # times with a level around
+ENOUGH_LEVELS = 3  # times with a level around: a factor of 1000 needs no more
 ENOUGH_COMMON = 24  # common values that are not zero
 ENOUGH_DISTINCT = 5  # among them, so that two constant series are no twins
 ALIKE = 0.5  # share of equal values from which a pair counts
@@ -41,13 +41,17 @@ class Pair:
     km: float
 
 
-def valid_shares(values: Values, steps: NDArray[np.int64]) -> Floats:
-    """Share of valid values from each station's first to its last, (station,); 0 without any."""
+def valid_shares(values: Values) -> Floats:
+    """Share of valid values from each station's first to its last, (station,); 0 without any.
+
+    Times that no station has do not count: a dataset may consist of several seasons.
+    """
     known = np.isfinite(values)
-    first, last = known.argmax(axis=0), len(steps) - 1 - known[::-1].argmax(axis=0)
-    expected = (steps[last] - steps[first]) // spacing(steps) + 1
-    share = known.sum(axis=0) / np.maximum(expected, 1)
-    return np.where(known.any(axis=0), np.minimum(share, 1.0), 0.0)
+    first, last = known.argmax(axis=0), len(values) - 1 - known[::-1].argmax(axis=0)
+    there = np.append(0, np.cumsum(known.any(axis=1)))
+    expected = there[last + 1] - there[first]
+    share: Floats = known.sum(axis=0) / np.maximum(expected, 1)
+    return np.where(known.any(axis=0), share, 0.0)
 
 
 def shares_where(condition: NDArray[np.bool_], values: Values) -> Floats:
