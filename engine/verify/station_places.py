@@ -93,7 +93,7 @@ def places(
         Cancelled: If that was requested.
     """
     rows = np.flatnonzero(usable)
-    kept = _thinned(steps, period)
+    kept = thinned(steps, period)
     report(progress, cancelled, 0.0, "Correlating stations")
     anomalies = departures(values[kept][:, rows], steps[kept], period)
     z, effective = fisher(anomalies, steps[kept])
@@ -263,7 +263,7 @@ class _Comparison:
         )
 
 
-def _thinned(steps: NDArray[np.int64], period: Period) -> NDArray[np.int64]:
+def thinned(steps: NDArray[np.int64], period: Period) -> NDArray[np.int64]:
     """Rows of at most about `MOST_TIMES` times, at the same hours of every day."""
     every = 1
     if period == "hour":

@@ -71,8 +71,7 @@ def frozen(
     """
     every = spacing(steps)
     same = np.zeros(values.shape, dtype=bool)
-    same[1:] = (values[1:] == values[:-1]) & (values[1:] != 0)
-    same[1:] &= (np.diff(steps) == every)[:, None]
+    same[1:] = (values[1:] == values[:-1]) & (np.diff(steps) == every)[:, None]
     longest = np.zeros(values.shape[1], dtype=np.int64)
     inside = np.zeros(values.shape[1])
     for station in range(values.shape[1]):
