@@ -126,7 +126,7 @@ def table(found: "Checked", name: str, period: str) -> str:
         sentences.setdefault(finding.station, []).append(finding.sentence)
     head = [column.name for column in dataclasses.fields(Row)]
     text = io.StringIO()
-    notes = (f"Station checks of {name}, one value a {period}", *NOTES)
+    notes = (f"Station checks of {name}, one value each {period}", *NOTES)
     rows = [[*_cells(row), " ".join(sentences.get(row.station, []))] for row in found.rows]
     write_csv(text, [*head, "findings"], rows, notes)
     return text.getvalue()

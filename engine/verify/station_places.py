@@ -155,7 +155,8 @@ def fisher(anomalies: NDArray[np.float32], steps: NDArray[np.int64]) -> tuple[Fl
     ab = np.multiply.outer(*[_autocorrelation(x, m, steps)] * 2)
     effective = n * (1 - ab) / (1 + ab)
     z = np.arctanh(np.clip(r, -_ONE, _ONE))
-    flat = (variance <= 1e-9) | (variance.T <= 1e-9)
+    # A constant series has a variance of rounding errors, and would correlate by these.
+    flat = np.minimum(variance, variance.T) <= 1e-9
     z[(effective < ENOUGH) | flat | np.eye(len(z), dtype=bool)] = np.nan
     return z, effective
 
