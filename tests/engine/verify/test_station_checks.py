@@ -84,6 +84,7 @@ def test_a_station_without_values_is_left_out():
     assert (found.number, found.left_out) == (0, True)
     assert found.sentence == "It has no valid value."
     assert np.isnan(check(given).rows[3].level)
+    assert check(given).unchecked == {"unit": 0, "place": 0}
 
 
 @pytest.mark.parametrize(("name", "value"), [("zero", 0.0), ("negative", -3.0)])
