@@ -37,7 +37,7 @@ def main() -> None:
     page = _navigation(words)
     name = page.url_path or "map"
     with trouble.reporting(words):
-        choices = PageChoices(PAGES[name])
+        choices = PageChoices(PAGES[name], finer=name == "map")
         selection, notes = sidebar.choose(choices)
         sidebar.draw(selection, choices, words)
         import_data.button(words)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.jobs import cache
+from app.request.selection import FINER, RESTORE
 from engine.core import regions, standards
 from engine.core.errors import NotFoundError
 from engine.core.task import TaskName
-from engine.inference import catalogue
+from engine.inference import catalogue, offers
+from engine.inference.request import METHODS
 
 # Dates that a forecast is opened with, so that its error can be seen as far as it goes; of hours
 # no more than that, or it would open among the dates that were learned from.
@@ -21,9 +23,11 @@ class PageChoices:
 
     Attributes:
         tasks: What the page can show.
+        finer: Whether it can also make a map finer and merge stations.
     """
 
     tasks: tuple[TaskName, ...]
+    finer: bool = False
 
     def datasets(self) -> Sequence[str]:
         """Datasets of a kind that a model of the page's tasks starts from.
@@ -55,8 +59,48 @@ class PageChoices:
         """The whole, and the named regions that the dataset covers."""
         return (regions.WHOLE, *regions.inside(cache.info(dataset).bounds))
 
-    def models(self, dataset: str) -> Sequence[str]:
-        """Models of the page's tasks for a dataset: the default, then best first."""
+    def works(self, dataset: str) -> Sequence[str]:
+        """Making it finer comes first where a climatology of measured values fits by itself."""
+        about = cache.info(dataset)
+        if not self.finer or about.kind == "mobile":
+            return ("",)
+        known = cache.datasets()
+        beside = [o for o in offers.climatologies(about, known) if o.problem is None]
+        if about.kind == "grid":
+            beside += [o for o in offers.station_datasets(about, known) if o.problem is None]
+        if not beside:
+            return (RESTORE,)
+        if about.kind == "grid" and offers.taken(about, known):
+            return (FINER, RESTORE)
+        return (RESTORE, FINER)
+
+    def climatologies(self, dataset: str, work: str) -> Sequence[str]:
+        """The best one that fits first; for a grid none is a choice as well."""
+        if work != FINER:
+            return ("",)
+        about, known = cache.info(dataset), cache.datasets()
+        names = [o.name for o in offers.climatologies(about, known) if o.problem is None]
+        if about.kind == "stations":
+            return names
+        taken = offers.taken(about, known)
+        first = [taken] if taken else [""]
+        return list(dict.fromkeys([*first, *names, ""]))
+
+    def merges(self, dataset: str, work: str) -> Sequence[str]:
+        """The stations that fit, the namesake first; none is a choice as well."""
+        about = cache.info(dataset)
+        if work != FINER or about.kind == "stations":
+            return ("",)
+        found = offers.station_datasets(about, cache.datasets())
+        return [*(o.name for o in found if o.problem is None), ""]
+
+    def models(self, dataset: str, work: str = "", climatology: str = "") -> Sequence[str]:
+        """Models of the page's tasks for a dataset: the default, then best first.
+
+        To make a map finer: how its detail is made.
+        """
+        if work == FINER:
+            return METHODS if climatology else ("auto", "area")
         return cache.models(self.tasks, dataset)
 
     def standards(self) -> Sequence[str]:

@@ -12,10 +12,12 @@ import streamlit as st
 
 from app import i18n
 from app.frame.choices import PageChoices
-from app.i18n import Words
+from app.i18n import Words, error_translation
 from app.jobs import cache
-from app.request.selection import Note, Selection, read, settle, step, write
+from app.request.selection import FINER, KEYS, NONE, Note, Selection, read, settle, step, write
+from app.style.safe_text import markdown
 from engine.core.regions import REGIONS, WHOLE
+from engine.inference import offers
 
 STALE_SECONDS = 1.5  # that an address on its way may be the one before
 REMEMBERED = 12  # selections of this session, for pages of another kind
@@ -56,17 +58,21 @@ def draw(selection: Selection, choices: PageChoices, words: Words) -> None:
             words,
             lambda name: dataset_title(name, words),
         )
+        _work(selection, choices, words)
         _date(selection, choices, words)
         regions = list(choices.regions(selection.dataset))
         if selection.region not in regions:
             regions.append(selection.region)  # a box from a link
         _select("region", regions, selection.region, words, lambda r: region_title(r, words))
+        if selection.work == FINER:
+            _beside(selection, choices, words)
         _select(
             "model",
-            choices.models(selection.dataset),
+            choices.models(selection.dataset, selection.work, selection.climatology),
             selection.model,
             words,
             lambda name: model_title(name, words),
+            label="method" if selection.work == FINER else "model",
         )
         with st.expander(words("sidebar.more")):
             _select(
@@ -115,6 +121,9 @@ def _write_link(selection: Selection) -> None:
     wanted = write(selection) | {"lang": i18n.current().language}
     if any(st.query_params.get(key) != value for key, value in wanted.items()):
         st.query_params.update(wanted)
+    for key in KEYS:
+        if key not in wanted and key in st.query_params:
+            del st.query_params[key]  # of a choice that is no longer there
     state = st.session_state
     if state.get("written", {}) != wanted:
         state["written_before"], state["written_at"] = state.get("written", {}), time.monotonic()
@@ -127,17 +136,65 @@ def _select(
     value: str,
     words: Words,
     title: Callable[[str], str],
+    *,
+    label: str = "",
 ) -> None:
     widget = f"choose_{key}"
     st.session_state[widget] = value
     st.selectbox(
-        words(f"sidebar.{key}"),
+        words(f"sidebar.{label or key}"),
         options,
         key=widget,
         format_func=title,
-        on_change=lambda: wish(**{key: str(st.session_state[widget])}),
+        on_change=lambda: wish(**{key: str(st.session_state[widget]) or NONE}),
         filter_mode="contains" if len(options) > 8 else None,
     )
+
+
+def _work(selection: Selection, choices: PageChoices, words: Words) -> None:
+    """The switch between making a map finer and the study, where there is a choice."""
+    options = choices.works(selection.dataset)
+    if len(options) < 2:
+        return
+    alone = cache.info(selection.dataset).kind == "stations"
+    st.session_state["choose_work"] = selection.work
+    st.segmented_control(
+        words("sidebar.work"),
+        options,
+        key="choose_work",
+        format_func=lambda work: words(
+            "sidebar.work_alone" if alone and work != FINER else f"sidebar.work_{work}"
+        ),
+        required=True,
+        help=words("sidebar.work_help"),
+        on_change=lambda: wish(work=str(st.session_state["choose_work"])),
+    )
+
+
+def _beside(selection: Selection, choices: PageChoices, words: Words) -> None:
+    """What makes the map finer and what is merged into it, and why other datasets do not fit."""
+    for key, options, value in (
+        (
+            "climatology",
+            choices.climatologies(selection.dataset, selection.work),
+            selection.climatology,
+        ),
+        ("merge", choices.merges(selection.dataset, selection.work), selection.merge),
+    ):
+        if tuple(options) != ("",):
+            _select(key, options, value, words, lambda name: _or_none(name, words))
+    about, known = cache.info(selection.dataset), cache.datasets()
+    found = [*offers.climatologies(about, known)]
+    found += offers.station_datasets(about, known) if about.kind == "grid" else []
+    problems = [offer.problem for offer in found if offer.problem is not None]
+    if problems:
+        with st.expander(words("sidebar.not_fitting")):
+            for problem in problems:
+                st.caption(markdown(error_translation.translated(problem, words.language)))
+
+
+def _or_none(name: str, words: Words) -> str:
+    return dataset_title(name, words) if name else words("sidebar.none")
 
 
 def _date(selection: Selection, choices: PageChoices, words: Words) -> None:

@@ -142,6 +142,10 @@ def _submit(runs: Runs[xr.Dataset], request: Request, *, owner: str) -> Run[xr.D
 
 def _work(request: Request, *, progress: Progress, cancelled: Stop) -> xr.Dataset:
     """Runs the model. The engine is imported by the first run: torch takes seconds and memory."""
+    if request.work != "restore":
+        from engine.inference.downscaling import downscale
+
+        return downscale(request, progress=progress, cancelled=cancelled)
     from engine.inference import run as inference
 
     return inference.predict(request, progress=progress, cancelled=cancelled)

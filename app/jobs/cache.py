@@ -265,12 +265,19 @@ def runs() -> Runs[xr.Dataset]:
 
 def run_key(requested: Request) -> tuple[Request, str]:
     """What makes a run the same as another: a dataset imported again is another one."""
-    return requested, library.info(requested.dataset).checksum
+    names = (requested.dataset, requested.climatology, requested.stations, requested.wind)
+    return requested, "|".join(library.info(name).checksum for name in names if name)
 
 
-def run_kind(requested: Request) -> tuple[str, str, str]:
+def run_kind(requested: Request) -> tuple[str, ...]:
     """Requests of one kind take about as long as each other."""
-    return requested.model, requested.dataset, requested.region
+    return (
+        requested.model,
+        requested.dataset,
+        requested.region,
+        requested.climatology,
+        requested.stations,
+    )
 
 
 def _device(wish: str) -> str:

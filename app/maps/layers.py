@@ -1,7 +1,7 @@
 """What a map shows, as plain frozen values, and the pydeck specification that draws it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Literal, get_args
 
@@ -96,12 +96,15 @@ class Stations:
         scale: Colours: take the one of the concentration map.
         roles: (days, stations), positions in `ROLES`, where roles differ from day to day; None:
             those of the table.
+        upon: Layer name → values (days, stations) that the stations show on that layer instead,
+            in the colours of the layer; NaN is unknown.
     """
 
     table: pd.DataFrame
     values: NDArray[np.floating]
     scale: Scale
     roles: NDArray[np.integer] | None = None
+    upon: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
 
     def kinds(self) -> list[str]:
         """The roles that any station has on any day, in the order of `ROLES`."""
@@ -318,6 +321,7 @@ def _stations(stations: Stations | None) -> dict[str, object] | None:
         "url": publish_json(_columns(stations)),
         "values": publish(stations.values),
         "roles": None if stations.roles is None else publish(stations.roles.astype(float)),
+        "upon": {name: publish(values) for name, values in stations.upon.items()},
         "kinds": stations.kinds(),
         "scale": stations.scale.name,
     }

@@ -158,12 +158,22 @@ def _points(view: View, day: int) -> list[dict[str, object]]:
         table = view.stations.table.assign(
             value=view.stations.values[day], role=view.stations.role(day)
         )
-        points += _records(table, view.stations.scale.name)
+        records = _records(table, view.stations.scale.name)
+        for number, record in enumerate(records):
+            record["upon"] = {
+                name: _plain(values[day][number]) for name, values in view.stations.upon.items()
+            }
+        points += records
     if view.tracks is not None:
         table = view.tracks.table
         table = table[table["day"] == view.days[day].key]
         points += _records(table.assign(name=table["id"]), view.tracks.scale.name)
     return points
+
+
+def _plain(value: float) -> float | None:
+    """A number for JSON, which knows no NaN."""
+    return float(np.round(value, 1)) if np.isfinite(value) else None
 
 
 def _records(table: pd.DataFrame, scale: str) -> list[dict[str, object]]:
@@ -173,7 +183,7 @@ def _records(table: pd.DataFrame, scale: str) -> list[dict[str, object]]:
             "name": str(name),
             "lat": float(lat),
             "lon": float(lon),
-            "value": float(value) if np.isfinite(value) else None,
+            "value": _plain(value),
             "role": role,
             "scale": scale,
         }

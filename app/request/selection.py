@@ -14,8 +14,10 @@ from engine.core.errors import RequestError
 from engine.core.grid import Region
 from engine.inference.request import Request
 
+NONE = "none"  # in a link: no dataset of that kind
 LATEST = "latest"  # the date that is the dataset's last
-KEYS = ("dataset", "date", "region", "model", "standard")
+KEYS = ("dataset", "work", "climatology", "merge", "date", "region", "model", "standard")
+FINER, RESTORE = "finer", "restore"  # what a map page can do; a page without a choice has ""
 # Longest value of a key that is quoted back to the reader of a broken link.
 QUOTED = 40
 
@@ -32,6 +34,9 @@ class Selection:
         model: Name in the catalogue.
         standard: Name of an air-quality standard.
         missing: The date that was requested and is not there, else None.
+        work: `FINER`, `RESTORE`, or "" on a page that offers no choice.
+        climatology: Fine dataset of other dates, to make the map finer; empty: none.
+        merge: Stations to merge into the map; empty: none.
     """
 
     dataset: str
@@ -40,6 +45,9 @@ class Selection:
     model: str
     standard: str
     missing: dt.date | None = None
+    work: str = ""
+    climatology: str = ""
+    merge: str = ""
 
     @property
     def day(self) -> dt.date:
@@ -55,6 +63,15 @@ class Selection:
 
 def request_of(selection: Selection) -> Request:
     """What the sidebar asks of the engine."""
+    if selection.work == FINER:
+        return Request(
+            selection.dataset,
+            selection.day,
+            selection.region,
+            selection.model,
+            stations=selection.merge,
+            climatology=selection.climatology,
+        )
     return Request(selection.dataset, selection.day, selection.region, selection.model)
 
 
@@ -85,8 +102,20 @@ class Choices(Protocol):
         """Named regions that the dataset covers."""
         ...
 
-    def models(self, dataset: str) -> Sequence[str]:
-        """Models that the page can run on the dataset."""
+    def works(self, dataset: str) -> Sequence[str]:
+        """What can be done with a dataset; one empty entry where there is no choice."""
+        ...
+
+    def climatologies(self, dataset: str, work: str) -> Sequence[str]:
+        """Fine datasets by which it can be made finer; an empty name is none."""
+        ...
+
+    def merges(self, dataset: str, work: str) -> Sequence[str]:
+        """Stations that can be merged into it; an empty name is none."""
+        ...
+
+    def models(self, dataset: str, work: str, climatology: str) -> Sequence[str]:
+        """Models, or methods, that the page can run on the dataset."""
         ...
 
     def standards(self) -> Sequence[str]:
@@ -104,6 +133,9 @@ def write(selection: Selection) -> dict[str, str]:
     day = selection.date or selection.missing
     return {
         "dataset": selection.dataset,
+        **({"work": selection.work} if selection.work else {}),
+        **({"climatology": selection.climatology or NONE} if selection.work == FINER else {}),
+        **({"merge": selection.merge or NONE} if selection.work == FINER else {}),
         "date": day.isoformat() if day else "",
         "region": selection.region,
         "model": selection.model,
@@ -126,6 +158,10 @@ def settle(
 
     def pick(key: str, earlier: Sequence[str], options: Sequence[str]) -> str:
         wish = link.get(key)
+        if tuple(options) == ("",):
+            return ""  # a page without this choice
+        if wish == NONE and "" in options:
+            return ""
         if wish in options:
             return str(wish)
         if wish is not None:
@@ -134,10 +170,35 @@ def settle(
 
     dataset = pick("dataset", [s.dataset for s in recent], choices.datasets())
     region = _region(link.get("region"), recent, choices.regions(dataset), notes)
-    model = pick("model", [s.model for s in recent], choices.models(dataset))
+    works = choices.works(dataset)
+    work = _work_of(link, dataset, works, choices) or pick("work", [s.work for s in recent], works)
+    same = [s for s in recent if s.dataset == dataset and s.work == work]
+    climatology = pick(
+        "climatology", [s.climatology for s in same], choices.climatologies(dataset, work)
+    )
+    merge = pick("merge", [s.merge for s in same], choices.merges(dataset, work))
+    models = choices.models(dataset, work, climatology)
+    model = pick("model", [s.model for s in recent], models)
     standard = pick("standard", [s.standard for s in recent], choices.standards())
-    selection = Selection(dataset, None, region, model, standard)
+    selection = Selection(
+        dataset,
+        None,
+        region,
+        model,
+        standard,
+        work=work,
+        climatology=climatology,
+        merge=merge,
+    )
     return _with_date(selection, link.get("date"), recent, choices, notes), notes
+
+
+def _work_of(link: Mapping[str, str], dataset: str, works: Sequence[str], choices: Choices) -> str:
+    """The work that a link means by its model alone: links of older versions name none."""
+    if "work" in link or "model" not in link:
+        return ""
+    able = [work for work in works if link["model"] in choices.models(dataset, work, "")]
+    return able[0] if len(able) == 1 else ""
 
 
 def nearest(day: dt.date, dates: Sequence[dt.date], count: int = 1) -> list[dt.date]:

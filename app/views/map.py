@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 import xarray as xr
+from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from app import i18n
@@ -26,7 +27,7 @@ from app.style import look, standard_limits
 from app.style.palette import Scale
 from app.style.safe_text import markdown
 from app.style.standard_limits import Bound
-from app.views import map_cards, map_layers, map_overlay, map_sentence
+from app.views import judged, map_cards, map_layers, map_overlay, map_sentence
 from app.views.map_overlay import Overlay
 from engine.core.errors import EngineError
 from engine.core.standards import Standard
@@ -50,6 +51,16 @@ class Sheet:
     rules: Standard
     bound: Bound | None
     words: Words
+
+    @property
+    def finer(self) -> bool:
+        """Whether the map was made finer or merged with stations, not restored."""
+        return self.shown.request.work != "restore"
+
+    @property
+    def beside(self) -> str | None:
+        """The station dataset that is drawn on the map."""
+        return self.shown.request.stations or cache.stations_beside(self.info.name)
 
     @property
     def day(self) -> dt.date:
@@ -97,7 +108,10 @@ def render(selection: Selection) -> None:
         provenance.panel(shown.result, sheet.info, words)
     _explore(sheet, _overlay(sheet, switch, st.container(key="overlay")))
     with st.container(key="stale" if shown.stale else "fresh"):
-        map_cards.cards(numbers, sheet.bound, words)
+        table = judged.rows(shown.result)
+        more = judged.card(table, words)
+        map_cards.cards(numbers, sheet.bound, words, more=[more] if more else [])
+        judged.section(table, downloads.file_name(shown.request, synthetic=info.synthetic), words)
         st.subheader(words("map.cities"), anchor=False)
         rate = partial(
             standard_limits.index, rules=sheet.rules, period=sheet.info.period, words=words
@@ -122,6 +136,12 @@ def _said(sheet: Sheet, numbers: Summary) -> str:
     return f"{_stale(sheet)} {facts}" if sheet.shown.stale else facts
 
 
+def _chosen(sheet: Sheet) -> None:
+    """How detail was made and why, beside the map."""
+    if sheet.finer and (why := judged.why(sheet.result, sheet.words)):
+        st.caption(markdown(why))
+
+
 def _stale(sheet: Sheet) -> str:
     """What is still on the page, while something else is being made."""
     model = sidebar.model_title(sheet.shown.request.model, sheet.words)
@@ -132,6 +152,7 @@ def _stale(sheet: Sheet) -> str:
 def _explore(sheet: Sheet, over: Overlay | None) -> None:
     """The map and the series of what is clicked on it; a click draws this part alone."""
     with trouble.reporting(sheet.words):
+        _chosen(sheet)
         state = _draw(sheet, over)
         _follow(state.day, sheet)
         if state.click is None:
@@ -142,11 +163,13 @@ def _explore(sheet: Sheet, over: Overlay | None) -> None:
 
 def _overlay(sheet: Sheet, switch: DeltaGenerator, controls: DeltaGenerator) -> Overlay | None:
     """The map that the stations make by themselves, if it is wanted and made."""
-    words, beside = sheet.words, cache.stations_beside(sheet.info.name)
-    if beside is None or sheet.info.period not in ("hour", "day"):
+    words, beside = sheet.words, sheet.beside
+    if sheet.finer or sheet.info.kind != "stations" or beside is None:
+        return None
+    if sheet.info.period not in ("hour", "day"):
         return None
     with controls:
-        wish = map_overlay.controls(words, switch, own=sheet.info.kind == "stations")
+        wish = map_overlay.controls(words, switch, own=True)
         if wish is None:
             return None
         if wish.share is None:  # the page's own map is made from all stations
@@ -185,7 +208,8 @@ def _draw(sheet: Sheet, over: Overlay | None) -> MapState:
         days, layers = map_overlay.upon(over, days, layers, words, scale)
         stations = map_overlay.stations(over, days, stations)
     return linked_maps(
-        "map",
+        "map-finer" if sheet.finer else "map",
+        mode="three" if len(layers) > 2 else "two",
         days=days,
         layers=layers,
         show=map_overlay.shown_first(over, layers),
@@ -234,7 +258,7 @@ def _maker(sheet: Sheet) -> Callable[[dt.date], xr.Dataset]:
 
 def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     """The stations of the dataset that stands beside the map's, over the map's days."""
-    beside = cache.stations_beside(sheet.info.name)
+    beside = sheet.beside
     if beside is None:
         return None
     dates = map_layers.window(cache.dates(sheet.info.name), sheet.day)
@@ -243,7 +267,21 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
         return None  # a network that was silent all the while would be rings without a meaning
     # One object as long as it says the same: a map works out once what it sends of it.
     key = ("stations", beside, cache.info(beside).checksum, dates[0], dates[-1], scale)
-    return cache.kept(key, lambda: Stations(cache.station_table(beside), values, scale))
+    if not sheet.finer or "leave_one_out" not in sheet.result:
+        return cache.kept(key, lambda: Stations(cache.station_table(beside), values, scale))
+    made = (*key, _identity(sheet, sheet.day))
+    return cache.kept(made, lambda: _judging(sheet, beside, values, scale, dates.index(sheet.day)))
+
+
+def _judging(
+    sheet: Sheet, beside: str, values: NDArray[np.floating], scale: Scale, at: int
+) -> Stations:
+    """Stations that show their own left-out error on the map of the uncertainty."""
+    table, left_out = cache.station_table(beside), np.full(values.shape, np.nan, dtype=np.float32)
+    error = np.abs(sheet.result["leave_one_out"].values - sheet.result["observed"].values)
+    by_name = dict(zip(sheet.result["station"].values.astype(str), error, strict=True))
+    left_out[at] = [by_name.get(name, np.nan) for name in table["id"]]
+    return Stations(table, values, scale, upon={"uncertainty": left_out})
 
 
 def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:
@@ -279,7 +317,7 @@ def _cell_line(sheet: Sheet, click: Click) -> series.Line | None:
 
 def _near(sheet: Sheet, click: Click, within: float) -> tuple[pd.DataFrame, int, float] | None:
     """The stations beside the map, which of them is nearest to a place, and how far it is, km."""
-    beside = cache.stations_beside(sheet.info.name)
+    beside = sheet.beside
     if beside is None:
         return None
     table = cache.station_table(beside)
@@ -290,7 +328,7 @@ def _near(sheet: Sheet, click: Click, within: float) -> tuple[pd.DataFrame, int,
 
 
 def _station_line(sheet: Sheet, click: Click) -> series.Line | None:
-    beside, found = cache.stations_beside(sheet.info.name), _near(sheet, click, STATION_KM)
+    beside, found = sheet.beside, _near(sheet, click, STATION_KM)
     if beside is None or found is None:
         return None
     table, index, km = found

@@ -1,7 +1,7 @@
 """The numbers of a map on the page: cards, and the table of its cities."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -12,8 +12,13 @@ from engine.inference.summary import Row, Summary
 FEW = 1000  # from here on a decimal says nothing
 
 
-def cards(summary: Summary, bound: Bound | None, words: Words) -> None:
-    """Two cards about the map, two about its cities where a limit fits, one about its error."""
+Card = tuple[str, str, str]  # label, value, note
+
+
+def cards(
+    summary: Summary, bound: Bound | None, words: Words, *, more: Sequence[Card] = ()
+) -> None:
+    """Cards about the map, about its cities where a limit fits, about its error, and others."""
     shown = [
         (words("figures.mean"), words.concentration(summary.mean), words("figures.mean_help")),
         (words("figures.highest"), words.concentration(summary.maximum), _where(summary, words)),
@@ -29,6 +34,7 @@ def cards(summary: Summary, bound: Bound | None, words: Words) -> None:
                 words("figures.rmse_help", bias=bias, unit=words("units.ug_m3")),
             )
         )
+    shown += more
     with st.container(horizontal=True, key="cards"):
         for label, value, note in shown:
             st.html(_card(label, value, note), width="stretch")

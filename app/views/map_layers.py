@@ -27,7 +27,11 @@ VARIABLES: dict[str, str] = {
     "target": "target",
     "uncertainty": "uncertainty",
     "distance": "station_distance",
+    "background": "background",
+    "low": "low",
+    "high": "high",
 }
+MERGED_ONLY = ("background", "low", "high")  # of a map that stations were merged into
 DISTANT_KM = 150.0  # end of the scale of distances to a station
 # Days that one map offers. Each costs a few hundred bytes in the page, whether looked at or not.
 MOST_DAYS = 120
@@ -56,7 +60,7 @@ def layers(
         scale: Of concentrations.
         fade: How a map from stations pales.
     """
-    unit, far = words("units.symbol"), "coarse" not in result
+    unit, far = words("units.symbol"), "coarse" not in result or "station_distance" in result
     sure = words("map.uncertainty")
     scales = {
         "error": palette.bias(period, unit=unit, title=words("map.error"), far=far),
@@ -65,10 +69,10 @@ def layers(
     }
     found = []
     for name, variable in VARIABLES.items():
-        if variable not in result:
+        if not _there(name, variable, result):
             continue
         grid = grid_of(result, variable)
-        shown = "analysis" if name == "fine" and "coarse" not in result else name
+        shown = _called(name, result)
         found.append(
             RasterLayer(
                 name,
@@ -82,6 +86,17 @@ def layers(
     return found
 
 
+def _called(name: str, result: xr.Dataset) -> str:
+    """Key of a layer's title."""
+    if name == "uncertainty" and result.attrs.get("work") == "fuse":
+        return "judged"
+    if name != "fine":
+        return name
+    if result.attrs.get("work") == "fuse":
+        return "fused"
+    return name if "coarse" in result or "work" in result.attrs else "analysis"
+
+
 def distance_scale(words: Words) -> Scale:
     """Colours of the distance to the nearest station."""
     title = words("stations.distance")
@@ -91,8 +106,15 @@ def distance_scale(words: Words) -> Scale:
 def rasters(result: xr.Dataset) -> dict[str, Raster]:
     """Layer → values (rows, columns) of a result of one time step."""
     return {
-        name: result[variable].values for name, variable in VARIABLES.items() if variable in result
+        name: result[variable].values
+        for name, variable in VARIABLES.items()
+        if _there(name, variable, result)
     }
+
+
+def _there(name: str, variable: str, result: xr.Dataset) -> bool:
+    """Whether a result has a layer; what a map was before stations only where some were merged."""
+    return variable in result and (name not in MERGED_ONLY or result.attrs.get("work") == "fuse")
 
 
 def days(

@@ -136,12 +136,21 @@ def finer(
     with bar("Loading") as progress:
         from engine import library
         from engine.inference import export
-        from engine.inference.coarse_maps import DownscaleRequest
         from engine.inference.downscaling import downscale
+        from engine.inference.request import Request
 
         when = library.info(data).end if date == LATEST else day(date, "--date")
         month = len(date) == len("2015-01") and date != LATEST
-        request = DownscaleRequest(data, when, climatology, stations, region, method, hour, month)
+        request = Request(
+            data,
+            when,
+            region,
+            method,
+            hour=hour,
+            stations=stations,
+            climatology=climatology,
+            month=month,
+        )
         result = downscale(request, progress=progress)
         export.write(result, out)
     attrs = result.attrs

@@ -324,6 +324,8 @@ def _attributes(
         "units_in_file": files[0].units or "none",
         STATE: of_file(options, files[0].units, own),
     }
+    if own.get("made_by") == "prediction":
+        attributes["made_by"] = "prediction"
     if files[0].placement.method:
         attributes["regrid_method"] = files[0].placement.method
     return attributes

@@ -20,67 +20,17 @@ from engine.downscaling.exact_detail import smooth_map, with_exact_detail
 from engine.downscaling.overlaps import overlap
 from engine.downscaling.regridding import regrid
 from engine.inference.climatology import Climatology
+from engine.inference.request import Request
 from engine.library import DatasetInfo
 
 if TYPE_CHECKING:
     from engine.inference.sigma import Detail
 
-METHODS = ("auto", "area", "ratio", "climatology")
 REFINED = 4  # parts of a coarse cell's side, where there is no climatology to give the fine grid
+SAME = 1e-9  # degrees by which equal steps differ
+FINEST = 0.05  # degrees; narrower cells are not cut any more
 MARGIN = 3.0  # degrees around a region: smoothing and stations beyond its edge count
 LARGEST_COARSE = 0.5  # of a coarse cell's width a fine one may have at most
-
-
-@dataclass(frozen=True)
-class DownscaleRequest:
-    """What is requested.
-
-    Attributes:
-        dataset: The coarse dataset's name; or one of stations, which are then merged into the
-            climatology itself.
-        date: Local date; for monthly data any day of the month.
-        climatology: A fine dataset of other dates; empty: none.
-        stations: A dataset of stations to merge and to judge by; empty: none.
-        region: Name, `W,S,E,N`, or "all".
-        method: "auto", or how detail is made: "area" (none), "ratio", "climatology".
-        hour: Local hour, for hourly data.
-        month: Whether the mean of the date's month is wanted, of daily data too.
-    """
-
-    dataset: str
-    date: dt.date
-    climatology: str = ""
-    stations: str = ""
-    region: str = regions.WHOLE
-    method: str = "auto"
-    hour: int | None = None
-    month: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be done.
-
-        Raises:
-            RequestError: With what may be chosen.
-        """
-        if self.method not in METHODS:
-            raise RequestError(
-                "{method!r} makes no coarse dataset finer",
-                remedy="Choose from {methods}; networks restore fine datasets, without "
-                "--climatology",
-                method=self.method,
-                methods=METHODS,
-            )
-        if self.method in ("ratio", "climatology") and not self.climatology:
-            raise RequestError(
-                "{method} needs a fine dataset of other dates",
-                remedy="Name one with --climatology",
-                method=self.method,
-            )
-        if not self.climatology and not self.stations:
-            raise RequestError(
-                "there is nothing to make the map finer or to merge with it",
-                remedy="Name a fine dataset with --climatology, or stations with --stations",
-            )
 
 
 @dataclass(frozen=True)
@@ -115,8 +65,20 @@ class Maps:
         if self.coarse is None:
             return self.usual(date)
         there = self.of(date)
+        if self._same_cells:
+            rows, columns = grid_of(self.coarse).window(self.grid.bounds)
+            return there["pm2p5"].values[0, rows, columns].astype(np.float64)
         source = RegularCells.from_grid(grid_of(self.coarse))
         return regrid(there["pm2p5"].values[0], overlap(source, self.cells), min_valid_share=0.0)
+
+    @property
+    def _same_cells(self) -> bool:
+        """Whether the map keeps the dataset's own cells: nothing makes it finer."""
+        return (
+            self.coarse is not None
+            and self.climatology is None
+            and abs(grid_of(self.coarse).step_lat - self.grid.step_lat) < SAME
+        )
 
     def of(self, date: dt.date) -> xr.Dataset:
         """The coarse dataset's one time step of a date."""
@@ -137,6 +99,8 @@ class Maps:
         coarse = self.on_fine_cells(date)
         if self.coarse is None:
             return self.usual(date)
+        if self._same_cells:
+            return coarse
         if detail.method == "climatology":
             return np.where(np.isfinite(coarse), self.usual(date), np.nan)
         own = detail.sigma <= self.smoothing
@@ -156,12 +120,17 @@ class Maps:
         return np.isfinite(next(iter(self.climatology.month.values())))
 
 
-def open_maps(request: DownscaleRequest) -> Maps:
+def open_maps(request: Request) -> Maps:
     """The datasets of a request, on the grid that its map will have, and a margin around.
 
     Raises:
         EngineError: If they do not go together; the message says what would.
     """
+    if not request.climatology and not request.stations:
+        raise RequestError(
+            "there is nothing to make the map finer or to merge with it",
+            remedy="Name a fine dataset with --climatology, or stations with --stations",
+        )
     about = library.info(request.dataset)
     region = regions.resolve(request.region)
     period = _period(request, about)
@@ -199,14 +168,14 @@ def open_maps(request: DownscaleRequest) -> Maps:
     return Maps(coarse, about, period, grid, climatology, request.hour, own)
 
 
-def _period(request: DownscaleRequest, about: DatasetInfo) -> Period:
+def _period(request: Request, about: DatasetInfo) -> Period:
     """What the map is a mean of: the data's own, a day of hours, or the month that is wanted."""
     if request.month or about.period == "month":
         return "month"
     return "hour" if request.hour is not None else "day"
 
 
-def _fine(request: DownscaleRequest) -> xr.Dataset:
+def _fine(request: Request) -> xr.Dataset:
     known = library.info(request.climatology)
     if known.kind != "grid":
         raise RequestError(
@@ -218,9 +187,7 @@ def _fine(request: DownscaleRequest) -> xr.Dataset:
     return library.open_dataset(request.climatology)
 
 
-def _climatology(
-    request: DownscaleRequest, fine: xr.Dataset, bounds: Region
-) -> tuple[Climatology, Grid]:
+def _climatology(request: Request, fine: xr.Dataset, bounds: Region) -> tuple[Climatology, Grid]:
     known = library.info(request.climatology)
     own = grid_of(fine)
     rows, columns = own.window(bounds)
@@ -235,11 +202,12 @@ def _grown(region: Region) -> Region:
 
 
 def _refined(grid: Grid) -> Grid:
-    """The grid with each cell cut in four times four."""
-    lat, lon = grid.step_lat / REFINED, grid.step_lon / REFINED
+    """The grid with each cell cut in up to four times four, as long as a part is not too narrow."""
+    parts = int(min(max(grid.step_lat // FINEST, 1), REFINED))
+    lat, lon = grid.step_lat / parts, grid.step_lon / parts
     north = grid.north + grid.step_lat / 2 - lat / 2
     west = grid.west - grid.step_lon / 2 + lon / 2
-    return Grid(north, west, lat, lon, grid.rows * REFINED, grid.columns * REFINED)
+    return Grid(north, west, lat, lon, grid.rows * parts, grid.columns * parts)
 
 
 def _shared(first: Region, second: Region, region: Region | None) -> Region:

@@ -19,15 +19,16 @@ from engine.core.grid import Region
 from engine.core.progress import Progress, Stop, report
 from engine.core.schema import grid_of
 from engine.data.options import plain_offset
-from engine.inference.coarse_maps import DownscaleRequest, Maps, open_maps
+from engine.inference.coarse_maps import Maps, open_maps
 from engine.inference.fusing import Fused, Stations, fuse
+from engine.inference.request import Request
 from engine.inference.sigma import Detail, choose_detail
 
 EARLIER = {"hour": 30, "day": 60, "month": 24}  # dates before the one requested that teach
 
 
 def downscale(
-    request: DownscaleRequest,
+    request: Request,
     *,
     progress: Progress | None = None,
     cancelled: Stop | None = None,
@@ -54,7 +55,7 @@ def downscale(
         stations = Stations.opened(name, maps.grid, maps.period, request.hour)
         earlier = _earlier(maps, stations, date)
     report(progress, cancelled, 0.1, "choosing how detail is made")
-    detail = choose_detail(maps, stations, earlier, request.method, progress=progress)
+    detail = choose_detail(maps, stations, earlier, request.model, progress=progress)
     report(progress, cancelled, 0.6, "computing the map")
     result = _result(maps, date, detail)
     fused: Fused | None = None
@@ -134,7 +135,7 @@ def _inside(result: xr.Dataset, region: Region | None) -> xr.Dataset:
 
 
 def _provenance(
-    request: DownscaleRequest,
+    request: Request,
     maps: Maps,
     detail: Detail,
     fused: Fused | None,
@@ -156,6 +157,7 @@ def _provenance(
         "model": detail.method,
         "model_version": "1",
         "model_note": " ".join(filter(None, (detail.note, fused.note if fused else ""))),
+        "choice": json.dumps(detail.as_record()),
         "weights_sha256": "",
         "dataset": request.dataset,
         "dataset_checksum": maps.about.checksum,

@@ -19,6 +19,7 @@ from engine.core.progress import Progress, Stop, part, report
 from engine.core.schema import Kind, grid_of
 from engine.inference import catalogue, model_inputs
 from engine.inference.catalogue import Entry, Model, Setting
+from engine.inference.downscaling import downscale
 from engine.inference.request import LEAD_TIMES, Device, Request
 from engine.library import DatasetInfo
 
@@ -143,6 +144,7 @@ class Run:
             "title": f"{'DEMO (synthetic data): ' if about.synthetic else ''}"
             f"PM2.5, {self.entry.title}, {date.isoformat()}",
             "task": self.entry.task,
+            "made_by": "prediction",
             "model": self.entry.name,
             "model_version": self.entry.version,
             "weights_sha256": model.weights,
@@ -178,12 +180,14 @@ def predict(
         `observed` and `leave_one_out`, with `station_distance` in km; for forecasts `pm2p5` on
         (realization, lead_time, place), with `target` and `error` where they are known. In
         ug m-3, with `uncertainty` (a standard deviation) where the model has one, and provenance
-        as attributes.
+        as attributes. To downscale or to fuse: see `engine.inference.downscaling.downscale`.
 
     Raises:
         EngineError: If it cannot be met; the message says what can.
         Cancelled: If `cancelled` said so.
     """
+    if request.work != "restore":
+        return downscale(request, progress=progress, cancelled=cancelled)
     run = open_run(request, progress=part(progress, 0.0, 0.6), cancelled=cancelled)
     report(progress, cancelled, 0.6, "computing the map")
     result = run.predict(request.date)

@@ -31,12 +31,42 @@ class Detail:
         sigma: Length below which the climatology speaks, degrees of latitude.
         note: Which, why, by how much, for the reader.
         choice: How it was chosen; None where it was not.
+        reason: "named", "climatology" (it stands for the coarse map), "no stations", "no dates",
+            "default" (nothing is shown to be better) or "better".
     """
 
     method: str
     sigma: float
     note: str
     choice: Choice | None = None
+    reason: str = ""
+
+    def as_record(self) -> dict[str, str | float | int]:
+        """What a page says of it, for JSON: never a sentence."""
+        found: dict[str, str | float | int] = {
+            "method": self.method,
+            "sigma": round(self.sigma, 4),
+            "reason": self.reason,
+        }
+        if self.choice is None:
+            return found
+        default, _ = _parts(self.choice.default)
+        runner_up, _ = _parts(self.choice.runner_up)
+        numbers = {
+            "gain": self.choice.gain,
+            "gain_error": self.choice.gain_error,
+            "rmse": self.choice.rmse,
+        }
+        known = {k: round(v, 4) for k, v in numbers.items() if np.isfinite(v)}
+        return (
+            found
+            | known
+            | {
+                "units": self.choice.units,
+                "default": default,
+                "runner_up": runner_up,
+            }
+        )
 
 
 def choose_detail(
@@ -54,12 +84,15 @@ def choose_detail(
     """
     own = maps.smoothing
     if maps.coarse is None:
-        return Detail("climatology", own, "Stations over the climatology of the month.")
+        note = "Stations over the climatology of the month."
+        return Detail("climatology", own, note, reason="climatology")
     default = "area" if maps.climatology is None else "ratio"
     if stations is None or not earlier:
         taken = default if method == "auto" else method
         why = "no stations to choose by" if stations is None else "no earlier dates to choose by"
-        return Detail(taken, own, f"{_words(taken, own)}: the default, as there are {why}.")
+        note = f"{_words(taken, own)}: the default, as there are {why}."
+        reason = "no stations" if stations is None else "no dates"
+        return Detail(taken, own, note, reason=reason if method == "auto" else "named")
     candidates = {"area": [own]}
     if maps.climatology is not None:
         ladder = candidate_sigmas(own)
@@ -77,6 +110,7 @@ def choose_detail(
     taken, text = choice.name.split(" ")
     sigma = float(text)
     against = _words(*_parts(choice.runner_up))
+    reason = "named" if method != "auto" else "default" if choice.name == first else "better"
     if choice.name == first:
         why = f"the default; nothing is shown to be better at {choice.units} squares of stations"
     else:
@@ -86,7 +120,11 @@ def choose_detail(
         )
     scored = f"; on squares that did not choose, RMSE {choice.rmse:.2f} µg/m³"
     return Detail(
-        taken, sigma, f"{_words(taken, sigma)}: {why}{scored}; next best: {against}.", choice
+        taken,
+        sigma,
+        f"{_words(taken, sigma)}: {why}{scored}; next best: {against}.",
+        choice,
+        reason,
     )
 
 

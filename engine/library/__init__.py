@@ -98,6 +98,8 @@ def attributes(about: DatasetInfo) -> dict[str, str | int | float]:
     }
     if about.outdated:  # what is made of it is no better
         given["rules"] = about.rules
+    if about.made_by:
+        given["made_by"] = about.made_by
     if about.regrid_method:
         given["regrid_method"] = about.regrid_method
     return given

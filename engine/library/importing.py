@@ -233,6 +233,7 @@ def _describe(
         reference_state=str(attributes.get("reference_state", "unknown")),
         dropped=from_text(attributes.get(DROPPED)),
         rules=int(attributes.get("rules", RULES)),
+        made_by=str(attributes.get("made_by", "")),
     )
 
 

@@ -55,6 +55,8 @@ class DatasetInfo(BaseModel):
         airlens_version: Which wrote it.
         dropped: Rows of the files that gave no value, by reason (`engine.data.dropped`).
         rules: Number of the rules by which the files were read.
+        made_by: "prediction" where AirLens or another model computed the values from other data
+            of the library, as the file says; empty where they are what was observed or modelled.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,6 +87,15 @@ class DatasetInfo(BaseModel):
     airlens_version: str = ""
     dropped: dict[str, int] = {}
     rules: int = 0
+    made_by: str = ""
+
+    @property
+    def cell_degrees(self) -> float | None:
+        """Height of a grid's cell, degrees of latitude; None without a grid."""
+        rows = self.shape.get("latitude", 0)
+        if self.kind != "grid" or self.bounds is None or not rows:
+            return None
+        return (self.bounds[3] - self.bounds[1]) / rows
 
     @property
     def outdated(self) -> bool:

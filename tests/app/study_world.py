@@ -24,8 +24,13 @@ def _script(page, selection, language):
         importlib.import_module(f"app.views.{page}").render(Selection(*selection))
 
 
-def opened(page, *, dataset="tiny", day=10, region="all", model="bicubic", language="en", **query):
+def opened(
+    page, *, dataset="tiny", day=10, region="all", model="bicubic", language="en", finer=(), **query
+):
+    """A page; `finer` is a climatology and stations to merge, to make the map finer."""
     selection = (dataset, dt.date(2015, 1, day), region, model, "cn-2026")
+    if finer:
+        selection += (None, "finer", *finer)
     at = AppTest.from_function(_script, args=(page, selection, language), default_timeout=PATIENCE)
     for key, value in query.items():
         at.query_params[key] = value

@@ -79,7 +79,7 @@ export class Drawing {
     this.paint();
     this.symbols = ['tracks', 'stations'].flatMap((kind) => {
       const points = map.options[kind] && map.points[kind];
-      return points ? symbolsFor(kind, points, colours(map, map.data[kind].scale)) : [];
+      return points ? symbolsFor(kind, points, colours(map, map.data[kind].scale), (id) => colours(map, map.layer(id).scale)) : [];
     });
     if (!this.deck) return this.sketch();
     const images = Object.fromEntries(Object.entries(this.images).map(([id, i]) => [id, i.picture]));
@@ -185,6 +185,7 @@ export class Drawing {
       camera: map.camera,
       bounds: map.data.bounds,
       symbols: this.symbols,
+      chosen: map.chosen(),
       // Among stations a dot would be taken for one.
       dots: !(map.options.stations && map.points.stations),
       swiped: map.mode === 'swipe',

@@ -40,7 +40,7 @@ export function drawUnder(context, viewports, bounds, ink) {
 
 /** Names, crosshair and scale bar. */
 export function drawOver(context, viewports, state) {
-  const { cities, at, swiped, focus, symbols, camera } = state;
+  const { cities, at, swiped, focus, symbols, camera, chosen } = state;
   const seen = swiped ? [unbroken(viewports)] : viewports;
   for (const viewport of seen) {
     context.save();
@@ -48,7 +48,7 @@ export function drawOver(context, viewports, state) {
     context.rect(viewport.x, viewport.y, viewport.width, viewport.height);
     context.clip();
     context.translate(viewport.x, viewport.y);
-    drawSymbols(context, viewport, symbols, camera);
+    drawSymbols(context, viewport, symbols, camera, swiped ? null : chosen[viewport.id]);
     if (cities) drawCities(context, viewport, state, viewport === seen[0] ? [plate(viewport)] : []);
     if (at) drawCrosshair(context, viewport, at, focus);
     context.restore();

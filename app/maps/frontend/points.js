@@ -13,8 +13,13 @@ export async function pointsOf(data, day) {
   return { stations, tracks };
 }
 
-async function stationsOf({ url, values: valuesUrl, roles: rolesUrl }, day) {
-  const [table, { values, columns }, roles] = await Promise.all([json(url), raster(valuesUrl), rolesUrl && raster(rolesUrl)]);
+async function stationsOf({ url, values: valuesUrl, roles: rolesUrl, upon = {} }, day) {
+  const [table, { values, columns }, roles, others] = await Promise.all([
+    json(url),
+    raster(valuesUrl),
+    rolesUrl && raster(rolesUrl),
+    Promise.all(Object.entries(upon).map(async ([layer, address]) => [layer, (await raster(address)).values])),
+  ]);
   return table.id.map((id, i) => {
     const value = values[day * columns + i];
     return {
@@ -24,8 +29,13 @@ async function stationsOf({ url, values: valuesUrl, roles: rolesUrl }, day) {
       lat: table.lat[i],
       role: ROLES[roles ? roles.values[day * columns + i] : table.role[i]],
       value: value === value ? value : null,
+      upon: Object.fromEntries(others.map(([layer, all]) => [layer, orNull(all[day * columns + i])])),
     };
   });
+}
+
+function orNull(value) {
+  return value === value ? value : null;
 }
 
 async function tracksOf({ url }, key) {

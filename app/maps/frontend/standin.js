@@ -16,9 +16,9 @@ export async function connect(page) {
   page.rasters = {};
   if (page.alone) for (const layer of page.layers) page.rasters[layer.id] = await unpacked(layer.packed);
   link(maps, page);
-  maps.forEach((map) => {
+  maps.forEach((map, i) => {
     drawGaps(map, page.bounds);
-    drawPoints(map, page);
+    drawPoints(map, page, page.layers[i]);
   });
   L.control.scale({ imperial: false }).addTo(maps[0]);
   if (page.alone) drawLegends(page);
@@ -121,7 +121,7 @@ function point({ lng, lat }, page) {
   return undefined;
 }
 
-function drawPoints(map, page) {
+function drawPoints(map, page, layer) {
   // Leaflet's canvas draws circles; a withheld station is a square, a reanalysed one stands on its tip.
   const Cornered = L.CircleMarker.extend({
     _updatePath() {
@@ -139,11 +139,14 @@ function drawPoints(map, page) {
     },
   });
   for (const p of page.points) {
-    const tint = colouring(page.scales[p.scale], { steps: page.steps, range: null });
-    const fill = p.value === null ? null : `rgb(${colourOf(p.value, tint).join()})`;
+    const other = p.upon && layer.id in p.upon; // on this layer they show something else
+    const value = other ? p.upon[layer.id] : p.value;
+    const scale = page.scales[other ? layer.scale : p.scale];
+    const tint = colouring(scale, { steps: page.steps, range: null });
+    const fill = value === null ? null : `rgb(${colourOf(value, tint).join()})`;
     const style = { role: p.role, radius: RADIUS, color: INK, weight: 2, fill: Boolean(fill), fillColor: fill, fillOpacity: 1 };
     const marker = new (p.role === 'used' ? L.CircleMarker : Cornered)([p.lat, p.lon], style);
-    const said = p.value === null ? page.labels.invalid : `${number(p.value, 1)} ${page.scales[p.scale].unit}`;
+    const said = value === null ? page.labels.invalid : `${number(value, 1)} ${scale.unit}`;
     marker.bindTooltip(document.createTextNode(`${p.name}: ${said}`)).addTo(map);
   }
 }

@@ -9,18 +9,28 @@ const RIM = '#fff';
 const GROUND_KM = 7; // of a symbol, between the smallest and the largest in pixels
 const PIXELS = { stations: [12, 17], tracks: [7, 11] };
 
-/** What is to be drawn: [{ kind, lon, lat, role, fill }], fill null where there is no value. */
-export function symbolsFor(kind, points, colours) {
-  return points.map(({ lon, lat, role, value }) => {
-    const fill = value === null ? null : `rgb(${colourOf(value, colours).join()})`;
-    return { kind, lon, lat, role, fill };
+/**
+ * What is to be drawn: [{ kind, lon, lat, role, fill, fills }], fill null where there is no value; fills
+ * by layer where a point shows something else there.
+ * @param colours of the points' own values
+ * @param coloursOf colours of a layer
+ */
+export function symbolsFor(kind, points, colours, coloursOf) {
+  return points.map(({ lon, lat, role, value, upon = {} }) => {
+    const fills = Object.entries(upon).map(([layer, other]) => [layer, fillOf(other, coloursOf(layer))]);
+    return { kind, lon, lat, role, fill: fillOf(value, colours), fills: Object.fromEntries(fills) };
   });
 }
 
-/** Draw symbols into one viewport, whose corner is the origin of the pen. */
-export function drawSymbols(pen, viewport, symbols, camera) {
+function fillOf(value, colours) {
+  return value === null ? null : `rgb(${colourOf(value, colours).join()})`;
+}
+
+/** Draw symbols into the viewport of a layer, whose corner is the origin of the pen. */
+export function drawSymbols(pen, viewport, symbols, camera, layer) {
   const natural = GROUND_KM / kmPerPixel(camera);
-  for (const { kind, lon, lat, role, fill } of symbols) {
+  for (const { kind, lon, lat, role, fills, fill: own } of symbols) {
+    const fill = layer in fills ? fills[layer] : own;
     const [least, most] = PIXELS[kind];
     const radius = Math.max(least, Math.min(most, natural)) / 2;
     const [x, y] = viewport.project([lon, lat]);

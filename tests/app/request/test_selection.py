@@ -30,7 +30,18 @@ class Library:
     def regions(self, dataset):
         return ("all", "yrd", "nanjing")
 
-    def models(self, dataset):
+    def works(self, dataset):
+        return ("finer", "restore") if dataset == "monthly" else ("",)
+
+    def climatologies(self, dataset, work):
+        return ("fine", "other", "") if work == "finer" else ("",)
+
+    def merges(self, dataset, work):
+        return ("monitors", "") if work == "finer" else ("",)
+
+    def models(self, dataset, work, climatology):
+        if work == "finer":
+            return ("auto", "ratio", "area") if climatology else ("auto", "area")
         return ("idw", "kriging") if dataset == "points" else ("bicubic", "copy")
 
     def standards(self):
@@ -52,7 +63,15 @@ def test_nothing_asked_gives_the_defaults():
     "selection",
     [
         chosen(),
-        chosen(dataset="monthly", date=date(1999, 2, 1)),
+        chosen(dataset="monthly", date=date(1999, 2, 1), work="restore"),
+        chosen(
+            dataset="monthly",
+            date=date(1999, 2, 1),
+            work="finer",
+            climatology="other",
+            model="ratio",
+        ),
+        chosen(dataset="monthly", date=date(1999, 2, 1), work="finer", merge="", model="auto"),
         chosen(dataset="points", model="kriging", region="117,29,123,33"),
         chosen(date=None, missing=date(2015, 1, 11)),
     ],
@@ -156,3 +175,28 @@ def test_no_link_can_break_it(params):
     assert selection.dataset in Library().datasets()
     assert (selection.date is None) != (selection.missing is None)
     assert settle(request.read(request.write(selection)), [], Library()) == (selection, [])
+
+
+def test_a_link_of_an_older_version_keeps_its_study():
+    link = {"dataset": "monthly", "date": "1999-02", "model": "copy"}
+    selection, notes = settle(link, [], Library())
+    assert (selection.work, selection.model, notes) == ("restore", "copy", [])
+
+
+def test_no_stations_is_a_choice_that_a_link_keeps():
+    link = {"dataset": "monthly", "work": "finer", "merge": "none", "climatology": "none"}
+    selection, notes = settle(link, [], Library())
+    assert (selection.merge, selection.climatology, notes) == ("", "", [])
+    made = request.request_of(replace(selection, date=MONTHS[0]))
+    assert (made.work, made.model) == ("downscale", "auto")
+
+
+def test_a_page_without_the_choice_drops_it_without_a_note():
+    link = {"dataset": "demo", "work": "finer", "merge": "monitors", "climatology": "fine"}
+    selection, notes = settle(link, [], Library())
+    assert (selection.work, selection.merge, selection.climatology, notes) == ("", "", "", [])
+
+
+def test_stations_that_do_not_fit_are_named():
+    _, notes = settle({"dataset": "monthly", "work": "finer", "merge": "far"}, [], Library())
+    assert notes == [Note("request.unknown_merge", "far")]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from study_world import captions, opened, raster, the_map
+from study_world import opened, the_map
 
 from app.jobs.study_runs import Withheld
 from app.maps.layers import ROLES, Day, Stations
@@ -75,38 +75,6 @@ def test_a_map_fades_evenly_between_two_distances():
 
 @pytest.mark.usefixtures("app_home")
 class TestOnTheMap:
-    def test_it_is_off_until_it_is_wanted(self):
-        wire = the_map(opened("map"))
-        assert "reanalysis" not in [layer["id"] for layer in wire["layers"]]
-
-    def test_it_lies_beside_the_other_maps_and_fades(self):
-        at = opened("map", reanalysis="true", withheld="0.0", reach="25")
-        wire = the_map(at)
-        layers = {layer["id"]: layer for layer in wire["layers"]}
-        assert list(layers) == ["coarse", "fine", "error", "target", "reanalysis", "distance"]
-        assert wire["show"] == ["fine", "reanalysis", "distance"]
-        fade = layers["reanalysis"]["fade"]
-        assert (fade["layer"], fade["start"], fade["end"]) == ("distance", 25, 75)
-        assert layers["fine"]["fade"] is None
-        with_it = [day["key"] for day in wire["days"] if "reanalysis" in day["urls"]]
-        assert with_it == ["2015-01-10"]
-        day = next(day for day in wire["days"] if day["key"] == "2015-01-10")
-        # Near 100 and 102 everywhere, as the two stations that speak.
-        values = raster(day["urls"]["reanalysis"])
-        assert 70 < values.min() <= values.max() < 125
-        assert "2 stations used (circles), 0 kept out (squares), 1 silent" in captions(at)
-        # The silent station is distinguished from the others.
-        assert "reanalysed" in wire["stations"]["kinds"]
-        roles, values = (raster(wire["stations"][name]) for name in ("roles", "values"))
-        assert roles[-1].tolist() == [USED, USED, REANALYSED]
-        assert 70 < values[-1, 2] < 125
-        assert np.isnan(values[-2, 2])
-
-    def test_a_region_without_stations_gets_one_sentence_and_keeps_its_map(self):
-        at = opened("map", reanalysis="true", region="118.2,29.9,118.8,30.5")
-        assert any("holds no station" in e.value for e in at.error)
-        assert [layer["id"] for layer in the_map(at)["layers"]][:2] == ["coarse", "fine"]
-
     def test_a_map_from_stations_fades_by_itself(self):
         wire = the_map(opened("map", dataset="tiny-stations", model="idw", reach="25"))
         layers = {layer["id"]: layer for layer in wire["layers"]}

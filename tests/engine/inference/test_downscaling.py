@@ -13,8 +13,8 @@ from engine.core.grid import Grid
 from engine.downscaling.cell_edges import RegularCells
 from engine.downscaling.overlaps import overlap
 from engine.downscaling.regridding import regrid
-from engine.inference.coarse_maps import DownscaleRequest
 from engine.inference.downscaling import downscale
+from engine.inference.request import Request
 from engine.inference.station_scores import paired_gain
 
 FINE = Grid(35.95, 112.05, 0.1, 0.1, 80, 100)  # 28–36° N, 112–122° E
@@ -99,10 +99,10 @@ def rmse(values, truth):
 
 
 def test_the_climatology_s_detail_makes_a_coarse_map_finer(kept):
-    result = downscale(DownscaleRequest("coarse", JUNE, "climatology"))
+    result = downscale(Request("coarse", JUNE, model="auto", climatology="climatology"))
     truth = kept["truth"][5]
     assert result["pm2p5"].sizes == {"valid_time": 1, "latitude": 80, "longitude": 100}
-    flat = downscale(DownscaleRequest("coarse", JUNE, "climatology", method="area"))
+    flat = downscale(Request("coarse", JUNE, model="area", climatology="climatology"))
     # Both are 20 % too low; the detail is right in one of them.
     assert rmse(result["pm2p5"][0] / 0.8, truth) < 0.35 * rmse(flat["pm2p5"][0] / 0.8, truth)
     assert result.attrs["model"] == "ratio"
@@ -113,7 +113,9 @@ def test_the_climatology_s_detail_makes_a_coarse_map_finer(kept):
 
 
 def test_stations_bring_the_level_and_an_interval(kept):
-    result = downscale(DownscaleRequest("coarse", JUNE, "climatology", "stations"))
+    result = downscale(
+        Request("coarse", JUNE, model="auto", climatology="climatology", stations="stations")
+    )
     truth = kept["truth"][5]
     assert rmse(result["background"][0], truth) > 8
     assert rmse(result["pm2p5"][0], truth) < 4
@@ -125,7 +127,9 @@ def test_stations_bring_the_level_and_an_interval(kept):
 
 
 def test_the_table_says_what_each_step_gained(kept):
-    result = downscale(DownscaleRequest("coarse", JUNE, "climatology", "stations"))
+    result = downscale(
+        Request("coarse", JUNE, model="auto", climatology="climatology", stations="stations")
+    )
     rows = json.loads(result.attrs["station_scores"])
     by = {(row["what"], row["left_out"]): row for row in rows}
     coarse, fused = by["coarse", ""], by["fused", "singly"]
@@ -139,11 +143,15 @@ def test_the_table_says_what_each_step_gained(kept):
 
 
 def test_a_left_out_station_is_not_its_own_witness(kept):
-    whole = downscale(DownscaleRequest("coarse", JUNE, "climatology", "stations"))
+    whole = downscale(
+        Request("coarse", JUNE, model="auto", climatology="climatology", stations="stations")
+    )
     spoiled = kept["stations"].copy(deep=True)
     spoiled["pm2p5"][5, 7] = 400.0
     library.store(spoiled, "spoiled")
-    other = downscale(DownscaleRequest("coarse", JUNE, "climatology", "spoiled"))
+    other = downscale(
+        Request("coarse", JUNE, model="auto", climatology="climatology", stations="spoiled")
+    )
     assert float(other["observed"][7]) == 400
     change = np.abs(other["leave_one_out"] - whole["leave_one_out"]).values
     assert change[7] == pytest.approx(0, abs=1e-3)
@@ -151,14 +159,14 @@ def test_a_left_out_station_is_not_its_own_witness(kept):
 
 
 def test_stations_may_stand_over_a_climatology_alone(kept):
-    result = downscale(DownscaleRequest("stations", JUNE, "climatology"))
+    result = downscale(Request("stations", JUNE, model="auto", climatology="climatology"))
     assert "coarse" not in result
     assert rmse(result["pm2p5"][0], kept["truth"][5]) < 5
     assert result.attrs["work"] == "fuse"
 
 
 def test_a_map_and_stations_need_no_climatology(kept):
-    result = downscale(DownscaleRequest("coarse", JUNE, stations="stations"))
+    result = downscale(Request("coarse", JUNE, model="auto", stations="stations"))
     assert result["pm2p5"].sizes["latitude"] == 40  # four parts of a coarse cell's side
     assert result.attrs["model"] == "area"
     assert float(abs(result["leave_one_out"] - result["observed"]).mean()) < 12
@@ -177,7 +185,8 @@ def test_the_month_of_the_request_never_teaches(kept):
     spoiled["pm2p5"].values[24 + 5] = 900.0  # June 2015 itself
     library.store(spoiled, "spoiled")
     maps = [
-        downscale(DownscaleRequest("coarse", JUNE, name))["pm2p5"] for name in ("own", "spoiled")
+        downscale(Request("coarse", JUNE, model="auto", climatology=name))["pm2p5"]
+        for name in ("own", "spoiled")
     ]
     np.testing.assert_array_equal(*maps)
 
@@ -187,11 +196,11 @@ def test_the_month_of_the_request_never_teaches(kept):
     [
         ({}, RequestError, "nothing to make the map finer"),
         (
-            {"method": "bicubic", "climatology": "climatology"},
+            {"model": "bicubic", "climatology": "climatology"},
             RequestError,
             "no coarse dataset finer",
         ),
-        ({"method": "ratio", "stations": "stations"}, RequestError, "needs a fine dataset"),
+        ({"model": "ratio", "stations": "stations"}, RequestError, "needs a fine dataset"),
         ({"dataset": "climatology", "climatology": "coarse"}, RequestError, "half as wide"),
         ({"climatology": "stations"}, RequestError, "holds stations, no map"),
         ({"climatology": "climatology", "stations": "coarse"}, RequestError, "no stations"),
@@ -222,9 +231,9 @@ def test_what_cannot_be_done_is_said_in_one_sentence(kept, request_, kind, says)
         ),
         "one",
     )
-    fields = {"dataset": "coarse", "date": JUNE} | request_
+    fields = {"dataset": "coarse", "date": JUNE, "model": "auto"} | request_
     with pytest.raises(kind, match=says):
-        downscale(DownscaleRequest(**fields))
+        downscale(Request(**fields))
 
 
 def test_a_paired_gain_worked_by_hand():
