@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.jobs import cache
-from app.request.selection import FINER, RESTORE
+from app.request.selection import AUTO, FINER, RESTORE
 from engine.core import regions, standards
 from engine.core.errors import NotFoundError
 from engine.core.task import TaskName
@@ -101,7 +101,8 @@ class PageChoices:
         """
         if work == FINER:
             return METHODS if climatology else ("auto", "area")
-        return cache.models(self.tasks, dataset)
+        names = cache.models(self.tasks, dataset)
+        return (AUTO, *names) if work == RESTORE and names else names
 
     def standards(self) -> Sequence[str]:
         """Standards, the default first."""

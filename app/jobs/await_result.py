@@ -81,7 +81,7 @@ def prediction(request: Request, *, slot: str = "main") -> PredictionResult | No
 
 
 def awaited(
-    requested: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: str
+    requested: Hashable, start: Callable[[str], Run[xr.Dataset]], *, slot: str, title: str = ""
 ) -> Result | None:
     """The result of any work; or, while it is made, the last one of this slot, or None.
 
@@ -91,6 +91,7 @@ def awaited(
         requested: What the work answers; another question takes back the wish for the last.
         start: Submits the work for the session it is given.
         slot: Place on the page.
+        title: What the progress is of, where that is not the map.
 
     Raises:
         EngineError: If the run failed.
@@ -111,7 +112,7 @@ def awaited(
         return made
     if status.error is not None:
         raise status.error
-    _watch(slot)
+    _watch(slot, title)
     return _last(slot)
 
 
@@ -165,7 +166,7 @@ def _leave_older(runs: Runs[xr.Dataset], requested: Hashable, slot: str) -> None
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def _watch(slot: str) -> None:
+def _watch(slot: str, title: str = "") -> None:
     """Progress of the slot's run; the whole page is drawn again when it is over."""
     words, runs = i18n.current(), cache.runs()
     run: Run[xr.Dataset] = st.session_state[f"run:{slot}"]
@@ -179,7 +180,7 @@ def _watch(slot: str) -> None:
             said = words("running.running", device=_device(status.device, words))
         if status.remaining is not None:
             said = f"{said} {words('running.left', left=_duration(status.remaining, words))}"
-        st.progress(status.share, text=said)
+        st.progress(status.share, text=f"{title}: {said}" if title else said)
         if st.button(words("running.cancel"), key=f"cancel-{slot}", icon=":material/close:"):
             st.session_state[f"stopped:{slot}"] = st.session_state[f"requested:{slot}"]
             runs.leave(run, _session())

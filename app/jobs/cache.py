@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from app.jobs import first_map
 from app.jobs.districts import whole
 from app.jobs.job_queue import Runs
-from app.request.ranking import ranked
 from engine import library
 from engine.core.errors import EngineError
 from engine.core.paths import ASSETS, home
 from engine.core.task import TaskName
 from engine.data import station_means
+from engine.inference import restore_choice
+from engine.inference.ranking import ranked
 from engine.inference.request import Request
 from engine.inference.summary import Place
 
@@ -144,7 +145,8 @@ def models(tasks: tuple[TaskName, ...], name: str) -> tuple[str, ...]:
 def _models(
     tasks: tuple[TaskName, ...], name: str, _checksum: str, _home: Path, _turn: int
 ) -> tuple[str, ...]:
-    return tuple(ranked(tasks, info(name)))
+    about = info(name)
+    return tuple(ranked(tasks, about, first=restore_choice.known(about).model))
 
 
 def opened(name: str) -> xr.Dataset:

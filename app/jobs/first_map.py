@@ -1,5 +1,7 @@
 """The first map a visitor sees, made ahead: `python -m app.jobs.first_map` writes it.
 
+With it goes the choice that `auto` makes for the demo: to judge all networks takes a minute.
+
 A model needs torch, and torch needs seconds and 200 MB before it has computed anything. The map
 that everyone sees first is the same for all, so the model's own answer, with its own provenance, is
 kept in the repository. It is taken only while dataset, date, model and weights are still those that
@@ -13,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from app.request.ranking import ranked
 from engine import library
 from engine.core import dates
 from engine.core.errors import EngineError
 from engine.core.paths import ASSETS
 from engine.core.regions import WHOLE
-from engine.inference import catalogue
+from engine.inference import catalogue, restore_choice
 from engine.inference.request import Request
 
 FILE = ASSETS / "first" / "map.nc"
@@ -34,7 +35,7 @@ def request() -> Request:
         NotFoundError: If there is no demo.
     """
     about = library.info(DATASET)
-    return Request(DATASET, about.end, WHOLE, ranked(["super-resolution"], about)[0])
+    return Request(DATASET, about.end, WHOLE, restore_choice.known(about).model)
 
 
 def load(path: Path = FILE) -> tuple[Request, xr.Dataset] | None:
@@ -104,4 +105,8 @@ def _with_target(kept: xr.Dataset, known: xr.DataArray) -> xr.Dataset:
 if __name__ == "__main__":
     from engine.inference.run import predict
 
+    about = library.info(DATASET)
+    for old in restore_choice.SHIPPED.glob("*.json"):
+        old.unlink()
+    restore_choice.find(about, seconds=float("inf"), folder=restore_choice.SHIPPED)
     save(predict(Request(**asdict(request()))))

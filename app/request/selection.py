@@ -14,6 +14,7 @@ from engine.core.errors import RequestError
 from engine.core.grid import Region
 from engine.inference.request import Request
 
+AUTO = "auto"  # the model that `engine.inference.restore_choice` takes
 NONE = "none"  # in a link: no dataset of that kind
 LATEST = "latest"  # the date that is the dataset's last
 KEYS = ("dataset", "work", "climatology", "merge", "date", "region", "model", "standard")

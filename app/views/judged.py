@@ -48,9 +48,15 @@ def card(table: Sequence[Row], words: Words) -> tuple[str, str, str] | None:
     return label, steps_text, words("judged.both", first=note, second=gain) if gain else note
 
 
-def why(result: xr.Dataset, words: Words) -> str:
-    """How detail was made, why, and by how much, in the reader's language."""
-    choice = json.loads(str(result.attrs.get("choice", "{}")))
+def why(choice: Row, words: Words, *, kind: str = "reason") -> str:
+    """What was taken, why, and by how much, in the reader's language; empty without a choice.
+
+    Args:
+        choice: As `engine.inference.sigma.Detail.as_record` or
+            `engine.inference.restore_choice.Taken.as_record` gives it.
+        words: The language.
+        kind: "reason" (how detail is made) or "restore" (which model restores).
+    """
     if not choice:
         return ""
     unit = words("units.ug_m3")
@@ -60,10 +66,10 @@ def why(result: xr.Dataset, words: Words) -> str:
         "gain_error": _percent(choice.get("gain_error", 0.0), words),
         "default": sidebar.model_title(str(choice.get("default", "")), words),
     }
-    reason = words(f"judged.reason_{choice['reason'].replace(' ', '_')}", **facts)
+    reason = words(f"judged.{kind}_{choice['reason'].replace(' ', '_')}", **facts)
     if choice.get("rmse") is not None:
         reason += words(
-            "judged.scored",
+            "judged.scored" if kind == "reason" else "judged.restore_scored",
             rmse=words.number(choice["rmse"], 2),
             unit=unit,
             runner_up=sidebar.model_title(choice["runner_up"], words),
@@ -109,7 +115,8 @@ def as_html(table: Sequence[Row], words: Words) -> str:
         body.append(f'<tr><th scope="row" class="name">{html.escape(title)}</th>{cells}</tr>')
     label = html.escape(words("judged.title"))
     return (
-        f'<div class="airlens-table" tabindex="0" role="region" aria-label="{label}"><table class="plain">'
+        f'<div class="airlens-table" tabindex="0" role="region" aria-label="{label}">'
+        '<table class="plain">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import html
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,12 +18,12 @@ from app import i18n
 from app.charts import series
 from app.frame import downloads, provenance, sidebar, trouble
 from app.i18n import Words
-from app.jobs import await_result, cache, study_runs
+from app.jobs import auto_choice, await_result, cache, study_runs
 from app.jobs.await_result import PredictionResult
 from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
-from app.request.selection import Selection, request_of
+from app.request.selection import Selection
 from app.style import look, standard_limits
 from app.style.palette import Scale
 from app.style.safe_text import markdown
@@ -32,6 +33,7 @@ from app.views.map_overlay import Overlay
 from engine.core.errors import EngineError
 from engine.core.standards import Standard
 from engine.data import station_means
+from engine.inference.restore_choice import Taken
 from engine.inference.summary import Summary, summarise
 from engine.library import DatasetInfo
 
@@ -51,6 +53,7 @@ class Sheet:
     rules: Standard
     bound: Bound | None
     words: Words
+    taken: Taken | None = None
 
     @property
     def finer(self) -> bool:
@@ -87,12 +90,15 @@ def render(selection: Selection) -> None:
             width="content",
         )
     lead = st.container(key="lead")
-    shown = await_result.prediction(request_of(selection))
+    request, taken = auto_choice.settled(selection)
+    shown = await_result.prediction(request)
+    if taken is not None:
+        auto_choice.judge(selection.dataset, taken)
     if shown is None:
         lead.html(_lead(words("map.waiting")))
         st.skeleton(height=MAP_HEIGHT)
         return
-    sheet = _sheet(selection, shown, words)
+    sheet = _sheet(selection, shown, taken, words)
     limit = sheet.bound.value if sheet.bound else None
     numbers = cache.kept(
         ("summary", _identity(sheet, sheet.day), limit),
@@ -121,12 +127,16 @@ def render(selection: Selection) -> None:
         st.html(cache.kept(key, lambda: map_cards.table(numbers, rate, published, words)))
 
 
-def _sheet(selection: Selection, shown: PredictionResult, words: Words) -> Sheet:
+def _sheet(
+    selection: Selection, shown: PredictionResult, taken: Taken | None, words: Words
+) -> Sheet:
     """The result on the page. While a new one is made it may be of another dataset and day."""
     info = cache.info(shown.request.dataset)
     rules = standard_limits.standard(selection.standard, shown.request.date)
     bound = standard_limits.bound(rules, info.period, words)
-    return Sheet(info, shown, map_layers.one_step(shown.result), rules, bound, words)
+    if shown.stale or (taken is not None and taken.model != shown.request.model):
+        taken = None  # what is on the page answers something else
+    return Sheet(info, shown, map_layers.one_step(shown.result), rules, bound, words, taken)
 
 
 def _said(sheet: Sheet, numbers: Summary) -> str:
@@ -138,7 +148,12 @@ def _said(sheet: Sheet, numbers: Summary) -> str:
 
 def _chosen(sheet: Sheet) -> None:
     """How detail was made and why, beside the map."""
-    if sheet.finer and (why := judged.why(sheet.result, sheet.words)):
+    words = sheet.words
+    if sheet.finer:
+        why = judged.why(json.loads(str(sheet.result.attrs.get("choice", "{}"))), words)
+    else:
+        why = judged.why(sheet.taken.as_record(), words, kind="restore") if sheet.taken else ""
+    if why:
         st.caption(markdown(why))
 
 

@@ -26,6 +26,7 @@ from engine.cli.shared_options import (
     writable,
 )
 from engine.core.errors import RequestError
+from engine.inference.request import METHODS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,7 +46,8 @@ def predict_command(
     model: Annotated[
         str,
         typer.Argument(
-            help="Name of the model, for example bicubic or idw; auto with --climatology."
+            help="Name of the model, for example bicubic or idw; auto takes the best that is "
+            "shown to be."
         ),
     ] = "auto",
     climatology: Annotated[
@@ -81,9 +83,12 @@ def predict_command(
     """
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
     data = of_samples(data, utc_offset)
-    if climatology or model == "auto":
+    climatology = climatology or _taken(data, model)
+    if climatology or (stations and model in METHODS):
         finer(model, data, climatology, stations, date, out, region, hour)
         return
+    if model == "auto":
+        model = _restoring(data)
     with bar("Loading") as progress:
         # torch and xarray take seconds to load, and `airlens --help` shall not wait for them.
         from engine import library
@@ -120,6 +125,33 @@ def predict_command(
     if "model_note" in result.attrs:
         say(f"airlens: {result.attrs['model_note']}", err=True)
     say(f"Wrote {out}: {sentence(result)}")
+
+
+def _taken(data: str, model: str) -> str:
+    """The climatology that `auto` takes by itself, which is said; empty where there is none."""
+    if model != "auto":
+        return ""
+    from engine import library
+    from engine.inference import offers
+
+    about = library.info(data)
+    if about.kind != "grid":
+        return ""
+    found = offers.taken(about, [library.info(name) for name in library.names()])
+    if found:
+        say(f"airlens: {found} lies over {data} with finer cells; --climatology {found} is taken.")
+    return found
+
+
+def _restoring(data: str) -> str:
+    """The model that `auto` takes where nothing makes the map finer, and why."""
+    with bar("Judging the models") as progress:
+        from engine import library
+        from engine.inference import restore_choice
+
+        taken = restore_choice.find(library.info(data), progress=progress)
+    say(f"airlens: {restore_choice.sentence(taken)}", err=True)
+    return taken.model
 
 
 def finer(

@@ -97,7 +97,7 @@ def test_merged_stations_show_their_left_out_error_on_the_uncertainty(finer_home
     errors = raster(wire["stations"]["upon"]["uncertainty"])
     last = [day["key"] for day in wire["days"]].index("2015-01-10")
     assert np.isfinite(errors[last]).all() and np.isnan(errors[last - 1]).all()
-    assert [s.value for s in at.subheader][0] == "Judged at stations"
+    assert at.subheader[0].value == "Judged at stations"
     assert "Checked at 3 stations" in html(at)
 
 

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.request import ranking
 from engine import library
-from engine.inference import catalogue
+from engine.inference import catalogue, ranking, restore_choice
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = ("super-resolution", "reanalysis")
@@ -49,10 +48,11 @@ def test_the_default_needs_what_is_there(monkeypatch, tmp_path):
     assert ranking.ranked(TASKS, record(end=None))[0] == "bicubic"
     (tmp_path / "config.json").touch()
     monkeypatch.setattr(catalogue, "weights_for", lambda about, model: tmp_path)
-    assert ranking.ranked(TASKS, record())[0] == "airstfm"
-    assert ranking.ranked(TASKS, record(cells=(800, 720)))[0] == "airstfm"
+    # A network is no default by itself: it has to be shown to be better.
+    assert ranking.ranked(TASKS, record())[0] == "bicubic-ratio"
+    assert ranking.ranked(TASKS, record(), first="airstfm")[0] == "airstfm"
     # On a large grid it is offered, but a day that takes many seconds is no way to begin.
-    large = ranking.ranked(TASKS, record(cells=(1400, 2200)))
+    large = ranking.ranked(TASKS, record(cells=(1400, 2200)), first="airstfm")
     assert large[0] == "bicubic-ratio"
     assert "airstfm" in large
 
@@ -70,8 +70,9 @@ def test_the_demo_opens_with_airstfm():
     if "demo" not in library.names():
         pytest.skip("the demo is not here")
     about = library.info("demo")
-    assert ranking.ranked(["super-resolution"], about)[0] == "airstfm"
-    assert ranking.ranked(TASKS, about)[0] == "airstfm"
+    taken = restore_choice.known(about)
+    assert (taken.model, taken.reason) == ("airstfm", "better")
+    assert ranking.ranked(TASKS, about, first=taken.model)[0] == "airstfm"
 
 
 def test_what_cannot_run_is_not_offered(monkeypatch):
@@ -110,7 +111,7 @@ def test_the_owners_weights_come_before_those_that_ship(
 
 
 @pytest.mark.parametrize(
-    "module", ["app.request.selection", "app.request.ranking", "engine.inference.request"]
+    "module", ["app.request.selection", "engine.inference.ranking", "engine.inference.request"]
 )
 def test_a_page_that_only_builds_a_request_loads_no_torch(module):
     code = f"import sys, {module}; assert 'torch' not in sys.modules"

@@ -1,4 +1,4 @@
-"""Which models can be used on a dataset, and which a page opens with."""
+"""Which models can be used on a dataset, and which stand first."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from engine.library import DatasetInfo
 from engine.library.weights_table import SHIPPED
 from engine.superresolution.regression_limits import LEAST_YEARS, MOST_CELLS
 
-# What a page opens with: the first of these that can be used. Ratios by month take a season.
-DEFAULTS = ("airstfm", "bicubic-ratio", "bicubic", "kriging", "idw")
+# What stands first where nothing is measured. Ratios by month take a season.
+DEFAULTS = ("bicubic-ratio", "bicubic", "kriging", "idw")
 # Most cells for which AirSTFM answers in about two seconds on two cores; it stays in the list.
 NETWORK_CELLS = 1_000_000
 SEASON = dt.timedelta(days=90)
@@ -19,13 +19,19 @@ SEASON = dt.timedelta(days=90)
 KRIGING_STATIONS = 12
 
 
-def ranked(tasks: Sequence[TaskName], about: DatasetInfo) -> list[str]:
-    """Models of some tasks that can be used on a dataset: the default, then the best first."""
+def ranked(tasks: Sequence[TaskName], about: DatasetInfo, *, first: str = "") -> list[str]:
+    """Models of some tasks that can be used on a dataset, the learned before the simple.
+
+    Args:
+        tasks: Which.
+        about: The dataset's record.
+        first: What stands before all; where it cannot be used, the first of `DEFAULTS` that can.
+    """
     entries = [entry for entry in catalogue.MODELS.values() if entry.task in tasks]
     # The catalogue goes from the simple to the learned.
     fitting = [entry.name for entry in reversed(entries) if about.kind in entry.kinds]
     names = [name for name in fitting if usable(name, about)]
-    default = next((name for name in DEFAULTS if name in names and ready(name, about)), "")
+    default = next((n for n in (first, *DEFAULTS) if n in names and ready(n, about)), "")
     return sorted(names, key=lambda name: name != default)
 
 
