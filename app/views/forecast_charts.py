@@ -11,6 +11,7 @@ from app.jobs import cache
 from app.style.safe_text import markdown
 from app.views import errors_charts, forecast_layers, scene
 from app.views.forecast_layers import Forecast
+from engine.verify.metrics import of_errors
 
 OUTER = (0.05, 0.95)  # ends of the band
 CLIMATOLOGY = 7  # steps before the start that a series shows
@@ -95,7 +96,7 @@ def by_lead(found: Forecast) -> None:
         error = layers["error"][n]
         known = error[np.isfinite(error)].astype(np.float64)
         spread = _average(layers["spread"][n]) if "spread" in layers else float("nan")
-        numbers = (_average(known), _average(np.abs(known)), float(np.sqrt(_average(known**2))))
+        numbers = tuple(of_errors(name, known) for name in ("bias", "mae", "rmse"))
         rows.append(
             (
                 label,

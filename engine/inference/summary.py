@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.grid import Grid, distance_km
-from engine.verify.metrics import METRICS, statistics
+from engine.verify.metrics import of_errors
 
 NEAR_KM = 60.0  # a peak farther from any city than this is named by its coordinates
 
@@ -109,7 +109,6 @@ def summarise(
     people = np.array([r.place.population for r in rows], dtype=np.float64)
     values = np.array([r.value for r in rows])
     error = _values(prediction, "error")
-    errors = statistics(error, np.zeros_like(error))  # only differences count here
     return Summary(
         mean=float(np.nansum(field * weight) / weight.sum()),
         weighted=float((people * values).sum() / people.sum()) if people.sum() else float("nan"),
@@ -119,8 +118,8 @@ def summarise(
         valid=float(np.isfinite(field).mean()),
         limit=limit,
         rows=tuple(sorted(rows, key=lambda r: -r.value)),
-        rmse=float(METRICS["rmse"](errors)),
-        bias=float(METRICS["bias"](errors)),
+        rmse=of_errors("rmse", error),
+        bias=of_errors("bias", error),
     )
 
 

@@ -17,8 +17,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from engine.core.grid import EARTH_RADIUS_KM, Grid
-from engine.verify.evidence import BY_PLACE, SCORES, STEP, classes
-from engine.verify.metrics import centred_rmse, correlation, variance
+from engine.verify.evidence import STEP, at_places, classes
+from engine.verify.metrics import METRICS, centred_rmse, correlation, take, variance
 from engine.verify.spectra import cell_km
 
 CITY_REACH_KM = 10.0  # standard deviation over which the people of a city are spread
@@ -131,13 +131,13 @@ def by_covariate(
     Raises:
         ValueError: If the shape is not that of a day.
     """
-    table = evidence["by_place"].values.astype(np.float64)
-    if covariate.shape != table.shape[1:]:
-        raise ValueError(f"covariate has shape {covariate.shape}, a day {table.shape[1:]}")
+    table = at_places(evidence)
+    if covariate.shape != table.shape[:-1]:
+        raise ValueError(f"covariate has shape {covariate.shape}, a day {table.shape[:-1]}")
     bins = []
     for low, high in pairwise(bounds):
         inside = (covariate >= low) & (covariate < high)
-        bins.append(_bin(float(low), float(high), table[:, inside].sum(axis=1)))
+        bins.append(_bin(float(low), float(high), table[inside].sum(axis=0)))
     return tuple(bins)
 
 
@@ -149,7 +149,7 @@ def taylor(evidence: xr.Dataset) -> Taylor:
         float(correlation(total)),
         _share(float(np.sqrt(variance(total, "prediction"))), spread),
         _share(float(centred_rmse(total)), spread),
-        float(SCORES["bias"](total)),
+        float(METRICS["bias"](total)),
         int(total[0]),
     )
 
@@ -180,15 +180,14 @@ def mean_error(evidence: xr.Dataset, measure: str, *, floor: float = 0.0) -> NDA
     Raises:
         ValueError: If the measure is unknown.
     """
-    table = dict(zip(BY_PLACE, evidence["by_place"].values.astype(np.float64), strict=True))
-    known = table["n"] > 0
+    totals = at_places(evidence)
     if measure == "relative":
-        known &= table["target"] >= np.maximum(floor, 1e-9) * table["n"]
-        return _divide(100 * table["error"], table["target"], known)
-    columns = {"bias": "error", "absolute": "absolute"}
-    if measure not in columns:
+        enough = METRICS["mean_target"](totals) >= np.maximum(floor, 1e-9)
+        return np.where(enough, 100 * METRICS["nmb"](totals), np.nan)
+    names = {"bias": "bias", "absolute": "mae"}
+    if measure not in names:
         raise ValueError(f"measure {measure!r} is none of bias, absolute, relative")
-    return _divide(table[columns[measure]], table["n"], known)
+    return METRICS[names[measure]](totals)
 
 
 def distance_to_station(
@@ -241,22 +240,12 @@ def city_density(
 
 def _bin(low: float, high: float, sums: NDArray[np.float64]) -> Bin:
     """A class from sums in the order of `BY_PLACE`."""
-    n = float(sums[0])
-    if n == 0:
-        return Bin(low, high, 0, np.nan, np.nan, np.nan)
-    return Bin(low, high, int(n), sums[1] / n, sums[2] / n, float(np.sqrt(sums[3] / n)))
+    bias, mae, rmse = (float(METRICS[name](sums)) for name in ("bias", "mae", "rmse"))
+    return Bin(low, high, int(take(sums, "n")), bias, mae, rmse)
 
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
-
-
-def _divide(
-    above: NDArray[np.float64], below: NDArray[np.float64], where: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    out = np.full(above.shape, np.nan)
-    np.divide(above, below, out=out, where=where)
-    return out
 
 
 def _unit(latitude: NDArray[np.floating], longitude: NDArray[np.floating]) -> NDArray[np.float64]:

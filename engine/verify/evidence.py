@@ -26,7 +26,7 @@ TOP = 500.0
 CLASSES = round(TOP / STEP)
 
 BY_DAY = STATISTICS
-BY_PLACE = ("n", "error", "absolute", "squared", "prediction", "target")
+BY_PLACE = STATISTICS[:6]  # n, error, absolute, squared, prediction, target
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,11 @@ class _Total:
             )
             found["power"] = (("field", "wavelength"), np.mean(self.power, axis=0))
         return found
+
+
+def at_places(evidence: xr.Dataset) -> NDArray[np.float64]:
+    """Totals of each place for `METRICS` that need the sums of `BY_PLACE` alone, (*dims, 6)."""
+    return np.moveaxis(evidence["by_place"].values.astype(np.float64), 0, -1)
 
 
 def _along(

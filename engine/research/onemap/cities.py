@@ -25,6 +25,7 @@ from engine.inference.sigma import level
 from engine.inference.station_scores import SQUARE, paired_gain
 from engine.superresolution.networks.masking import masked_block_mean
 from engine.superresolution.networks.regression import plain
+from engine.verify.metrics import of_errors
 
 DATA = ROOT.parent / "shared" / "data"
 CITIES = DATA / "city-daily" / "china183_daily_2014_2015_clean.parquet"
@@ -242,7 +243,7 @@ def table(
 
 
 def _rmse(error: Numbers | None) -> float | None:
-    return None if error is None else float(np.sqrt(np.nanmean(error**2)))
+    return None if error is None else of_errors("rmse", error)
 
 
 def months_record(maps: xr.DataArray, known: Places) -> dict[str, Any]:

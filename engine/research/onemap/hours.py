@@ -11,6 +11,7 @@ from engine.core.errors import NotFoundError
 from engine.fusion.groups import distances, schemes, squares, units
 from engine.inference.station_scores import SQUARE, paired_gain
 from engine.research.onemap.cities import DATA, WUSTL, Numbers, errors
+from engine.verify.metrics import of_errors
 
 NATIONAL = DATA / "cnemc" / "cnemc_20190718_hours.parquet"
 BEIJING = DATA / "prsa" / "prsa12_hourly.parquet"
@@ -97,8 +98,8 @@ def _compared(
         "stations": len(lat),
         "dates": int((~learning).sum()),
         "next_km": {way.name: float(np.median(way.distance)) for way in ways},
-        "kriging": {n: float(np.sqrt(np.nanmean(e**2))) for n, e in alone.fused.items()},
-        "fused": {n: float(np.sqrt(np.nanmean(e**2))) for n, e in over.fused.items()},
+        "kriging": {n: of_errors("rmse", e) for n, e in alone.fused.items()},
+        "fused": {n: of_errors("rmse", e) for n, e in over.fused.items()},
         "gain": {
             n: paired_gain(e, alone.fused[n], common & np.isfinite(e), group)
             for n, e in over.fused.items()

@@ -19,8 +19,10 @@ from engine.verify.metrics import (
     block_mean_difference,
     current_names,
     metrics,
+    of_errors,
     score,
     score_valid,
+    statistics,
     sums,
 )
 
@@ -90,6 +92,19 @@ def test_the_floor_of_mape_and_fractions_of_nothing():
     assert math.isnan(nothing["nmb"]) and math.isnan(nothing["nme"])
 
 
+def test_of_errors_alone():
+    errors = np.array([[3.0, np.nan], [-4.0, np.inf]])
+    assert of_errors("bias", errors) == -0.5
+    assert of_errors("mae", errors) == 3.5
+    assert of_errors("rmse", errors) == pytest.approx(math.sqrt(12.5))
+    assert math.isnan(of_errors("rmse", []))
+
+
+def test_another_floor_of_mape():
+    total = statistics(np.array([15.0, 30.0]), np.array([5.0, 20.0]), mape_floor=10.0)
+    assert float(METRICS["mape"](total)) == (10 / 10 + 10 / 20) / 2
+
+
 def test_what_is_not_defined_is_nan():
     empty = score([], [])
     assert empty["n"] == 0
@@ -136,10 +151,13 @@ def test_pages_take_their_scores_from_here():
 
 
 def test_old_names_still_load():
-    record = {"runs": {"a": {"r": 0.5, "crmse": 2.0, "r2": 0.1, "rmse": 1.0}}, "list": [1]}
+    record = {
+        "runs": {"a": {"r": 0.5, "crmse": 2.0, "r2": 0.1, "rmse": 1.0}},
+        "list": [1, {"r": 2}],
+    }
     assert current_names(record) == {
         "runs": {"a": {"correlation": 0.5, "centred_rmse": 2.0, "determination": 0.1, "rmse": 1.0}},
-        "list": [1],
+        "list": [1, {"correlation": 2}],
     }
     assert set(OLD_NAMES.values()) <= set(METRICS)
 
