@@ -113,7 +113,7 @@ def shape_for(
         inner=64,
         neighbours=NEIGHBOURS[period],
         base=base,
-        reach=round(covariance.reach, 1),
+        reach=round(covariance.range_km, 1),
         nugget=round(covariance.nugget, 4),
         spacing=round(spacing_km(record), 1),
         clock=steps,

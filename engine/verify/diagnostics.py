@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from engine.core.grid import EARTH_RADIUS_KM, Grid
+from engine.core.grid import Grid, arc_km, on_sphere
 from engine.verify.evidence import STEP, at_places, classes
 from engine.verify.metrics import METRICS, centred_rmse, correlation, take, variance
 from engine.verify.spectra import cell_km
@@ -201,8 +201,8 @@ def distance_to_station(
     if len(latitude) == 0:
         raise ValueError("there is no station to measure a distance to")
     lat, lon = np.meshgrid(grid.latitude, grid.longitude, indexing="ij")
-    chord, _ = cKDTree(_unit(latitude, longitude)).query(_unit(lat.ravel(), lon.ravel()))
-    return _arc(chord).reshape(grid.shape)
+    chord, _ = cKDTree(on_sphere(latitude, longitude)).query(on_sphere(lat.ravel(), lon.ravel()))
+    return arc_km(chord).reshape(grid.shape)
 
 
 def distance_to_others(
@@ -211,9 +211,9 @@ def distance_to_others(
     """Distance from each station to the nearest other one, km; NaN where it is alone."""
     if len(latitude) < 2:
         return np.full(len(latitude), np.nan)
-    points = _unit(latitude, longitude)
+    points = on_sphere(latitude, longitude)
     chord, _ = cKDTree(points).query(points, k=2)
-    return _arc(chord[:, 1])
+    return arc_km(chord[:, 1])
 
 
 def city_density(
@@ -246,18 +246,3 @@ def _bin(low: float, high: float, sums: NDArray[np.float64]) -> Bin:
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
-
-
-def _unit(latitude: NDArray[np.floating], longitude: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Points on the unit sphere: straight lines between them order as arcs do."""
-    lat = np.deg2rad(np.asarray(latitude, dtype=np.float64))
-    lon = np.deg2rad(np.asarray(longitude, dtype=np.float64))
-    points: NDArray[np.float64] = np.stack(
-        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1
-    )
-    return points
-
-
-def _arc(chord: NDArray[np.float64]) -> NDArray[np.float64]:
-    arc: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2, 0, 1))
-    return arc

@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import NotFoundError
+from engine.core.valid_means import HOURS_OF_A_DAY
 from engine.fusion.groups import distances, schemes, squares, units
 from engine.inference.station_scores import SQUARE, paired_gain
 from engine.research.onemap.cities import DATA, WUSTL, Numbers, errors
@@ -59,7 +60,7 @@ def beijing() -> dict[str, Any]:
     rows = pd.read_parquet(BEIJING)
     day = pd.to_datetime(rows[["year", "month", "day"]]).rename("date")
     daily = rows.groupby([day, "station"])["PM2.5"].agg(["mean", "count"])
-    wide = daily["mean"].where(daily["count"] >= 20).unstack()
+    wide = daily["mean"].where(daily["count"] >= HOURS_OF_A_DAY).unstack()
     where = rows.groupby("station")[["lat", "lon"]].first().loc[wide.columns]
     dates = pd.DatetimeIndex(wide.index)
     with xr.open_dataset(WUSTL) as opened:
