@@ -26,6 +26,7 @@ from engine.inference.catalogue import MODELS
 from engine.superresolution.networks.networks import NETWORKS
 
 PAGE, SPEED = "comparison.md", "speed.json"
+SHEETS = ("maps", "errors", "mean-errors")
 TEMPLATE = Path(__file__).with_name("page.md")
 Record = dict[str, Any]
 
@@ -297,8 +298,11 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
     """Maps, errors of the winter day, and mean errors, as PNG."""
     place = folder / PICTURES
     known = ["target", *(n for n in names if (place / f"{n}.npy").is_file())]
-    if not (place / "target.npy").is_file():  # a record without its maps: the pictures it has
-        return [n for n in ("maps", "errors", "mean-errors") if (folder / f"{n}.png").is_file()]
+    drawn = [n for n in SHEETS if (folder / f"{n}.png").is_file()]
+    missing = not {"target", *names} <= {path.stem for path in place.glob("*.npy")}
+    # Maps stay where they were computed; pictures of all systems are not drawn anew from a few.
+    if missing and (drawn or not (place / "target.npy").is_file()):
+        return drawn
     maps = {n: _map(place / f"{n}.npy") for n in known}
     target = maps["target"]
     high = float(np.ceil(np.nanpercentile(target, 99) / 10) * 10)
@@ -309,7 +313,7 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
     means = {n: _map(place / f"{n}-error.npy") for n in known if n != "target"}
     most = float(np.ceil(np.nanpercentile(np.stack(list(means.values())), 99)))
     sheet(folder / "mean-errors.png", means, high=max(most, 1.0), heat=True)
-    return ["maps", "errors", "mean-errors"]
+    return list(SHEETS)
 
 
 def _pictures(

@@ -58,7 +58,6 @@ class Summary:
         maximum: Highest cell.
         peak: Latitude and longitude of that cell.
         near: The nearest city to it within `NEAR_KM`, or None.
-        valid: Share of the cells that hold a value.
         limit: The limit that `above` refers to, or None.
         rows: The cities inside with a value, worst first.
         rmse: Root mean square error over the cells with a known target, or NaN.
@@ -70,7 +69,6 @@ class Summary:
     maximum: float
     peak: tuple[float, float]
     near: Place | None
-    valid: float
     limit: float | None
     rows: tuple[Row, ...]
     rmse: float
@@ -115,7 +113,6 @@ def summarise(
         maximum=float(field[row, column]),
         peak=peak,
         near=_nearest(peak, places),
-        valid=float(np.isfinite(field).mean()),
         limit=limit,
         rows=tuple(sorted(rows, key=lambda r: -r.value)),
         rmse=of_errors("rmse", error),
