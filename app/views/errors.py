@@ -27,6 +27,7 @@ from engine.core.schema import grid_of
 from engine.verify.diagnostics import mean_error
 from engine.verify.evidence import at_places
 from engine.verify.hotspots import Hotspot, hotspots
+from engine.verify.metric_tables import DIFFERENCES
 from engine.verify.metrics import METRICS, take
 
 MEASURES = ("bias", "absolute", "relative")
@@ -262,7 +263,7 @@ def _stations(found: Findings) -> None:
     order = np.argsort(-np.abs(np.nan_to_num(error)))
     table = at_places(found.evidence)
     rows = [_station_row(found.evidence, int(n), table, words) for n in order]
-    head = tuple(words(f"errors.station_{c}") for c in ("name", "n", "bias", "mae", "rmse"))
+    head = tuple(words(f"errors.station_{c}") for c in ("name", "n", *DIFFERENCES))
     caption = words("errors.stations_caption", span=about.span(found.requested.dates))
     tables.draw(tables.Table(caption, head, tuple(rows)), height="26rem")
     tables.download(
@@ -278,7 +279,7 @@ def _stations(found: Findings) -> None:
 def _station_row(
     evidence: xr.Dataset, n: int, totals: NDArray[np.float64], words: Words
 ) -> tuple[str, ...]:
-    bias, mae, rmse = (float(METRICS[name](totals[n])) for name in ("bias", "mae", "rmse"))
+    bias, mae, rmse = (float(METRICS[name](totals[n])) for name in DIFFERENCES)
     return (
         str(evidence["name"].values[n]),
         words.number(float(take(totals[n], "n"))),

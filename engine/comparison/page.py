@@ -24,6 +24,7 @@ from engine.core.progress import Progress, Stop, report
 from engine.core.results_page import fill, read, table, verdict_of_runs
 from engine.inference.catalogue import MODELS
 from engine.superresolution.networks.networks import NETWORKS
+from engine.verify.metric_tables import COMPARISON_PAGE
 
 PAGE, SPEED = "comparison.md", "speed.json"
 SHEETS = ("maps", "errors", "mean-errors")
@@ -187,7 +188,7 @@ def _scores(
                 f"{MODELS[name].title} (`{name}`)",
                 *(
                     _spread([run[kind][metric] for run in runs])
-                    for metric in ("rmse", "mae", "mape")
+                    for metric in COMPARISON_PAGE
                     for kind in ("as_it_is", "exact_means")
                 ),
                 *(_paper_like(runs, kind) for kind in ("as_it_is", "exact_means")),
@@ -200,7 +201,8 @@ def _scores(
             )
         )
     heads = (
-        "system", "RMSE", "RMSE exact", "MAE", "MAE exact", "MAPE", "MAPE exact",
+        "system",
+        *(f"{metric.upper()}{of}" for metric in COMPARISON_PAGE for of in ("", " exact")),
         "RMSE, MAE, MAPE paper-like", "paper-like, exact", "parameters",
         "s per 800 × 720 map", "peak MB", "training s", "steps", "seeds",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from engine.core.grid import Grid, arc_km, on_sphere
 from engine.verify.evidence import STEP, at_places, classes
+from engine.verify.metric_tables import DIFFERENCES
 from engine.verify.metrics import METRICS, centred_rmse, correlation, take, variance
 from engine.verify.spectra import cell_km
 
@@ -240,7 +241,7 @@ def city_density(
 
 def _bin(low: float, high: float, sums: NDArray[np.float64]) -> Bin:
     """A class from sums in the order of `BY_PLACE`."""
-    bias, mae, rmse = (float(METRICS[name](sums)) for name in ("bias", "mae", "rmse"))
+    bias, mae, rmse = (float(METRICS[name](sums)) for name in DIFFERENCES)
     return Bin(low, high, int(take(sums, "n")), bias, mae, rmse)
 
 

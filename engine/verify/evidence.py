@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.verify.metric_tables import ERRORS_PAGE
 from engine.verify.metrics import METRICS, STATISTICS, Metric, statistics
 from engine.verify.spectra import spectrum
 
@@ -173,22 +174,5 @@ def classes(values: NDArray[np.floating]) -> NDArray[np.int64]:
     return kept
 
 
-# Those that the pages show, in the order of their table. Those of PERCENT are shares.
-SCORES: dict[str, Metric] = {
-    name: METRICS[name]
-    for name in (
-        "bias",
-        "mae",
-        "rmse",
-        "centred_rmse",
-        "correlation",
-        "determination",
-        "nmb",
-        "nme",
-        "mfb",
-        "mfe",
-        "fac2",
-    )
-}
-PERCENT = frozenset({"nmb", "nme", "mfb", "mfe", "fac2"})
-PURE = frozenset({"correlation", "determination"})
+# Those that the pages show, in the order of their table.
+SCORES: dict[str, Metric] = {name: METRICS[name] for name in ERRORS_PAGE}

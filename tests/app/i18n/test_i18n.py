@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import i18n
+from engine.verify import metric_tables
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "app" / "i18n"
@@ -121,6 +122,14 @@ def test_every_key_is_asked_for():
         if not asked_for(key) and not asked_for(key.removesuffix("_one"))
     }
     assert not idle
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_the_tables_of_scores_have_their_heads(language):
+    heads = {f"scores.{name}" for name in metric_tables.ERRORS_PAGE}
+    heads |= {f"errors.station_{name}" for name in metric_tables.DIFFERENCES}
+    heads |= {f"forecast.head_{name}" for name in metric_tables.DIFFERENCES}
+    assert heads <= set(entries(language))
 
 
 def test_a_missing_key_is_loud():

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engine.verify import metric_tables
 from engine.verify.evidence import SCORES
 from engine.verify.metrics import (
     METRICS,
@@ -148,6 +149,32 @@ def test_pages_take_their_scores_from_here():
         assert metric is METRICS[name]
         assert float(metric(total)) == pytest.approx(BY_HAND[name], abs=1e-12)
     assert len(total) == len(STATISTICS)
+
+
+def test_every_metric_has_its_unit_and_every_table_known_metrics():
+    shown = {
+        name
+        for table in vars(metric_tables).values()
+        if isinstance(table, tuple | frozenset)
+        for name in table
+    }
+    assert shown <= set(BY_HAND)
+    assert not metric_tables.SHARES & metric_tables.NUMBERS
+    # Ten times the concentrations: what is in ug m-3 grows with them, what is none does not.
+    m, o = 10 * M + 1000, 10 * O + 1010
+    once, ten = score(m, o), score(10 * m, 10 * o)
+    for name in set(METRICS) - {"ioa"}:
+        grows = ten[name] == pytest.approx(10 * once[name]) and once[name] != 0
+        assert grows == (name not in metric_tables.SHARES | metric_tables.NUMBERS), name
+
+
+def test_the_units_of_a_table_in_a_sentence():
+    assert metric_tables.units(metric_tables.EVALUATE) == (
+        "rmse, mae, bias in µg/m³; mape is a fraction, with a floor of 1 µg/m³."
+    )
+    assert metric_tables.units(("bias", "nmb", "fac2")) == (
+        "bias in µg/m³; nmb, fac2 are fractions."
+    )
 
 
 def test_old_names_still_load():
