@@ -200,11 +200,6 @@ class Runs(Generic[Result]):
         """Seconds that the last run of a kind took, or None if there was none."""
         return self._seconds.get(kind)
 
-    @property
-    def kept_bytes(self) -> int:
-        """Bytes of the results that are kept."""
-        return self._bytes
-
     def _enqueue(self, run: Run[Result]) -> None:
         """Put a run in its device's queue, and start that device's thread at its first run."""
         queue = self._queues.get(run.device)

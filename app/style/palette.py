@@ -41,8 +41,6 @@ ERROR_REACH = {"hour": 30.0, "day": 15.0, "month": 10.0, "year": 8.0}
 FAR_ERROR_REACH = {"hour": 60.0, "day": 40.0, "month": 20.0, "year": 15.0}
 # One fewer than a byte holds, so that a picture of one byte a cell has one left for: no data.
 LEVELS = 255
-# Beyond this relative luminance black text reads better than white (equal contrast at 0.179).
-DARK_TEXT_ABOVE = 0.179
 
 
 @dataclass(frozen=True)

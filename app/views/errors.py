@@ -25,8 +25,10 @@ from app.views.scene import Scene
 from engine.core.grid import Grid
 from engine.core.schema import grid_of
 from engine.verify.diagnostics import mean_error
-from engine.verify.evidence import BY_PLACE
+from engine.verify.evidence import at_places
 from engine.verify.hotspots import Hotspot, hotspots
+from engine.verify.metric_tables import DIFFERENCES
+from engine.verify.metrics import METRICS, take
 
 MEASURES = ("bias", "absolute", "relative")
 STEPS = {"month": (1, 3, 6, 12, 24), "day": (1, 3, 7, 14, 31), "hour": (1, 3, 7, 14, 31)}
@@ -151,10 +153,9 @@ def _where(found: Findings) -> None:
 def _map(found: Findings, grid: Grid) -> None:
     about, words = found.about, found.about.words
     wanted = {m: mean_error(found.evidence, m, floor=FLOOR) for m in MEASURES}
-    table = dict(zip(BY_PLACE, found.evidence["by_place"].values, strict=True))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        known = np.where(table["n"] > 0, table["n"], np.nan)
-        values = wanted | {"fine": table["prediction"] / known, "target": table["target"] / known}
+    totals = at_places(found.evidence)
+    means = {"fine": "mean_prediction", "target": "mean_target"}
+    values = wanted | {name: METRICS[mean](totals) for name, mean in means.items()}
     order = [found.measure, "fine", "target", *(m for m in MEASURES if m != found.measure)]
     key = found.requested.dates[-1].isoformat()
     scene.draw_map(
@@ -260,9 +261,9 @@ def _stations(found: Findings) -> None:
     about, words = found.about, found.about.words
     error = mean_error(found.evidence, found.measure, floor=FLOOR)
     order = np.argsort(-np.abs(np.nan_to_num(error)))
-    table = found.evidence["by_place"].values
+    table = at_places(found.evidence)
     rows = [_station_row(found.evidence, int(n), table, words) for n in order]
-    head = tuple(words(f"errors.station_{c}") for c in ("name", "n", "bias", "mae", "rmse"))
+    head = tuple(words(f"errors.station_{c}") for c in ("name", "n", *DIFFERENCES))
     caption = words("errors.stations_caption", span=about.span(found.requested.dates))
     tables.draw(tables.Table(caption, head, tuple(rows)), height="26rem")
     tables.download(
@@ -276,14 +277,13 @@ def _stations(found: Findings) -> None:
 
 
 def _station_row(
-    evidence: xr.Dataset, n: int, table: NDArray[np.floating], words: Words
+    evidence: xr.Dataset, n: int, totals: NDArray[np.float64], words: Words
 ) -> tuple[str, ...]:
-    count = float(table[0, n])
-    bias, mae, square = (float(v) / count if count else np.nan for v in table[1:4, n])
+    bias, mae, rmse = (float(METRICS[name](totals[n])) for name in DIFFERENCES)
     return (
         str(evidence["name"].values[n]),
-        words.number(count),
+        words.number(float(take(totals[n], "n"))),
         words.signed(bias, 1),
         words.number(mae, 1),
-        words.number(float(np.sqrt(square)), 1),
+        words.number(rmse, 1),
     )

@@ -28,7 +28,8 @@ from engine.verify.diagnostics import (
     distance_to_station,
     taylor,
 )
-from engine.verify.evidence import PERCENT, PURE, SCORES
+from engine.verify.evidence import SCORES
+from engine.verify.metric_tables import DIFFERENCES, NUMBERS, SHARES
 
 DISTANCES = (0, 5, 10, 20, 40, 80, np.inf)  # km
 DENSITIES = (0, 1, 10, 100, 500, np.inf)  # people of listed cities per km²
@@ -140,7 +141,7 @@ def _circumstances(evidence: xr.Dataset, about: Scene, requested: Study) -> None
             tables.download(
                 words("study.csv"),
                 f"error-by-{name}",
-                ("low", "high", "pairs", "bias", "mae", "rmse"),
+                ("low", "high", "pairs", *DIFFERENCES),
                 [(b.low, b.high, b.n, b.bias, b.mae, b.rmse) for b in bins],
                 notes(evidence, about, requested),
                 key=f"csv-{name}",
@@ -222,9 +223,9 @@ def _scores(evidence: xr.Dataset, about: Scene, requested: Study) -> None:
 
 def _unit(name: str, words: Words) -> tuple[float, int, str]:
     """Factor, decimals and unit of a score."""
-    if name in PERCENT:
+    if name in SHARES:
         return 100.0, 1, "%"
-    return (1.0, 3, "") if name in PURE else (1.0, 2, words("units.ug_m3"))
+    return (1.0, 3, "") if name in NUMBERS else (1.0, 2, words("units.ug_m3"))
 
 
 def _interval_text(sums: NDArray[np.float64], words: Words) -> str:

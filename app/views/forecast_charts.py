@@ -11,6 +11,8 @@ from app.jobs import cache
 from app.style.safe_text import markdown
 from app.views import errors_charts, forecast_layers, scene
 from app.views.forecast_layers import Forecast
+from engine.verify.metric_tables import DIFFERENCES
+from engine.verify.metrics import of_errors
 
 OUTER = (0.05, 0.95)  # ends of the band
 CLIMATOLOGY = 7  # steps before the start that a series shows
@@ -95,7 +97,7 @@ def by_lead(found: Forecast) -> None:
         error = layers["error"][n]
         known = error[np.isfinite(error)].astype(np.float64)
         spread = _average(layers["spread"][n]) if "spread" in layers else float("nan")
-        numbers = (_average(known), _average(np.abs(known)), float(np.sqrt(_average(known**2))))
+        numbers = tuple(of_errors(name, known) for name in DIFFERENCES)
         rows.append(
             (
                 label,
@@ -107,7 +109,7 @@ def by_lead(found: Forecast) -> None:
             )
         )
         plain.append((key, label, known.size, *numbers, spread))
-    columns = ("lead", "n", "bias", "mae", "rmse", "spread")
+    columns = ("lead", "n", *DIFFERENCES, "spread")
     head = tuple(words(f"forecast.head_{c}") for c in columns)
     caption = words(
         "forecast.caption",
@@ -120,7 +122,7 @@ def by_lead(found: Forecast) -> None:
     tables.download(
         words("study.csv"),
         "forecast-scores",
-        ("lead", "label", "pairs", "bias", "mae", "rmse", "spread"),
+        ("lead", "label", "pairs", *DIFFERENCES, "spread"),
         plain,
         [
             f"AirLens {made.get('airlens_version', '')}, {made.get('created', '')}",

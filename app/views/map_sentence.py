@@ -6,13 +6,6 @@ from app.i18n import Words
 from engine.inference.summary import Summary
 
 
-def sentence(summary: Summary, words: Words, *, when: str, where: str, standard: str = "") -> str:
-    """The map in one sentence that stands alone: with the date and the region in front."""
-    return words(
-        "summary.sentence", when=when, where=where, listed=_listed(summary, words, standard)
-    )
-
-
 def facts(summary: Summary, words: Words, *, standard: str = "") -> str:
     """The map in one sentence, under a title that says when and where."""
     listed = _listed(summary, words, standard)

@@ -33,7 +33,7 @@ class Score:
         bias: Mean error.
         mae: Mean absolute error.
         rmse: Root mean square error.
-        r: Pearson's correlation, NaN under three dates.
+        correlation: Pearson's correlation, NaN under three dates.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Score:
     bias: float
     mae: float
     rmse: float
-    r: float
+    correlation: float
 
 
 def score(name: str, observed: Values, predicted: Values) -> Score:
@@ -172,7 +172,7 @@ def _scores(found: Sequence[Score], evidence: xr.Dataset, about: Scene, requeste
     tables.download(
         words("study.csv"),
         "leave-one-out",
-        ("station", "dates", "of", "bias", "mae", "rmse", "r"),
+        ("station", "dates", "of", "bias", "mae", "rmse", "correlation"),
         [tuple(s.__dict__.values()) for s in order],
         errors_charts.notes(evidence, about, requested),
         key="csv-leave-one-out",
@@ -184,5 +184,5 @@ def _cells(found: Score, words: Words) -> tuple[str, ...]:
         words.signed(found.bias, 1),
         words.number(found.mae, 1),
         words.number(found.rmse, 1),
-        words.number(found.r, 2),
+        words.number(found.correlation, 2),
     )

@@ -25,12 +25,10 @@ from engine.cli.shared_options import (
     writable,
 )
 from engine.core.files import write_atomic
+from engine.verify.metric_tables import EVALUATE, units
 
 if TYPE_CHECKING:
     from engine.inference.evaluation import Scores
-
-# Columns of the table on screen; the JSON holds all metrics.
-COLUMNS = ("rmse", "mae", "mape", "bias", "correlation", "n")
 
 
 def evaluate_command(
@@ -97,12 +95,12 @@ def write_json(scores: Mapping[str, "Scores"], path: Path) -> None:
 def _print(scores: Mapping[str, "Scores"], title: str) -> None:
     table = Table(title=plain(title), title_justify="left")
     table.add_column("model")
-    for column in COLUMNS:
+    for column in EVALUATE:
         table.add_column(column, justify="right")
     for name, found in scores.items():
-        table.add_row(plain(name), *(_cell(found[column]) for column in COLUMNS))
+        table.add_row(plain(name), *(_cell(found[column]) for column in EVALUATE))
     Console().print(table)
-    say("rmse, mae, bias in µg/m³; mape is a fraction, with a floor of 1 µg/m³.")
+    say(units(EVALUATE))
 
 
 def _cell(value: object) -> str:

@@ -195,9 +195,12 @@ def finer(
 
 def scores(table: str) -> str:
     """The table of scores at monitors, and the line that sums it up."""
-    rows = json.loads(table)
+    from engine.verify.metrics import current_names
+
+    rows = [current_names(row) for row in json.loads(table)]
     lines = [
-        f"{'map':<24}{'left out':<14}{'next km':>8}{'n':>6}{'bias':>8}{'RMSE':>8}{'r':>6}  gain"
+        f"{'map':<24}{'left out':<14}{'next km':>8}{'n':>6}{'bias':>8}{'rmse':>8}"
+        f"{'correlation':>12}{'coverage':>9}  gain"
     ]
     for row in rows:
         number = {k: math.nan if v is None else v for k, v in row.items()}
@@ -209,9 +212,10 @@ def scores(table: str) -> str:
                 gain += "" if row["shown"] else " not shown"
         lines.append(
             f"{row['what']:<24}{row['left_out']:<14}{number['next_km']:>8.0f}{row['n']:>6}"
-            f"{number['bias']:>+8.1f}{number['rmse']:>8.2f}{number['r']:>6.2f}  {gain}"
+            f"{number['bias']:>+8.1f}{number['rmse']:>8.2f}{number['correlation']:>12.2f}"
+            f"{number['coverage']:>9.0%}  {gain}"
         )
-    lines = [line.replace(" nan", "    ") for line in lines]
+    lines = [line.replace(" nan%", "     ").replace(" nan", "    ") for line in lines]
     at = {(row["what"], row["left_out"]): row for row in rows}
     first, second = at["coarse", ""], at["background", ""]
     fused = next(row for row in rows if row["what"] == "fused")
@@ -254,6 +258,8 @@ def of_samples(data: str, utc_offset: float | None) -> str:
 
 def sentence(result: "xr.Dataset") -> str:
     """What a result says, in a line."""
+    from engine.verify.metrics import of_errors
+
     attrs, values = result.attrs, result["pm2p5"]
     parts = [
         f"{'DEMO (synthetic), ' if attrs['synthetic'] else ''}{attrs['model']} on "
@@ -261,9 +267,9 @@ def sentence(result: "xr.Dataset") -> str:
         f"mean {float(values.mean()):.1f}, highest {float(values.max()):.1f} µg/m³",
     ]
     if "error" in result:
-        rmse = float((result["error"] ** 2).mean()) ** 0.5
+        rmse = of_errors("rmse", result["error"].values)
         parts.append(f"RMSE against what is known {rmse:.2f} µg/m³")
     if "leave_one_out" in result:
-        error = result["leave_one_out"] - result["observed"]
-        parts.append(f"leave-one-out RMSE {float((error**2).mean()) ** 0.5:.2f} µg/m³")
+        rmse = of_errors("rmse", (result["leave_one_out"] - result["observed"]).values)
+        parts.append(f"leave-one-out RMSE {rmse:.2f} µg/m³")
     return "; ".join([*parts, f"{attrs['seconds']:.2f} s on {attrs['device']}"]) + "."

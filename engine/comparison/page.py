@@ -24,8 +24,10 @@ from engine.core.progress import Progress, Stop, report
 from engine.core.results_page import fill, read, table, verdict_of_runs
 from engine.inference.catalogue import MODELS
 from engine.superresolution.networks.networks import NETWORKS
+from engine.verify.metric_tables import COMPARISON_PAGE
 
 PAGE, SPEED = "comparison.md", "speed.json"
+SHEETS = ("maps", "errors", "mean-errors")
 TEMPLATE = Path(__file__).with_name("page.md")
 Record = dict[str, Any]
 
@@ -186,7 +188,7 @@ def _scores(
                 f"{MODELS[name].title} (`{name}`)",
                 *(
                     _spread([run[kind][metric] for run in runs])
-                    for metric in ("rmse", "mae", "mape")
+                    for metric in COMPARISON_PAGE
                     for kind in ("as_it_is", "exact_means")
                 ),
                 *(_paper_like(runs, kind) for kind in ("as_it_is", "exact_means")),
@@ -199,7 +201,8 @@ def _scores(
             )
         )
     heads = (
-        "system", "RMSE", "RMSE exact", "MAE", "MAE exact", "MAPE", "MAPE exact",
+        "system",
+        *(f"{metric.upper()}{of}" for metric in COMPARISON_PAGE for of in ("", " exact")),
         "RMSE, MAE, MAPE paper-like", "paper-like, exact", "parameters",
         "s per 800 × 720 map", "peak MB", "training s", "steps", "seeds",
     )  # fmt: skip
@@ -297,8 +300,11 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
     """Maps, errors of the winter day, and mean errors, as PNG."""
     place = folder / PICTURES
     known = ["target", *(n for n in names if (place / f"{n}.npy").is_file())]
-    if not (place / "target.npy").is_file():  # a record without its maps: the pictures it has
-        return [n for n in ("maps", "errors", "mean-errors") if (folder / f"{n}.png").is_file()]
+    drawn = [n for n in SHEETS if (folder / f"{n}.png").is_file()]
+    missing = not {"target", *names} <= {path.stem for path in place.glob("*.npy")}
+    # Maps stay where they were computed; pictures of all systems are not drawn anew from a few.
+    if missing and (drawn or not (place / "target.npy").is_file()):
+        return drawn
     maps = {n: _map(place / f"{n}.npy") for n in known}
     target = maps["target"]
     high = float(np.ceil(np.nanpercentile(target, 99) / 10) * 10)
@@ -309,7 +315,7 @@ def _sheets(names: Sequence[str], folder: Path) -> list[str]:
     means = {n: _map(place / f"{n}-error.npy") for n in known if n != "target"}
     most = float(np.ceil(np.nanpercentile(np.stack(list(means.values())), 99)))
     sheet(folder / "mean-errors.png", means, high=max(most, 1.0), heat=True)
-    return ["maps", "errors", "mean-errors"]
+    return list(SHEETS)
 
 
 def _pictures(

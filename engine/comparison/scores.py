@@ -14,10 +14,10 @@ from engine.core.progress import Progress, Stop, report
 from engine.core.schema import grid_of
 from engine.inference.run import Run
 from engine.superresolution.networks.masking import conserve
+from engine.verify.metric_tables import COMPARISON_RECORD
 from engine.verify.metrics import Sums, metrics, sums
 from engine.verify.spectra import cell_km, spectrum
 
-METRICS = ("rmse", "mae", "mape", "bias", "correlation", "paper_rmse", "paper_mae", "paper_mape")
 PICTURES = "pictures"
 Values = NDArray[np.float32]
 
@@ -84,7 +84,7 @@ def row(tally: Tally) -> dict[str, Any]:
     kept: dict[str, Any] = {"dates": tally.dates, "seconds_a_map": tally.seconds / tally.dates}
     for name, total in (("as_it_is", tally.plain), ("exact_means", tally.exact)):
         found = metrics(total)
-        kept[name] = {m: float(found[m]) for m in METRICS if np.isfinite(found[m])}
+        kept[name] = {m: float(found[m]) for m in COMPARISON_RECORD if np.isfinite(found[m])}
         kept[name]["n"] = total.n
     for name in ("wavelength", "spectrum", "target"):
         values = getattr(tally, name)

@@ -265,6 +265,25 @@ def distance_km(
     return km
 
 
+def on_sphere(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.float64]:
+    """Points in degrees on a sphere of radius 1, (..., 3): straight lines order them as arcs do."""
+    lat, lon = (np.deg2rad(np.asarray(a, np.float64)) for a in (latitude, longitude))
+    points: NDArray[np.float64] = np.stack(
+        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1
+    )
+    return points
+
+
+def arc_km(chord: ArrayLike) -> NDArray[np.float64]:
+    """Great-circle distance of points whose straight distance on the sphere of radius 1 is given.
+
+    `distance_km` from the chord that a tree or a product of matrices gives; infinite stays so.
+    """
+    straight = np.asarray(chord, np.float64)
+    km = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(straight / 2, 0.0, 1.0))
+    return np.where(np.isinf(straight), np.inf, km)
+
+
 def _even_step(axis: NDArray[np.floating], name: str, where: str) -> float:
     """Mean signed step of an axis, after checking that all steps are like it."""
     values = np.asarray(axis, dtype=np.float64)

@@ -11,6 +11,7 @@ from engine.core.mass_units import mass_per_volume
 
 UG_M3 = "ug m-3"
 ALTITUDE = "surface_altitude"
+WIND = ("u10", "v10")  # towards east and north, m s-1
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import DataError
-from engine.core.grid import EARTH_RADIUS_KM, Grid
+from engine.core.grid import Grid
 from engine.core.size_limits import CELLS, STRETCH
 from engine.data.placement import Map, Placement, check_degrees, wrap
 
-_KM_PER_DEGREE = np.pi * EARTH_RADIUS_KM / 180
 _NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 _NEWTON_STEPS = 8
 _INSIDE = 1e-6  # of a quadrilateral's side, so that its edges belong to it

@@ -52,21 +52,20 @@ def at_sea(latitude: NDArray[np.floating], longitude: NDArray[np.floating]) -> N
     Raises:
         StorageError: If the file is missing or damaged.
     """
-    classes, north, west, step = _land_cover()
-    rows = np.floor((north - np.asarray(latitude, dtype=np.float64)) / step).astype(int)
-    columns = np.floor((np.asarray(longitude, dtype=np.float64) - west) / step).astype(int)
+    classes, grid = _land_cover()
+    rows, columns, inside = grid.cell_of(latitude, longitude)
     reach = 6
     wet = np.zeros(rows.shape, dtype=bool)
     for n, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        if reach <= row < classes.shape[0] - reach:
+        if inside[n] and reach <= row < classes.shape[0] - reach:
             around = np.arange(column - reach, column + reach + 1) % classes.shape[1]
             wet[n] = not classes[row - reach : row + reach + 1][:, around].any()
     return wet
 
 
 @lru_cache(maxsize=1)
-def _land_cover() -> tuple[NDArray[np.uint8], float, float, float]:
-    """Land cover classes (row from the north, column), their northern and western edge, step."""
+def _land_cover() -> tuple[NDArray[np.uint8], Grid]:
+    """Land cover classes (row from the north, column) and their grid."""
     try:
         with xr.open_dataset(WORLD, engine="netcdf4") as world:
             cover = world["landcover_class"].values
@@ -79,9 +78,5 @@ def _land_cover() -> tuple[NDArray[np.uint8], float, float, float]:
         ) from problem
     step = float(lon[1] - lon[0])
     ordered = cover[::-1] if lat[0] < lat[-1] else cover
-    return (
-        np.asarray(ordered, dtype=np.uint8),
-        float(lat.max()) + step / 2,
-        float(lon[0]) - step / 2,
-        step,
-    )
+    grid = Grid(float(lat.max()), float(lon[0]), step, step, *ordered.shape)
+    return np.asarray(ordered, dtype=np.uint8), grid

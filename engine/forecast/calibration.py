@@ -12,6 +12,7 @@ from engine.forecast.networks.stepdiff import StepDiff, Window
 from engine.forecast.recipe_stepdiff import DEFAULT_SAMPLER
 from engine.forecast.train_steps import future_hidden
 from engine.verify.ensembles import score, widening
+from engine.verify.metrics import of_errors
 
 CALIBRATION_MEMBERS = 10
 CALIBRATION_WINDOWS = 16  # of the learning part, beside all of the validation part
@@ -67,7 +68,7 @@ def calibrate(network: StepDiff, data: Examples) -> Calibration:
     drawn, base, true, known = parts[0]
     members = settled(drawn, base, mean_weight, torch.tensor(spread)).clamp(min=0)[:, known]
     found = score(members, true[known])
-    first = float((base - true)[known].abs().mean())
+    first = of_errors("mae", (base - true)[known].numpy(force=True))
     return Calibration(spread, mean_weight, found.crps, found.mae, first, found.coverage_90)
 
 

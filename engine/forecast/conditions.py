@@ -8,8 +8,8 @@ import xarray as xr
 
 from engine.core.errors import DataError, RequestError
 from engine.core.schema import grid_of
+from engine.core.variables import WIND
 
-WIND = ("u10", "v10")  # m/s towards east and north
 KM_OF_DEGREE = 111.2
 NEAR_DEGREES = 1.0  # stations so near give a city's wind
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
-from engine.fusion.groups import EARTH_KM, Numbers, Scheme, on_sphere
+from engine.core.grid import arc_km, on_sphere
+from engine.fusion.groups import Numbers, Scheme
 from engine.fusion.kriging import NEIGHBOURS, field, nearest_km, variance
 from engine.fusion.learning import NORMAL_90, Learned, left_out_errors
 
@@ -140,7 +141,7 @@ def _ratio(
     """
     count = min(NEIGHBOURS, len(ratio))
     chord, index = cKDTree(on_sphere(*near)).query(on_sphere(*places), k=count)
-    km = EARTH_KM * np.arcsin(np.minimum(chord.reshape(-1, count) / 2, 1.0))
+    km = arc_km(chord.reshape(-1, count))
     weight = np.exp(-km / range_km)
     logs = np.log(ratio)[index.reshape(-1, count)]
     return np.asarray(np.exp((weight * logs).sum(1) / (weight.sum(1) + 1.0)))

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.cluster.vq import kmeans2
 
+from engine.core.grid import arc_km, on_sphere
+
 Numbers = NDArray[np.float64]
 Groups = NDArray[np.intp]
 
-EARTH_KM = 12742.0
 UNIT_KM = 2.0  # stations nearer than this are one unit
 SQUARES = (1.0, 2.0, 4.0)  # degrees
 REGIONS = 10
@@ -38,19 +39,16 @@ def distances(
     other_latitude: Numbers | None = None,
     other_longitude: Numbers | None = None,
 ) -> Numbers:
-    """Great-circle distances in km, (place, other place); by default among the places."""
+    """Great-circle distances in km, (place, other place); by default among the places.
+
+    As `engine.core.grid.distance_km`, of all pairs at once.
+    """
     lat2 = latitude if other_latitude is None else other_latitude
     lon2 = longitude if other_longitude is None else other_longitude
     a, b = on_sphere(latitude, longitude), on_sphere(lat2, lon2)
     # Half the chord is the sine of half the angle; a product of matrices is quick.
     chord = np.sqrt(np.clip(2.0 - 2.0 * (a @ b.T), 0.0, 4.0))
-    return np.asarray(EARTH_KM * np.arcsin(np.minimum(chord / 2, 1.0)))
-
-
-def on_sphere(latitude: Numbers, longitude: Numbers) -> Numbers:
-    """Places as vectors of length 1, (place, 3)."""
-    lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
-    return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    return arc_km(chord)
 
 
 def units(km: Numbers, cell: Groups | None = None) -> Groups:

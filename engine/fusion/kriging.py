@@ -1,43 +1,23 @@
 """Ordinary kriging of many dates at once: fields, what each group misses, variances.
 
-The covariance is exp(-distance / range) plus a nugget, in units of the sill. The same stations on
-all dates share one inverse; dates with gaps are solved for the stations that they have.
+The systems are solved by `engine.core.kriging`. The same stations on all dates share one inverse;
+dates with gaps are solved for the stations that they have.
 
 Source: Dubrule, Mathematical Geology 15 (1983) 687, doi:10.1007/BF01033232, for errors of
 stations left out from one inverse; blocks as in its generalisation to groups.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from engine.fusion.groups import EARTH_KM, Groups, Numbers, distances, on_sphere
+from engine.core.covariance import Covariance
+from engine.core.grid import arc_km, distance_km, on_sphere
+from engine.core.kriging import bordered_inverse, place_variance
+from engine.fusion.groups import Groups, Numbers, distances
 
 NEIGHBOURS = 32  # that decide a variance
 CHUNK = 4_000_000  # distances at once
-
-
-@dataclass(frozen=True)
-class Covariance:
-    """exp(-d / range_km), and a nugget at d = 0, in units of the sill."""
-
-    range_km: float
-    nugget: float
-
-    def matrix(self, km: Numbers) -> Numbers:
-        """Among stations: with the nugget on the diagonal."""
-        return np.asarray(np.exp(-km / self.range_km) + self.nugget * np.eye(len(km)))
-
-
-def bordered_inverse(km: Numbers, covariance: Covariance) -> Numbers:
-    """Inverse of the kriging system of n stations with one unknown mean, (n + 1, n + 1)."""
-    count = len(km)
-    system = np.zeros((count + 1, count + 1))
-    system[:count, :count] = covariance.matrix(km)
-    system[:count, count] = system[count, :count] = 1.0
-    return np.asarray(np.linalg.inv(system))
 
 
 def left_out(values: Numbers, inverse: Numbers, group: Groups) -> tuple[Numbers, Numbers]:
@@ -85,7 +65,7 @@ def left_out_with_gaps(
         own = group[stations]
         if len(np.unique(own)) < 2:
             continue
-        inverse = bordered_inverse(km[np.ix_(stations, stations)], covariance)
+        inverse = bordered_inverse(covariance.matrix(km[np.ix_(stations, stations)]))
         part, variance = left_out(values[np.ix_(dates, stations)], inverse, own)
         errors[np.ix_(dates, stations)] = part
         variances[np.ix_(dates, stations)] = variance
@@ -107,7 +87,7 @@ def field(
         covariance: Of the values.
     """
     count = values.shape[1]
-    inverse = bordered_inverse(distances(*stations), covariance)
+    inverse = bordered_inverse(covariance.matrix(distances(*stations)))
     # The dual form: what is solved once for the stations serves every place.
     dual = np.column_stack([values, np.zeros(len(values))]) @ inverse
     result = np.empty((len(values), len(places[0])))
@@ -115,7 +95,7 @@ def field(
     for start in range(0, len(places[0]), step):
         part = slice(start, start + step)
         km = distances(places[0][part], places[1][part], *stations)
-        result[:, part] = dual[:, :count] @ np.exp(-km / covariance.range_km).T + dual[:, count:]
+        result[:, part] = dual[:, :count] @ covariance.between(km).T + dual[:, count:]
     return result
 
 
@@ -123,7 +103,7 @@ def nearest_km(stations: tuple[Numbers, Numbers], places: tuple[Numbers, Numbers
     """Distance of each place to its nearest station, km."""
     tree = cKDTree(on_sphere(*stations))
     chord, _ = tree.query(on_sphere(*places))
-    return np.asarray(EARTH_KM * np.arcsin(np.minimum(chord / 2, 1.0)))
+    return arc_km(chord)
 
 
 def variance(
@@ -144,23 +124,10 @@ def variance(
         _, index = tree.query(on_sphere(places[0][part], places[1][part]), k=near)
         index = index.reshape(-1, near)
         lat, lon = stations[0][index], stations[1][index]
-        between = _km(lat[:, :, None], lon[:, :, None], lat[:, None], lon[:, None])
-        to_place = _km(lat, lon, places[0][part][:, None], places[1][part][:, None])
-        system = np.ones((len(index), near + 1, near + 1))
-        system[:, :near, :near] = np.exp(-between / covariance.range_km)
-        system[:, range(near), range(near)] += covariance.nugget
-        system[:, near, near] = 0.0
-        right = np.ones((len(index), near + 1, 1))
-        right[:, :near, 0] = np.exp(-to_place / covariance.range_km)
-        weights = np.linalg.solve(system, right)
-        explained = (weights[..., 0] * right[..., 0]).sum(1)
-        result[part] = np.maximum(1.0 + covariance.nugget - explained, 1e-9)
+        between = distance_km(lat[:, :, None], lon[:, :, None], lat[:, None], lon[:, None])
+        to_place = distance_km(lat, lon, places[0][part][:, None], places[1][part][:, None])
+        unexplained = place_variance(
+            covariance.between(between), covariance.between(to_place), covariance.nugget
+        )
+        result[part] = np.maximum(unexplained, 1e-9)
     return result
-
-
-def _km(lat1: Numbers, lon1: Numbers, lat2: Numbers, lon2: Numbers) -> Numbers:
-    """Great-circle distances of places that broadcast."""
-    a, b = np.deg2rad(lat1), np.deg2rad(lat2)
-    half = np.sin((a - b) / 2) ** 2
-    half = half + np.cos(a) * np.cos(b) * np.sin(np.deg2rad(lon1 - lon2) / 2) ** 2
-    return np.asarray(EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))))

@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.core.covariance import Covariance
 from engine.fusion.groups import Numbers, Scheme
-from engine.fusion.kriging import Covariance, by_gaps, left_out_with_gaps
+from engine.fusion.kriging import by_gaps, left_out_with_gaps
 
 RANGES_KM = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 NUGGETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -23,7 +24,6 @@ LEAST_ERRORS = 60  # errors that a bin of distance needs
 PRIOR_ERRORS = 10.0  # earlier errors that a place needs to count as much as all places together
 DEFAULT = Covariance(200.0, 0.2)
 NORMAL_90 = 1.6448536
-LARGEST_FACTOR = 4.0
 
 
 @dataclass(frozen=True)

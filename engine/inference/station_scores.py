@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from engine.fusion.analysis import left_out_analysis
 from engine.fusion.groups import Scheme, squares
 from engine.fusion.learning import Learned
+from engine.verify.metrics import score
 
 DRAWS = 2000
 SQUARE = 4.0  # degrees; what is drawn for an interval
@@ -28,7 +29,7 @@ class StationScore:
         bias: Map minus observation.
         rmse: Root mean squared error.
         mae: Mean absolute error.
-        r: Correlation.
+        correlation: Pearson's.
         coverage: Share of observations in the 90 % interval; NaN where there is none.
         gain: Share by which the error is below the coarse map's, with its 95 % interval over
             squares of 4°; NaN for the coarse map itself.
@@ -43,7 +44,7 @@ class StationScore:
     bias: float
     rmse: float
     mae: float
-    r: float
+    correlation: float
     coverage: float
     gain: float
     gain_low: float
@@ -106,21 +107,20 @@ def _row(
     coarse: Numbers,
     group: NDArray[np.intp],
 ) -> StationScore:
-    error = (values - observed)[common]
-    count = error.size
+    found = score(values, observed, common)
+    count = int(found["n"])
     gain = (np.nan, np.nan, np.nan)
     if what != "coarse" and count:
         gain = paired_gain(values - observed, coarse - observed, common, group)
-    moving = count > 2 and values[common].std() > 0 and observed[common].std() > 0
     return StationScore(
         what,
         left,
         near,
         count,
-        float(error.mean()) if count else np.nan,
-        float(np.sqrt((error**2).mean())) if count else np.nan,
-        float(np.abs(error).mean()) if count else np.nan,
-        float(np.corrcoef(values[common], observed[common])[0, 1]) if moving else np.nan,
+        float(found["bias"]),
+        float(found["rmse"]),
+        float(found["mae"]),
+        float(found["correlation"]) if count > 2 else np.nan,  # two points lie on a line
         float(inside[common].mean()) if inside is not None and count else np.nan,
         *gain,
     )

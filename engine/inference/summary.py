@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.grid import Grid, distance_km
-from engine.verify.metrics import METRICS, statistics
+from engine.verify.metrics import of_errors
 
 NEAR_KM = 60.0  # a peak farther from any city than this is named by its coordinates
 
@@ -58,7 +58,6 @@ class Summary:
         maximum: Highest cell.
         peak: Latitude and longitude of that cell.
         near: The nearest city to it within `NEAR_KM`, or None.
-        valid: Share of the cells that hold a value.
         limit: The limit that `above` refers to, or None.
         rows: The cities inside with a value, worst first.
         rmse: Root mean square error over the cells with a known target, or NaN.
@@ -70,7 +69,6 @@ class Summary:
     maximum: float
     peak: tuple[float, float]
     near: Place | None
-    valid: float
     limit: float | None
     rows: tuple[Row, ...]
     rmse: float
@@ -109,18 +107,16 @@ def summarise(
     people = np.array([r.place.population for r in rows], dtype=np.float64)
     values = np.array([r.value for r in rows])
     error = _values(prediction, "error")
-    errors = statistics(error, np.zeros_like(error))  # only differences count here
     return Summary(
         mean=float(np.nansum(field * weight) / weight.sum()),
         weighted=float((people * values).sum() / people.sum()) if people.sum() else float("nan"),
         maximum=float(field[row, column]),
         peak=peak,
         near=_nearest(peak, places),
-        valid=float(np.isfinite(field).mean()),
         limit=limit,
         rows=tuple(sorted(rows, key=lambda r: -r.value)),
-        rmse=float(METRICS["rmse"](errors)),
-        bias=float(METRICS["bias"](errors)),
+        rmse=of_errors("rmse", error),
+        bias=of_errors("bias", error),
     )
 
 

@@ -1,4 +1,4 @@
-"""A station network as plain arrays, and the covariance of its readings in space and time."""
+"""A station network as plain arrays, and the fit of a covariance to its readings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+
+from engine.core.covariance import Covariance
 
 Values = NDArray[np.float64]
 NUGGET_FLOOR = 1e-4  # of the sill: keeps the system solvable where stations share a place
@@ -37,26 +39,6 @@ class Network:
         """From a station to others, km."""
         away: Values = np.linalg.norm(self.places[list(seen)] - self.places[station], axis=1)
         return away
-
-
-@dataclass(frozen=True)
-class Covariance:
-    """Exponential in space and in time: exp(-h / reach - |u| / memory), and noise of its own.
-
-    Attributes:
-        reach: km.
-        memory: Time steps.
-        nugget: Variance that a station shares with nobody, as a share of the common one.
-    """
-
-    reach: float
-    memory: float
-    nugget: float
-
-    def between(self, km: Values, steps: Values) -> Values:
-        """Covariance without the nugget; 1 at the same place and time."""
-        found: Values = np.exp(-km / self.reach - np.abs(steps) / self.memory)
-        return found
 
 
 def fit_covariance(
@@ -94,4 +76,4 @@ def fit_covariance(
     start = np.log([1.0, 100.0, 50.0, 0.05])
     found = least_squares(misfit, start, bounds=(start - 6, start + 6)).x
     _, reach, memory, nugget = np.exp(found)
-    return Covariance(float(reach), float(memory), float(max(nugget, NUGGET_FLOOR)))
+    return Covariance(float(reach), float(max(nugget, NUGGET_FLOOR)), float(memory))

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.variables import WIND
 from engine.stations.networks.gls_mean import with_levels
 from engine.stations.networks.neighbourhood import Record, around
 from engine.stations.networks.reanalysis import FLOOR, Estimate, Reanalysis
@@ -21,7 +22,6 @@ STEPS = {"hour": np.timedelta64(1, "h"), "day": np.timedelta64(1, "D")}
 DAY = np.timedelta64(24 * 3600 * 10**9, "ns")
 YEAR_DAYS = 365.25
 KM_OF_AN_HOUR = 3.6  # at 1 m s-1
-WIND = ("u10", "v10")  # towards east and north, m s-1
 PLACES_AT_ONCE = 2048
 MANY = 16  # pieces of so many places from which on cores take whole ones
 

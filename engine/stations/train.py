@@ -25,6 +25,7 @@ from engine.stations.record import OTHERS, estimate, record_of, whole_axis
 from engine.stations.train_steps import StationTraining, fit_air, train_all
 from engine.stations.weights import StationCheckpoint
 from engine.training.weights_folder import identity
+from engine.verify.metrics import of_errors
 
 LAGS = {"hour": (-12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12), "day": (-2, -1, 0, 1, 2)}
 # What is corrected: over a city readings differ by amounts, over a country by factors. And how many
@@ -112,7 +113,7 @@ def shape_for(
         inner=64,
         neighbours=NEIGHBOURS[period],
         base=base,
-        reach=round(covariance.reach, 1),
+        reach=round(covariance.range_km, 1),
         nugget=round(covariance.nugget, 4),
         spacing=round(spacing_km(record), 1),
         clock=steps,
@@ -272,7 +273,7 @@ def calibrate(
         float((away <= inner * factor).double().mean()),
         float((away <= OUTER * factor).double().mean()),
     )
-    rmse = float((error[known].double() ** 2).mean().sqrt())
+    rmse = of_errors("rmse", error.numpy(force=True))
     return Calibration(factor, day, inner, held, rmse)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from engine.core.variables import WIND
 from engine.stations.networks.advected_kriging import TransportCovariance
 from engine.stations.networks.ensemble_mean import Averaged
 from engine.stations.networks.gls_mean import with_levels
@@ -25,7 +26,6 @@ FAR = 10.0  # farther than any chord of the unit sphere
 LEAST_SPREAD = 1e-6  # of a variable that hardly varies
 STRAIGHT = 180.0  # degrees
 SEEDS_APART = 1000
-WIND = ("u10", "v10")  # towards east and north
 
 
 @dataclass(frozen=True)

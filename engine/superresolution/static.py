@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from engine.core.errors import RequestError
-from engine.core.grid import EARTH_RADIUS_KM, Grid
+from engine.core.grid import EARTH_RADIUS_KM, Grid, arc_km, on_sphere
 from engine.core.schema import grid_of
 from engine.core.variables import ALTITUDE
 from engine.data import geography
@@ -142,7 +142,7 @@ def _cities(grid: Grid) -> Field:
             across = np.exp(-0.5 * ((longitude[columns] - lon) * km_lon / width) ** 2)
             share = people / (2 * np.pi * width**2)
             density[np.ix_(rows, columns)] += share * down[:, None] * across
-    listed = cKDTree(_on_sphere(towns[:, 0], towns[:, 1]))
+    listed = cKDTree(on_sphere(towns[:, 0], towns[:, 1]))
     known = np.isfinite(_nearest(listed, grid, LISTED_KM))
     return np.where(known, np.log1p(density), np.nan).astype(np.float32)
 
@@ -151,24 +151,16 @@ def _cities(grid: Grid) -> Field:
 def _shore() -> cKDTree:
     """The coast as points a kilometre apart."""
     points = shapely.get_coordinates(shapely.segmentize(geography.lines("coast"), _STEP))
-    return cKDTree(_on_sphere(points[:, 1], points[:, 0]))
+    return cKDTree(on_sphere(points[:, 1], points[:, 0]))
 
 
 def _nearest(points: cKDTree, grid: Grid, farthest: float) -> NDArray[np.float64]:
     """Great-circle kilometres from cells to the nearest of some points; beyond `farthest` inf."""
     latitude, longitude = np.meshgrid(grid.latitude, grid.longitude, indexing="ij")
     most = 2 * np.sin(farthest / EARTH_RADIUS_KM / 2)
-    cells = _on_sphere(latitude.ravel(), longitude.ravel())
+    cells = on_sphere(latitude.ravel(), longitude.ravel())
     chord, _ = points.query(cells, distance_upper_bound=most, workers=-1)
-    distance = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord, 1) / 2)
-    return np.where(np.isfinite(chord), distance, np.inf).reshape(grid.shape)
-
-
-def _on_sphere(
-    latitude: NDArray[np.float64], longitude: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    phi, lam = np.deg2rad(latitude), np.deg2rad(longitude)
-    return np.stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)), -1)
+    return arc_km(chord).reshape(grid.shape)
 
 
 def _covered(grid: Grid, values: NDArray[np.floating]) -> Field:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from engine.core.grid import EARTH_RADIUS_KM, Grid
-from engine.verify.evidence import BY_PLACE, SCORES, STEP, classes
-from engine.verify.metrics import centred_rmse, correlation, variance
+from engine.core.grid import Grid, arc_km, on_sphere
+from engine.verify.evidence import STEP, at_places, classes
+from engine.verify.metric_tables import DIFFERENCES
+from engine.verify.metrics import METRICS, centred_rmse, correlation, take, variance
 from engine.verify.spectra import cell_km
 
 CITY_REACH_KM = 10.0  # standard deviation over which the people of a city are spread
@@ -131,13 +132,13 @@ def by_covariate(
     Raises:
         ValueError: If the shape is not that of a day.
     """
-    table = evidence["by_place"].values.astype(np.float64)
-    if covariate.shape != table.shape[1:]:
-        raise ValueError(f"covariate has shape {covariate.shape}, a day {table.shape[1:]}")
+    table = at_places(evidence)
+    if covariate.shape != table.shape[:-1]:
+        raise ValueError(f"covariate has shape {covariate.shape}, a day {table.shape[:-1]}")
     bins = []
     for low, high in pairwise(bounds):
         inside = (covariate >= low) & (covariate < high)
-        bins.append(_bin(float(low), float(high), table[:, inside].sum(axis=1)))
+        bins.append(_bin(float(low), float(high), table[inside].sum(axis=0)))
     return tuple(bins)
 
 
@@ -149,7 +150,7 @@ def taylor(evidence: xr.Dataset) -> Taylor:
         float(correlation(total)),
         _share(float(np.sqrt(variance(total, "prediction"))), spread),
         _share(float(centred_rmse(total)), spread),
-        float(SCORES["bias"](total)),
+        float(METRICS["bias"](total)),
         int(total[0]),
     )
 
@@ -180,15 +181,14 @@ def mean_error(evidence: xr.Dataset, measure: str, *, floor: float = 0.0) -> NDA
     Raises:
         ValueError: If the measure is unknown.
     """
-    table = dict(zip(BY_PLACE, evidence["by_place"].values.astype(np.float64), strict=True))
-    known = table["n"] > 0
+    totals = at_places(evidence)
     if measure == "relative":
-        known &= table["target"] >= np.maximum(floor, 1e-9) * table["n"]
-        return _divide(100 * table["error"], table["target"], known)
-    columns = {"bias": "error", "absolute": "absolute"}
-    if measure not in columns:
+        enough = METRICS["mean_target"](totals) >= np.maximum(floor, 1e-9)
+        return np.where(enough, 100 * METRICS["nmb"](totals), np.nan)
+    names = {"bias": "bias", "absolute": "mae"}
+    if measure not in names:
         raise ValueError(f"measure {measure!r} is none of bias, absolute, relative")
-    return _divide(table[columns[measure]], table["n"], known)
+    return METRICS[names[measure]](totals)
 
 
 def distance_to_station(
@@ -202,8 +202,8 @@ def distance_to_station(
     if len(latitude) == 0:
         raise ValueError("there is no station to measure a distance to")
     lat, lon = np.meshgrid(grid.latitude, grid.longitude, indexing="ij")
-    chord, _ = cKDTree(_unit(latitude, longitude)).query(_unit(lat.ravel(), lon.ravel()))
-    return _arc(chord).reshape(grid.shape)
+    chord, _ = cKDTree(on_sphere(latitude, longitude)).query(on_sphere(lat.ravel(), lon.ravel()))
+    return arc_km(chord).reshape(grid.shape)
 
 
 def distance_to_others(
@@ -212,9 +212,9 @@ def distance_to_others(
     """Distance from each station to the nearest other one, km; NaN where it is alone."""
     if len(latitude) < 2:
         return np.full(len(latitude), np.nan)
-    points = _unit(latitude, longitude)
+    points = on_sphere(latitude, longitude)
     chord, _ = cKDTree(points).query(points, k=2)
-    return _arc(chord[:, 1])
+    return arc_km(chord[:, 1])
 
 
 def city_density(
@@ -241,34 +241,9 @@ def city_density(
 
 def _bin(low: float, high: float, sums: NDArray[np.float64]) -> Bin:
     """A class from sums in the order of `BY_PLACE`."""
-    n = float(sums[0])
-    if n == 0:
-        return Bin(low, high, 0, np.nan, np.nan, np.nan)
-    return Bin(low, high, int(n), sums[1] / n, sums[2] / n, float(np.sqrt(sums[3] / n)))
+    bias, mae, rmse = (float(METRICS[name](sums)) for name in DIFFERENCES)
+    return Bin(low, high, int(take(sums, "n")), bias, mae, rmse)
 
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
-
-
-def _divide(
-    above: NDArray[np.float64], below: NDArray[np.float64], where: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    out = np.full(above.shape, np.nan)
-    np.divide(above, below, out=out, where=where)
-    return out
-
-
-def _unit(latitude: NDArray[np.floating], longitude: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Points on the unit sphere: straight lines between them order as arcs do."""
-    lat = np.deg2rad(np.asarray(latitude, dtype=np.float64))
-    lon = np.deg2rad(np.asarray(longitude, dtype=np.float64))
-    points: NDArray[np.float64] = np.stack(
-        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1
-    )
-    return points
-
-
-def _arc(chord: NDArray[np.float64]) -> NDArray[np.float64]:
-    arc: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2, 0, 1))
-    return arc

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from engine.verify.metrics import MAPE_FLOOR_OF_SENSORS, METRICS, statistics
+
 QUANTILES = tuple(q / 20 for q in range(1, 20))
 
 
@@ -72,11 +74,10 @@ class Scores:
     quantile: float
 
 
-FLOOR = 10.0  # ug m-3: below it, relative errors say more of the instrument than of the forecast
-
-
 def score(
-    members: Float[Tensor, "member n"], target: Float[Tensor, " n"], floor: float = FLOOR
+    members: Float[Tensor, "member n"],
+    target: Float[Tensor, " n"],
+    floor: float = MAPE_FLOOR_OF_SENSORS,
 ) -> Scores:
     """All scores of forecasts (member, n) against what came true; one member is a single forecast.
 
@@ -86,13 +87,12 @@ def score(
     if not target.numel() or bool(target.isnan().any()) or bool(members.isnan().any()):
         raise ValueError("there is no target, or a target or a forecast is NaN")
     members, target = members.double(), target.double()
-    error = members.mean(0) - target
+    mean, known = members.mean(0).numpy(force=True), target.numpy(force=True)
+    total = statistics(mean, known, mape_floor=floor)
     sure = len(members) > 1
     return Scores(
         count=target.numel(),
-        mae=float(error.abs().mean()),
-        rmse=float((error**2).mean().sqrt()),
-        mape=float((error.abs() / target.clamp(min=floor)).mean()),
+        **{name: float(METRICS[name](total)) for name in ("mae", "rmse", "mape")},
         crps=float(crps(members, target).mean()),
         coverage_50=float(covered(members, target, 0.5).mean()) if sure else float("nan"),
         coverage_90=float(covered(members, target, 0.9).mean()) if sure else float("nan"),

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from engine.verify.metric_tables import ERRORS_PAGE
 from engine.verify.metrics import METRICS, STATISTICS, Metric, statistics
 from engine.verify.spectra import spectrum
 
@@ -26,7 +27,7 @@ TOP = 500.0
 CLASSES = round(TOP / STEP)
 
 BY_DAY = STATISTICS
-BY_PLACE = ("n", "error", "absolute", "squared", "prediction", "target")
+BY_PLACE = STATISTICS[:6]  # n, error, absolute, squared, prediction, target
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ class _Total:
         return found
 
 
+def at_places(evidence: xr.Dataset) -> NDArray[np.float64]:
+    """Totals of each place for `METRICS` that need the sums of `BY_PLACE` alone, (*dims, 6)."""
+    return np.moveaxis(evidence["by_place"].values.astype(np.float64), 0, -1)
+
+
 def _along(
     dims: Sequence[str], coords: dict[str, NDArray[np.generic]]
 ) -> list[tuple[str, str, NDArray[np.generic]]]:
@@ -168,22 +174,5 @@ def classes(values: NDArray[np.floating]) -> NDArray[np.int64]:
     return kept
 
 
-# Those that the pages show, in the order of their table. Those of PERCENT are shares.
-SCORES: dict[str, Metric] = {
-    name: METRICS[name]
-    for name in (
-        "bias",
-        "mae",
-        "rmse",
-        "centred_rmse",
-        "correlation",
-        "determination",
-        "nmb",
-        "nme",
-        "mfb",
-        "mfe",
-        "fac2",
-    )
-}
-PERCENT = frozenset({"nmb", "nme", "mfb", "mfe", "fac2"})
-PURE = frozenset({"correlation", "determination"})
+# Those that the pages show, in the order of their table.
+SCORES: dict[str, Metric] = {name: METRICS[name] for name in ERRORS_PAGE}

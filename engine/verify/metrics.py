@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
 MAPE_FLOOR = 1.0  # ug m-3: MAPE divides by the target, but never by less
+# The same for sensors of a city: below it, relative errors say more of the instrument.
+MAPE_FLOOR_OF_SENSORS = 10.0
 
 # What is summed over the pairs that count, in this order:
 STATISTICS = (
@@ -34,14 +36,19 @@ STATISTICS = (
     "within_two",  # 1 where O / 2 <= M <= 2 O
     "fractional",  # 2 (M - O) / (M + O), 0 where both are 0
     "fractional_absolute",  # its size
-    "percentage",  # |M - O| / max(O, 1 ug m-3)
+    "percentage",  # |M - O| / max(O, floor); 1 ug m-3 unless said
     "potential",  # (|M - Ō| + |O - Ō|)², 0 where the mean Ō was not given
     "cells",  # cells, valid or not
 )
 
 
 def statistics(
-    prediction: Values, target: Values, *, target_mean: float = nan, cells: int | None = None
+    prediction: Values,
+    target: Values,
+    *,
+    target_mean: float = nan,
+    cells: int | None = None,
+    mape_floor: float = MAPE_FLOOR,
 ) -> Values:
     """Sums over pairs, in the order of `STATISTICS`.
 
@@ -50,6 +57,7 @@ def statistics(
         target: O, same shape.
         target_mean: Mean of O over all samples, which the index of agreement needs beforehand.
         cells: Cells, valid or not; by default the pairs.
+        mape_floor: What the percentage divides by at least, ug m-3.
     """
     error, both = prediction - target, prediction + target
     # 0 where both are 0, since they agree.
@@ -70,7 +78,7 @@ def statistics(
             within.sum(),
             fraction.sum(),
             np.abs(fraction).sum(),
-            (np.abs(error) / np.maximum(target, MAPE_FLOOR)).sum(),
+            (np.abs(error) / np.maximum(target, mape_floor)).sum(),
             0.0 if np.isnan(target_mean) else potential.sum(),
             error.size if cells is None else cells,
         ],
@@ -251,12 +259,22 @@ def score_valid(prediction: ArrayLike, target: ArrayLike) -> dict[str, float | i
     return score(prediction, target, both)
 
 
+def of_errors(metric: str, errors: ArrayLike) -> float:
+    """A metric that only differences M - O decide: "bias", "mae" or "rmse"; NaN is no pair."""
+    all_ = np.asarray(errors, dtype=np.float64)
+    known = all_[np.isfinite(all_)]
+    return float(METRICS[metric](statistics(known, np.zeros_like(known))))
+
+
 def current_names(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record that an earlier version wrote, with today's names of metrics."""
-    return {
-        OLD_NAMES.get(name, name): current_names(part) if isinstance(part, Mapping) else part
-        for name, part in record.items()
-    }
+    return {OLD_NAMES.get(name, name): _renamed(part) for name, part in record.items()}
+
+
+def _renamed(part: object) -> object:
+    if isinstance(part, Mapping):
+        return current_names(part)
+    return [_renamed(one) for one in part] if isinstance(part, list) else part
 
 
 def block_mean_difference(fine: NDArray[np.floating], coarse: NDArray[np.floating]) -> float:

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from engine.stations.covariance import NUGGET_FLOOR, Covariance, Network, Values
+from engine.core.covariance import Covariance
+from engine.stations.covariance import NUGGET_FLOOR, Network, Values
 from engine.stations.networks.kriging_solver import kriging_weights
 from engine.verify.metrics import score_valid
 

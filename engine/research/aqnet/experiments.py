@@ -20,17 +20,19 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 
 from engine import library
+from engine.core.covariance import Covariance
 from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import atomic_file
+from engine.core.variables import WIND
 from engine.research.aqnet import page, splits
 from engine.research.aqnet.baselines import inverse_distance, kriging, scores, shifted, weighted
 from engine.research.aqnet.probes_table import FILE
 from engine.research.aqnet.setup import Setup, Values, kept, setup, shape_without
-from engine.stations.covariance import Covariance, Network, fit_covariance
+from engine.stations.covariance import Network, fit_covariance
 from engine.stations.networks.kriging_solver import kriging_weights
 from engine.stations.networks.neighbourhood import nearest
 from engine.stations.networks.reanalysis import Reanalysis
-from engine.stations.record import LOGARITHMIC, WIND, estimate
+from engine.stations.record import LOGARITHMIC, estimate
 from engine.training.weights_folder import identity
 
 CLIMATE, CLIMATE_END = "wustl", "2012-12-31"  # before the stations' first reading

@@ -20,6 +20,7 @@ from engine.research.aqnet.baselines import scores, shifted
 from engine.research.aqnet.setup import Setup, Values, kept
 from engine.stations.covariance import Network
 from engine.training.weights_folder import identity
+from engine.verify.metrics import score
 
 LAGS = (-12, -6, -3, -2, -1, 1, 2, 3, 6, 12)
 PENALTIES = (10.0, 100.0, 1000.0, 10000.0)
@@ -108,7 +109,7 @@ def mixture(target: Values, by_model: Mapping[str, Values]) -> dict[str, Any]:
     known = np.isfinite(target)
     weight = np.linalg.lstsq(stack[known], target[known], rcond=None)[0]
     return {
-        "rmse": float(np.sqrt(np.mean((stack[known] @ weight - target[known]) ** 2))),
+        "rmse": score(stack[known] @ weight, target[known])["rmse"],
         "weights": {name: float(w) for name, w in zip(names, weight, strict=True)},
     }
 

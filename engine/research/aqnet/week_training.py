@@ -8,7 +8,6 @@ step. Needs torch and safetensors alone.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +15,6 @@ from torch import Tensor, nn
 from engine.research.aqnet.published import Week
 from engine.training import state, steps
 from engine.training.state import Counters
-
-
-class Forecaster(Protocol):
-    """What can be trained here: `AQNet`, and the baselines that are networks."""
-
-    def __call__(
-        self, history: Tensor, stations: Tensor, points: Tensor, summary: Tensor | None = None
-    ) -> Week:
-        """The week after the history, at stations and at points."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +114,8 @@ def train(
 
     Args:
         config: How.
-        network: A `Forecaster`, initialised by the caller, from the same seed each time.
+        network: `published.AQNet`, or a baseline that is a network, initialised by the caller,
+            from the same seed each time.
         hours: Of the stations that may be known. A hidden station is not in it.
         origins: First hours of the weeks that are learned from.
         lengths: Of the history and of what is predicted, hours.

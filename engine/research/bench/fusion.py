@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.core.covariance import Covariance
 from engine.core.paths import ROOT
 from engine.fusion.analysis import analyse
 from engine.fusion.groups import Numbers, distances
-from engine.fusion.kriging import NEIGHBOURS, Covariance
+from engine.fusion.kriging import NEIGHBOURS
 from engine.fusion.learning import Learned, Weight
 from engine.research.bench.machine import hardware
 

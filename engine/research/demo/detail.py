@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.core.errors import NotFoundError
+from engine.core.grid import distance_km
 from engine.core.paths import ROOT
-from engine.twin.places import GRID, places, row_column
+from engine.twin.places import GRID, places
 
 HOURS = ROOT.parent / "shared" / "data" / "prsa" / "prsa12_hourly.parquet"
 BINS_KM = ((2, 6), (6, 12), (12, 25), (25, 50))
@@ -26,7 +27,6 @@ WIDER = 1.15  # the acceptance widens the real interval by this factor on either
 JUDGED_PAIRS = 8
 DRAWS = 2000
 CITIES = 10
-EARTH_KM = 12742.0
 
 Series = NDArray[np.float64]
 
@@ -84,7 +84,10 @@ def by_distance(
     apart: dict[tuple[int, int, int], float] = {}
     sizes = []
     for group, (daily, latitude, longitude) in enumerate(groups):
-        logs, km = np.log(daily + 1), distances_km(latitude, longitude)
+        logs, km = (
+            np.log(daily + 1),
+            distance_km(latitude[:, None], longitude[:, None], latitude, longitude),
+        )
         sizes.append(len(latitude))
         for a, b in combinations(range(len(latitude)), 2):
             if BINS_KM[0][0] <= km[a, b] < BINS_KM[-1][1]:
@@ -158,8 +161,8 @@ def layouts(latitude: Series, longitude: Series) -> list[tuple[Series, Series]]:
     towns = where.towns.sort_values("population", ascending=False)
     for at_lat, at_lon in towns[["lat", "lon"]].to_numpy(dtype=np.float64):
         lat, lon = at_lat + north, at_lon + east / np.cos(np.deg2rad(at_lat))
-        row, column = (np.rint(part).astype(int) for part in row_column(lat, lon))
-        inside = (row >= 1) & (row < GRID.rows - 1) & (column >= 1) & (column < GRID.columns - 1)
+        row, column, inside = GRID.cell_of(lat, lon)
+        inside &= (row >= 1) & (row < GRID.rows - 1) & (column >= 1) & (column < GRID.columns - 1)
         if not inside.all() or not where.land[row, column].all():
             continue
         if any(max(abs(at_lat - a.mean()), abs(at_lon - b.mean())) < 0.3 for a, b in cities):
@@ -174,11 +177,3 @@ def as_measured(daily: Series, noise: float, seed: int) -> Series:
     """Daily means as monitors give them, with noise relative to the value, independent by day."""
     rng = np.random.default_rng([seed, 12])
     return np.asarray(daily * np.exp(noise * rng.standard_normal(daily.shape)))
-
-
-def distances_km(latitude: Series, longitude: Series) -> Series:
-    """Great-circle distances of all pairs, (station, station)."""
-    lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
-    half = np.sin((lat[:, None] - lat) / 2) ** 2
-    half += np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    return np.asarray(EARTH_KM * np.arcsin(np.sqrt(half)))

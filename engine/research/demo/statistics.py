@@ -27,7 +27,6 @@ from engine.core.paths import ROOT
 from engine.data.misplaced import corrected
 from engine.research.demo import detail
 from engine.twin import fleet
-from engine.twin.network import network
 from engine.twin.shipped import SEED
 from engine.twin.world import simulate
 
@@ -35,7 +34,6 @@ REAL = ROOT.parent / "shared" / "data"
 CITIES = REAL / "city-daily" / "china183_daily_2014_2015_clean.parquet"
 STREETS = REAL / "changshu" / "Changshu14days.npy"
 NORTHERNMOST = 34.5  # of the delta's 38 cities: those inside the map and south of here
-NEAR_KM = 20.0  # stations this near to a city's centre are its own
 AROUND = ((0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.045), (0.0, -0.045))  # degrees
 BANDS_KM = ((0, 100), (100, 200), (200, 300), (300, 450), (450, 700))
 RECORD, PAGE = ROOT / "docs" / "results" / "demo-world.json", ROOT / "docs" / "demo-world.md"
@@ -175,32 +173,6 @@ def real_cities() -> tuple[pd.DataFrame, NDArray[np.float64], NDArray[np.float64
     return daily, where["lat"].to_numpy(), where["lon"].to_numpy()
 
 
-def city_means(
-    hourly: NDArray[np.floating],
-    dates: list[dt.date],
-    latitude: NDArray[np.floating],
-    longitude: NDArray[np.floating],
-) -> pd.DataFrame:
-    """Daily means of cities from hours at the demo world's stations, dates by cities.
-
-    Columns are the positions of the cities that have a station near.
-
-    Args:
-        hourly: Values at the stations, (hour, station), NaN where missing.
-        dates: Local dates, 24 hours each.
-        latitude: Of the cities.
-        longitude: Of the cities.
-    """
-    stations = network()
-    daily = _mean(hourly.reshape(len(dates), 24, -1), axis=1)
-    columns = {}
-    for n, (lat, lon) in enumerate(zip(latitude, longitude, strict=True)):
-        near = _km(stations.latitude - lat, stations.longitude - lon) < NEAR_KM
-        if near.any():
-            columns[n] = _mean(daily[:, near], axis=1)
-    return pd.DataFrame(columns, index=pd.DatetimeIndex(dates))
-
-
 def street_cells(truth: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
     """What the fleet makes of the truth: hourly means of the cells it saw, NaN elsewhere."""
     samples = fleet.drive(truth, seed)
@@ -274,13 +246,6 @@ def _points(
     """Five points around each city, all latitudes and all longitudes."""
     north, east = np.array(AROUND).T
     return (latitude[:, None] + north).ravel(), (longitude[:, None] + east).ravel()
-
-
-def _mean(values: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
-    """Mean of what is there, NaN where nothing is."""
-    count = (~np.isnan(values)).sum(axis=axis)
-    total = np.nansum(values, axis=axis, dtype=np.float64)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _distances_km(

@@ -25,6 +25,7 @@ from engine.inference.sigma import level
 from engine.inference.station_scores import SQUARE, paired_gain
 from engine.superresolution.networks.masking import masked_block_mean
 from engine.superresolution.networks.regression import plain
+from engine.verify.metrics import of_errors
 
 DATA = ROOT.parent / "shared" / "data"
 CITIES = DATA / "city-daily" / "china183_daily_2014_2015_clean.parquet"
@@ -74,6 +75,11 @@ def product() -> xr.DataArray:
         return opened["PM25"].isel(lat=slice(0, ROWS), lon=slice(0, COLUMNS)).load()
 
 
+def grid_of(maps: xr.DataArray) -> Grid:
+    """The product's grid, whose rows run from the north."""
+    return Grid(float(maps["lat"][-1]), float(maps["lon"][0]), 0.1, 0.1, ROWS, COLUMNS)
+
+
 def places(maps: xr.DataArray) -> Places:
     """Cities with corrected places that have a value on the product's grid."""
     table = pd.read_parquet(CITIES)
@@ -84,9 +90,8 @@ def places(maps: xr.DataArray) -> Places:
     daily = table.pivot_table(index="date", columns="city", values="pm25")
     daily.index = pd.to_datetime(daily.index)
     where = table.groupby("city")[["lat", "lon"]].first().loc[daily.columns]
-    row = np.rint((where["lat"].to_numpy() - float(maps["lat"][0])) / 0.1).astype(int)
-    column = np.rint((where["lon"].to_numpy() - float(maps["lon"][0])) / 0.1).astype(int)
-    there = (row > 0) & (row < ROWS) & (column > 0) & (column < COLUMNS)
+    south, column, there = grid_of(maps).cell_of(where["lat"].to_numpy(), where["lon"].to_numpy())
+    row = ROWS - 1 - south
     there[there] &= np.isfinite(maps.values[0, row[there], column[there]])
     return Places(
         [str(n) for n in daily.columns[there]],
@@ -109,9 +114,7 @@ def backgrounds(maps: xr.DataArray, known: tuple[int, int] = (2009, 2013)) -> di
     now = values[(year == 2014) | (year == 2015)]
     part = values[(year >= known[0]) & (year <= known[1])]
     usual = np.tile(part.reshape(-1, 12, ROWS, COLUMNS).mean(0), (2, 1, 1))
-    grid = Grid(
-        float(maps["lat"][-1]), float(maps["lon"][0]), 0.1, 0.1, ROWS, COLUMNS
-    )  # the product's rows run from the south: turned for the grid and back
+    grid = grid_of(maps)  # the product's rows run from the south: turned for the grid and back
     fine, coarse = RegularCells.from_grid(grid), RegularCells.from_grid(grid.coarsen(FACTOR))
     down = overlap(fine, coarse)
     means = regrid(now[:, ::-1], down, min_valid_share=0.01)
@@ -242,7 +245,7 @@ def table(
 
 
 def _rmse(error: Numbers | None) -> float | None:
-    return None if error is None else float(np.sqrt(np.nanmean(error**2)))
+    return None if error is None else of_errors("rmse", error)
 
 
 def months_record(maps: xr.DataArray, known: Places) -> dict[str, Any]:

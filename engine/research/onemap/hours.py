@@ -8,9 +8,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from engine.core.errors import NotFoundError
+from engine.core.valid_means import HOURS_OF_A_DAY
 from engine.fusion.groups import distances, schemes, squares, units
 from engine.inference.station_scores import SQUARE, paired_gain
 from engine.research.onemap.cities import DATA, WUSTL, Numbers, errors
+from engine.verify.metrics import of_errors
 
 NATIONAL = DATA / "cnemc" / "cnemc_20190718_hours.parquet"
 BEIJING = DATA / "prsa" / "prsa12_hourly.parquet"
@@ -58,7 +60,7 @@ def beijing() -> dict[str, Any]:
     rows = pd.read_parquet(BEIJING)
     day = pd.to_datetime(rows[["year", "month", "day"]]).rename("date")
     daily = rows.groupby([day, "station"])["PM2.5"].agg(["mean", "count"])
-    wide = daily["mean"].where(daily["count"] >= 20).unstack()
+    wide = daily["mean"].where(daily["count"] >= HOURS_OF_A_DAY).unstack()
     where = rows.groupby("station")[["lat", "lon"]].first().loc[wide.columns]
     dates = pd.DatetimeIndex(wide.index)
     with xr.open_dataset(WUSTL) as opened:
@@ -97,8 +99,8 @@ def _compared(
         "stations": len(lat),
         "dates": int((~learning).sum()),
         "next_km": {way.name: float(np.median(way.distance)) for way in ways},
-        "kriging": {n: float(np.sqrt(np.nanmean(e**2))) for n, e in alone.fused.items()},
-        "fused": {n: float(np.sqrt(np.nanmean(e**2))) for n, e in over.fused.items()},
+        "kriging": {n: of_errors("rmse", e) for n, e in alone.fused.items()},
+        "fused": {n: of_errors("rmse", e) for n, e in over.fused.items()},
         "gain": {
             n: paired_gain(e, alone.fused[n], common & np.isfinite(e), group)
             for n, e in over.fused.items()

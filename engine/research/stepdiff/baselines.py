@@ -17,6 +17,7 @@ from sklearn.linear_model import Ridge
 from engine.forecast.networks import gp_first_guess
 from engine.forecast.networks.advection import Transport, solve
 from engine.forecast.networks.mobile_windows import Record
+from engine.verify.metrics import of_errors
 
 Values = NDArray[np.float64]
 DAY = 24
@@ -169,7 +170,7 @@ def ridge(city: City, begins: Sequence[int]) -> Values:
 
 def _held(inputs: Values, target: Values, cut: int, penalty: float) -> float:
     model = Ridge(penalty).fit(inputs[:cut], target[:cut])
-    return float(np.abs(model.predict(inputs[cut:]) - target[cut:]).mean())
+    return of_errors("mae", model.predict(inputs[cut:]) - target[cut:])
 
 
 def _past_of(anomaly: Values, begins: NDArray[np.int64], lead: int) -> Values:

@@ -37,6 +37,7 @@ from engine.research.stepdiff.single_training import train_single
 from engine.twin import demo_cells
 from engine.verify.bootstrap import interval
 from engine.verify.ensembles import published_scores, score
+from engine.verify.metrics import of_errors
 
 MEMBERS = 20
 TOLERANCE = 1e-4  # degrees
@@ -291,14 +292,13 @@ def probable(
         settled(members, base, mean_weight, torch.tensor(spread)).clamp(min=0).transpose(2, 3)
     )
     result = evaluate(found, predicted)
-    known = found.target.isfinite()
     whole = torch.full_like(found.target, torch.nan)
     whole[..., cells] = members.mean(0).transpose(1, 2).to(whole)
     result |= {
         "seconds": seconds,
         "spread": spread,
         "mean_weight": mean_weight,
-        "whole_mae": float((whole - found.target)[known].abs().mean()),
+        "whole_mae": of_errors("mae", (whole - found.target).numpy(force=True)),
     }
     physics = physics_of(network, window, grid, mean_weight, spread, sampler, transport)
     return result | physics

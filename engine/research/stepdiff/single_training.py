@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from engine.forecast.networks.stepdiff import Window
 from engine.forecast.train_steps import LEAST_RATE, StepTraining, future_hidden, spoiled
 from engine.training import steps
+from engine.verify.metrics import of_errors
 
 Predict = Callable[[Window], Tensor]
 
@@ -59,6 +60,7 @@ def _error(network: nn.Module, predict: Predict, window: Window, history: int) -
     network.eval()
     predicted = predict(future_hidden(window, history))
     known = window.known[..., history:]
-    error = float((predicted - window.values[..., history:])[known].abs().mean())
+    difference = (predicted - window.values[..., history:])[known]
+    error = of_errors("mae", difference.numpy(force=True))
     network.train()
     return error

@@ -18,6 +18,7 @@ from engine.forecast.networks.mobile_windows import windows
 from engine.forecast.networks.stepdiff import StepDiff, Window
 from engine.research.stepdiff.scores import MEMBERS, Bench, test_windows
 from engine.verify.ensembles import crps, score
+from engine.verify.metrics import of_errors
 
 LEARN_EVERY = 4  # hours between windows of the learning part
 DAY = 24
@@ -225,7 +226,8 @@ def pooled(days: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _missed(predicted: Part) -> float:
     """Mean absolute error of the first guess, about which members were put."""
-    return float((predicted.drawn.mean(0) - predicted.true)[predicted.known].abs().mean())
+    error = (predicted.drawn.mean(0) - predicted.true)[predicted.known]
+    return of_errors("mae", error.numpy(force=True))
 
 
 def _own_days(found: Bench, network: StepDiff, begins: Tensor) -> float:
@@ -233,4 +235,4 @@ def _own_days(found: Bench, network: StepDiff, begins: Tensor) -> float:
     data, history = found.data, network.config.history
     window = windows(data.record, begins.tolist(), network.config, data.guess, 1.0)
     known = window.known[..., history:]
-    return float(window.values[..., history:][known].abs().mean())
+    return of_errors("mae", window.values[..., history:][known].numpy(force=True))

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-EARTH_RADIUS_KM = 6371.0088  # mean radius R1, IUGG
+from engine.core.grid import EARTH_RADIUS_KM
 
 # Points whose distances to all stations are in memory at once: 1 500 stations take 50 MB.
 POINTS_AT_ONCE = 8192

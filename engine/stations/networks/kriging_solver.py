@@ -1,11 +1,13 @@
-"""Kriging's weights where some readings are missing: one solver for all kriging of our own.
+"""Kriging's weights of tensors with gaps and gradients; equations of `engine.core.kriging`.
 
-Source: Chiles and Delfiner, "Geostatistics", 2nd ed. 2012, sections 3.2 (simple), 3.3 (ordinary).
+Arrays without gaps are solved there: merging stations into a map loads no torch.
 """
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from engine.core.kriging import unbiased
 
 STEADY = 1e-4  # least sum of the weights of a mean that is divided by
 
@@ -35,5 +37,4 @@ def kriging_weights(
     simple, ones = torch.cholesky_solve(right, torch.linalg.cholesky(inner)).unbind(-1)
     if not ordinary:
         return simple
-    short = (1 - simple.sum(-1)) / ones.sum(-1).clamp(min=STEADY)
-    return simple + short[:, None] * ones
+    return unbiased(simple, ones, ones.sum(-1).clamp(min=STEADY))[0]

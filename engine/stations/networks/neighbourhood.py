@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from engine.stations.networks.knn import EARTH_RADIUS_KM, chord
+from engine.core.grid import EARTH_RADIUS_KM
+from engine.stations.networks.knn import chord
 
 POINTS_AT_ONCE = 8192
 

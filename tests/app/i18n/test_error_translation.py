@@ -106,6 +106,13 @@ def test_every_template_of_a_page_has_its_chinese():
     assert not missing
 
 
+def test_every_entry_is_a_template_of_ours():
+    sources = [*ROOT.glob("engine/**/*.py"), *ROOT.glob("app/**/*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sources]
+    written = {n.value for t in trees for n in ast.walk(t) if isinstance(n, ast.Constant)}
+    assert set(ENTRIES) <= written
+
+
 @pytest.mark.parametrize("template", sorted(ENTRIES))
 def test_the_texts_of_a_template_have_its_values(template):
     names = set(re.findall(r"\{(\w+)(?:!r)?\}", template))

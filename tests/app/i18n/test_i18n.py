@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import i18n
+from engine.verify import metric_tables
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "app" / "i18n"
@@ -18,7 +19,6 @@ SAME = {
     "units.pm2p5",
     "units.symbol",
     "units.none",
-    "summary.sentence",
 }  # fmt: skip
 
 
@@ -76,6 +76,60 @@ def test_every_key_the_code_asks_for_exists():
         (place, key) for place, key in query_points() if "." in key and key not in entries("en")
     ]
     assert not missing
+
+
+def written(sources):
+    """Constants of sources, also as parts of keys, and the patterns of their f-strings."""
+    constants, patterns = set(), set()
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
+                constants.add(str(node.value))
+            if isinstance(node, ast.JoinedStr):
+                parts = (
+                    re.escape(v.value) if isinstance(v, ast.Constant) else "(.+)"
+                    for v in node.values
+                )
+                patterns.add("".join(parts))
+    bent = {re.sub(r"[-. ]", "_", c).lower() for c in constants}
+    bent |= {c.lower().replace("-", "") for c in constants}
+    return constants, constants | bent, patterns
+
+
+def test_every_key_is_asked_for():
+    """As it is written, or by an f-string whose parts are constants too."""
+    app = sorted((ROOT / "app").glob("**/*.py"))
+    engine = [
+        path
+        for path in sorted((ROOT / "engine").glob("**/*.py"))
+        if path.relative_to(ROOT).parts[1] not in ("cli", "research")  # no page runs them
+    ]
+    constants, _, patterns = written(app)
+    _, parts, _ = written([*app, *engine])
+    begun = [p for p in patterns if re.match(r"\w+\\\.", p)]
+    # Where a key can be cut in two ways, the short first part counts as well as the long one.
+    begun = [re.compile(p) for text in begun for p in (text, text.replace("(.+)", "(.+?)"))]
+
+    def asked_for(key):
+        if key in constants:
+            return True
+        matches = (pattern.fullmatch(key) for pattern in begun)
+        return any(m and set(m.groups()) <= parts for m in matches)
+
+    idle = {
+        key
+        for key in entries("en")
+        if not asked_for(key) and not asked_for(key.removesuffix("_one"))
+    }
+    assert not idle
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_the_tables_of_scores_have_their_heads(language):
+    heads = {f"scores.{name}" for name in metric_tables.ERRORS_PAGE}
+    heads |= {f"errors.station_{name}" for name in metric_tables.DIFFERENCES}
+    heads |= {f"forecast.head_{name}" for name in metric_tables.DIFFERENCES}
+    assert heads <= set(entries(language))
 
 
 def test_a_missing_key_is_loud():

@@ -187,7 +187,7 @@ def test_a_run_cancelled_too_late_does_not_count_twice(runs):
     finish(run, late)
     finish(again, fresh)
     assert runs.get("key") == "fresh"
-    assert runs.kept_bytes == len("fresh")
+    assert runs._bytes == len("fresh")
 
 
 def test_a_failure_is_reported_and_the_queue_goes_on(runs):
@@ -214,7 +214,7 @@ def test_results_past_the_capacity_leave_oldest_first(runs):
             assert runs.get("a") == "a" * 8  # now "b" is the one used longest ago
     assert runs.get("b") is None
     assert runs.get("a") is not None
-    assert runs.kept_bytes == 16
+    assert runs._bytes == 16
 
 
 def test_a_result_larger_than_the_capacity_is_kept_alone(runs):
@@ -223,7 +223,7 @@ def test_a_result_larger_than_the_capacity_is_kept_alone(runs):
         finish(runs.submit(name, gate, owner="a"), gate)
     assert runs.get("huge") is not None
     assert runs.get("small") is None
-    assert runs.kept_bytes == 100
+    assert runs._bytes == 100
 
 
 def test_progress_never_goes_back(runs):

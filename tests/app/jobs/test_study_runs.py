@@ -101,7 +101,7 @@ def test_score_of_one_station():
     observed = np.array([10.0, 20.0, 30.0, np.nan, 50.0])
     found = stations_charts.score("a", observed, np.array([12.0, 22.0, 32.0, 40.0, np.nan]))
     assert (found.dates, found.of) == (4, 5)
-    assert (found.bias, found.mae, found.rmse, found.r) == pytest.approx((2, 2, 2, 1))
+    assert (found.bias, found.mae, found.rmse, found.correlation) == pytest.approx((2, 2, 2, 1))
 
 
 def test_score_of_a_silent_station():

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from engine import library
 from engine.cli import app
 from engine.cli.comparing import parse_budget
-from engine.comparison import runs
+from engine.comparison import page, runs
 from engine.comparison import scores as compare_scores
 from engine.comparison import speed as bench
 from engine.comparison.page import collect, publish
@@ -286,3 +286,16 @@ def test_no_date_that_decided_anything_is_scored(own, tmp_path):
         chosen = plan(models=("copy",), fractions=(1.0,), validate_end=end)
         record = compare(replace(chosen, data=data), tmp_path / data)
         assert record["tested"][0] == (end + dt.timedelta(days=1)).isoformat()
+
+
+def test_pictures_of_all_systems_are_not_drawn_anew_from_a_few(tmp_path):
+    """A fresh clone has the pictures, and the maps of the systems that were scored in it alone."""
+    maps, drawn = tmp_path / compare_scores.PICTURES, tmp_path / "maps.png"
+    maps.mkdir()
+    for name in ("target", "edvr", "edvr-error"):
+        np.save(maps / f"{name}.npy", np.full((8, 8), 40.0, dtype=np.float16))
+    drawn.write_bytes(b"of many systems")
+    assert page._sheets(["bilinear", "edvr"], tmp_path) == ["maps"]
+    assert drawn.read_bytes() == b"of many systems"
+    assert page._sheets(["edvr"], tmp_path) == list(page.SHEETS)
+    assert drawn.read_bytes() != b"of many systems"

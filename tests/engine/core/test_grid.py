@@ -1,10 +1,13 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import DataError, RequestError
-from engine.core.grid import Grid, Region, distance_km
+from engine.core.grid import Grid, Region, arc_km, distance_km, on_sphere
 
 
 def grid_10x12() -> Grid:
@@ -178,3 +181,20 @@ def test_great_circles():
     assert distance_km(0, 0, 0, 1) == pytest.approx(111.195, abs=0.001)
     assert distance_km(0, 179.5, 0, -179.5) == pytest.approx(111.195, abs=0.001)
     assert distance_km([0, 0], [0, 0], 0, 0).tolist() == [0, 0]
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180))
+def test_chords_give_the_same_distances(lat, lon, lat_2, lon_2):
+    chord = np.linalg.norm(on_sphere(lat, lon) - on_sphere(lat_2, lon_2))
+    assert arc_km(chord) == pytest.approx(distance_km(lat, lon, lat_2, lon_2), abs=1e-3)
+    assert np.isinf(arc_km(np.inf))
+
+
+def test_nobody_else_measures_on_a_sphere():
+    root = Path(__file__).resolve().parents[3]
+    ours = re.compile(r"arcsin|\.asin\(|6371|12742")
+    # Tensors with gradients: the same formula and radius.
+    homes = {"engine/core/grid.py", "engine/stations/networks/knn.py", "engine/verify/spectra.py"}
+    sources = [*root.glob("engine/**/*.py"), *root.glob("app/**/*.py")]
+    found = {str(p.relative_to(root)) for p in sources if ours.search(p.read_text("utf-8"))}
+    assert found == homes

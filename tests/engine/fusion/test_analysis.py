@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from engine.core.covariance import Covariance
 from engine.fusion.analysis import Analysis, analyse, left_out_analysis
 from engine.fusion.groups import distances, schemes, units
-from engine.fusion.kriging import Covariance
 from engine.fusion.learning import Learned, Weight
 
 RNG = np.random.default_rng(3)

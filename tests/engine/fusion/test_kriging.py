@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from engine.core.covariance import Covariance
 from engine.fusion import kriging
 from engine.fusion.groups import distances
-from engine.fusion.kriging import Covariance
 
 RNG = np.random.default_rng(1)
 LAT, LON = RNG.uniform(28, 34, 25), RNG.uniform(114, 121, 25)

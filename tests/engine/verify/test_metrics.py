@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engine.verify import metric_tables
 from engine.verify.evidence import SCORES
 from engine.verify.metrics import (
     METRICS,
@@ -19,8 +20,10 @@ from engine.verify.metrics import (
     block_mean_difference,
     current_names,
     metrics,
+    of_errors,
     score,
     score_valid,
+    statistics,
     sums,
 )
 
@@ -90,6 +93,19 @@ def test_the_floor_of_mape_and_fractions_of_nothing():
     assert math.isnan(nothing["nmb"]) and math.isnan(nothing["nme"])
 
 
+def test_of_errors_alone():
+    errors = np.array([[3.0, np.nan], [-4.0, np.inf]])
+    assert of_errors("bias", errors) == -0.5
+    assert of_errors("mae", errors) == 3.5
+    assert of_errors("rmse", errors) == pytest.approx(math.sqrt(12.5))
+    assert math.isnan(of_errors("rmse", []))
+
+
+def test_another_floor_of_mape():
+    total = statistics(np.array([15.0, 30.0]), np.array([5.0, 20.0]), mape_floor=10.0)
+    assert float(METRICS["mape"](total)) == (10 / 10 + 10 / 20) / 2
+
+
 def test_what_is_not_defined_is_nan():
     empty = score([], [])
     assert empty["n"] == 0
@@ -135,11 +151,40 @@ def test_pages_take_their_scores_from_here():
     assert len(total) == len(STATISTICS)
 
 
+def test_every_metric_has_its_unit_and_every_table_known_metrics():
+    shown = {
+        name
+        for table in vars(metric_tables).values()
+        if isinstance(table, tuple | frozenset)
+        for name in table
+    }
+    assert shown <= set(BY_HAND)
+    assert not metric_tables.SHARES & metric_tables.NUMBERS
+    # Ten times the concentrations: what is in ug m-3 grows with them, what is none does not.
+    m, o = 10 * M + 1000, 10 * O + 1010
+    once, ten = score(m, o), score(10 * m, 10 * o)
+    for name in set(METRICS) - {"ioa"}:
+        grows = ten[name] == pytest.approx(10 * once[name]) and once[name] != 0
+        assert grows == (name not in metric_tables.SHARES | metric_tables.NUMBERS), name
+
+
+def test_the_units_of_a_table_in_a_sentence():
+    assert metric_tables.units(metric_tables.EVALUATE) == (
+        "rmse, mae, bias in µg/m³; mape is a fraction, with a floor of 1 µg/m³."
+    )
+    assert metric_tables.units(("bias", "nmb", "fac2")) == (
+        "bias in µg/m³; nmb, fac2 are fractions."
+    )
+
+
 def test_old_names_still_load():
-    record = {"runs": {"a": {"r": 0.5, "crmse": 2.0, "r2": 0.1, "rmse": 1.0}}, "list": [1]}
+    record = {
+        "runs": {"a": {"r": 0.5, "crmse": 2.0, "r2": 0.1, "rmse": 1.0}},
+        "list": [1, {"r": 2}],
+    }
     assert current_names(record) == {
         "runs": {"a": {"correlation": 0.5, "centred_rmse": 2.0, "determination": 0.1, "rmse": 1.0}},
-        "list": [1],
+        "list": [1, {"correlation": 2}],
     }
     assert set(OLD_NAMES.values()) <= set(METRICS)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pykrige.ok import OrdinaryKriging
 
+from engine.core.covariance import Covariance
 from engine.research.aqnet.baselines import (
     boosted_trees,
     inverse_distance,
@@ -13,7 +14,7 @@ from engine.research.aqnet.baselines import (
     shifted,
     tree_features,
 )
-from engine.stations.covariance import Covariance, Network, fit_covariance
+from engine.stations.covariance import Network, fit_covariance
 
 
 def network(hours=300, stations=7, seed=0):
@@ -58,13 +59,13 @@ def test_kriging_is_pykriges():
     )
     x, y = net.places[0]
     expected = float(theirs.execute("points", [x], [y])[0][0])
-    found = kriging(net, 0, seen, Covariance(40.0, 10.0, 0.0))[5]
+    found = kriging(net, 0, seen, Covariance(40.0, 0.0, memory=10.0))[5]
     assert found == pytest.approx(expected, rel=1e-3)
 
 
 def test_space_time_kriging_with_lags_is_one_system_of_all():
     net = network(stations=4)
-    seen, lags, covariance = [1, 2, 3], (-1, 0, 1), Covariance(40.0, 10.0, 0.0)
+    seen, lags, covariance = [1, 2, 3], (-1, 0, 1), Covariance(40.0, 0.0, memory=10.0)
     points = [(s, 5 + lag) for s in seen for lag in lags]
     n = len(points)
     system, right, values = np.ones((n + 1, n + 1)), np.ones(n + 1), np.zeros(n)
@@ -83,7 +84,7 @@ def test_kriging_does_without_a_silent_station():
     net = network()
     silent = replace(net, readings=net.readings.copy())
     silent.readings[:, 3] = np.nan
-    covariance = Covariance(40.0, 10.0, 0.05)
+    covariance = Covariance(40.0, 0.05, memory=10.0)
     predicted = kriging(silent, 0, [1, 2, 3, 4], covariance)
     assert np.allclose(predicted, kriging(net, 0, [1, 2, 4], covariance))
     silent.readings[7, [1, 2, 4]] = np.nan
@@ -101,7 +102,7 @@ def test_a_covariance_is_found_again():
         values[t] = keep * values[t - 1] + np.sqrt(1 - keep**2) * root @ random.standard_normal(10)
     net = Network(values, places, np.empty((hours, 10, 0)), np.zeros((hours, 2)))
     found = fit_covariance(net, range(10), hours)
-    assert found.reach == pytest.approx(50, rel=0.35)
+    assert found.range_km == pytest.approx(50, rel=0.35)
     assert found.memory == pytest.approx(12, rel=0.35)
     assert found.nugget < 0.05
 

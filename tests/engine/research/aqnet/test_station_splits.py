@@ -77,9 +77,9 @@ def test_hours_with_the_same_gaps_share_a_system_and_others_do_not():
     net = plain_network(record)
     net.readings[5, 2] = np.nan
     net.readings[7, [0, 3]] = np.nan
-    from engine.stations.covariance import Covariance
+    from engine.core.covariance import Covariance
 
-    covariance = Covariance(100.0, 10.0, 0.05)
+    covariance = Covariance(100.0, 0.05, memory=10.0)
     whole = kriging(net, 1, [0, 2, 3, 4, 5], covariance)
     for hour in (4, 5, 7):
         seen = [s for s in (0, 2, 3, 4, 5) if np.isfinite(net.readings[hour, s])]

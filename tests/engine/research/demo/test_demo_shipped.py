@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from engine import library
+from engine.core.grid import distance_km
 from engine.core.paths import ROOT
 from engine.core.schema import check
 from engine.research.demo.statistics import (
@@ -15,15 +16,16 @@ from engine.research.demo.statistics import (
     STREETS,
     TOLERANCES,
     Line,
-    city_means,
     of_cities,
     of_streets,
     real_cities,
     street_cells,
 )
 from engine.twin import demo_cells, demo_info, open_demo
+from engine.twin.network import network
 from engine.twin.shipped import FILES, FOLDER
 
+NEAR_KM = 20.0  # stations this near to a city's centre are its own
 RECORD = ROOT / "docs" / "results" / "demo-world.json"
 
 
@@ -108,6 +110,22 @@ def test_the_table_is_that_of_the_real_cities():
     assert daily.shape == (730, 39)  # with Fuyang of Hangzhou at its own place
     for what, value in of_cities(daily, latitude, longitude).items():
         assert record[what]["real"] == pytest.approx(value, rel=1e-6)
+
+
+def mean_of_valid(values):
+    return np.ma.masked_invalid(values).mean(axis=1).filled(np.nan)
+
+
+def city_means(hourly, dates, latitude, longitude):
+    """Daily means of cities from hours at stations near, dates by positions of the cities."""
+    stations = network()
+    daily = mean_of_valid(hourly.reshape(len(dates), 24, -1))
+    columns = {}
+    for n, (lat, lon) in enumerate(zip(latitude, longitude, strict=True)):
+        near = distance_km(stations.latitude, stations.longitude, lat, lon) < NEAR_KM
+        if near.any():
+            columns[n] = mean_of_valid(daily[:, near])
+    return pd.DataFrame(columns, index=pd.DatetimeIndex(dates))
 
 
 def test_the_shipped_windows_are_like_the_same_dates_of_the_delta():
