@@ -137,6 +137,19 @@ def test_scale_offset_and_unit_in_tags(tmp_path, tags, value):
     assert float(load([geotiff(tmp_path, **tags)])["pm2p5"].max()) == pytest.approx(value)
 
 
+@pytest.mark.parametrize(
+    ("units", "state"),
+    [
+        *((u, "ambient") for u in ("ug/m3 (LC)", "ug m-3 [ambient conditions]")),
+        *((u, "298 K") for u in ("ug/m3 (25 °C)", "ug/m3 (at 298 K)")),
+        *((u, "273 K") for u in ("ug/m3 (0 °C)", "ug/m3 (273.15 K)", "µg/Nm³", "ug Nm-3")),
+        *((u, "unknown") for u in ("ug/m3", "ug/m3 (STP)", "ug m-3 (NTP)", "ng/l")),
+    ],
+)
+def test_the_state_beside_a_unit_is_recorded(tmp_path, units, state):
+    assert load([geotiff(tmp_path, units=units)]).attrs["reference_state"] == state
+
+
 def test_a_unit_in_tags_that_is_no_mass_is_refused(tmp_path):
     with pytest.raises(DataError, match="unit 'ppb' is not a mass concentration"):
         load([geotiff(tmp_path, units="ppb")])
