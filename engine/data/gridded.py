@@ -71,6 +71,7 @@ class _File:
     others: tuple[str, ...]
     attributes: dict[str, str]
     altitude: Height
+    raster: bool = False
 
 
 def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Dataset:
@@ -192,7 +193,7 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
 def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _File:
     from engine.data import geotiff  # brings rasterio, 20 MB that pages without an import spare
 
-    plan = geotiff.look(path)
+    plan = geotiff.look(path, options.variable)
     if plan.key not in places:
         places[plan.key] = geotiff.placement(plan)
 
@@ -205,10 +206,11 @@ def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement])
         options.units or plan.units,
         places[plan.key],
         maps,
-        "band",
-        (),
+        plan.bands[0].label if plan.others else "band",
+        plan.others,
         plan.tags,
         lambda: None,
+        raster=True,
     )
 
 
@@ -242,7 +244,7 @@ def _form(file: _File) -> str:
     """The form that a file's content shows."""
     text = " ".join(file.attributes.values()).lower()
     variable = file.variable.lower()
-    if file.variable == "band":
+    if file.raster:
         form = "geotiff"
     elif file.placement.method:
         form = "curvilinear"

@@ -4,7 +4,6 @@ Reads NetCDF 4 through netCDF4 and classic NetCDF 3 through SciPy, because the f
 the missing end of a truncated classic file with zeros and says nothing.
 """
 
-import contextlib
 import math
 import warnings
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.variables import ALTITUDE, HEIGHT
+from engine.data import packing
 from engine.data.hdf5_links import check_self_contained
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
@@ -27,6 +27,7 @@ from engine.data.recognise import container
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
 _TABLES = (".csv", ".tsv", ".parquet")  # endings of what is no grid
+_UNREADABLE = "airlens_unreadable"  # attribute in memory: what of its packing cannot be read
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
 # What the libraries raise for a broken file, besides OSError.
@@ -110,19 +111,26 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 
 
 def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
-    """The dataset with every fill value masked and packed numbers unpacked; nothing loaded.
+    """The dataset with every fill value and flag masked and packed numbers unpacked, not loaded.
 
-    A fill value or a scale that is written as text counts as the number that it says. The
-    libraries' own warnings, as of two fill values, are no news to a reader: both are masked.
+    What cannot be read of a variable's packing is kept under `_UNREADABLE`. The libraries' own
+    warnings, as of two fill values, are no news to a reader: both are masked.
     """
     for array in raw.variables.values():
-        for name in ("_FillValue", "missing_value", "scale_factor", "add_offset"):
-            value = array.attrs.get(name)
-            if isinstance(value, str) and array.dtype.kind in "fiu":
-                del array.attrs[name]
-                kind = array.dtype.type if "v" in name.lower() else np.float64
-                with contextlib.suppress(ValueError, OverflowError):
-                    array.attrs[name] = kind(float(value))
+        attrs = array.attrs
+        bad = packing.unreadable(attrs) if array.dtype.kind in "fiu" else None
+        if array.dtype.kind not in "fiu" or ("_Unsigned" in attrs and bad is None):
+            continue
+        masked = packing.fills(attrs, array.dtype)
+        scaling = {n: packing.numbers(attrs[n]) for n in packing.SCALING if n in attrs}
+        for name in (*packing.FILLS, *packing.SCALING):
+            attrs.pop(name, None)
+        if bad is not None:
+            attrs[_UNREADABLE] = bad
+            continue
+        if masked.size:
+            attrs["missing_value"] = masked if masked.size > 1 else masked[0]
+        attrs |= {name: np.float64(found[0]) for name, found in scaling.items() if found}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
@@ -146,6 +154,8 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     longitude = _axis(dataset, _LONGITUDE, ("degrees_east", "degree_east"), "longitude", path)
     time, along = axes(dataset, name)
     array = dataset[name]
+    for read in (array, latitude, longitude):
+        _check_packing(path, read)
     rows, columns = _horizontal(path, array, latitude, longitude)
     along = tuple(d for d in along if d in array.dims)
     _check_size(path, array, (latitude, longitude), along, (rows, columns))
@@ -170,33 +180,29 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         dims=(rows, columns),
         units=str(units).strip() or None if units is not None else None,
         steps=steps,
-        valid=_valid(array),
+        valid=packing.limits(
+            array.attrs,
+            integers=np.dtype(array.encoding.get("dtype", array.dtype)).kind in "iu",
+            scale=float(array.encoding.get("scale_factor", 1.0)),
+            offset=float(array.encoding.get("add_offset", 0.0)),
+        ),
         others=others,
         attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
     )
 
 
-def _valid(array: xr.DataArray) -> tuple[float, float]:
-    """Limits from `valid_min`, `valid_max` and `valid_range`, unpacked as the values are.
-
-    Source: CF Conventions 1.11, section 2.5.1, and NUG appendix B: of packed data the limits are
-    those of the packed numbers, and have their type.
-    """
-    span = np.ravel(array.attrs.get("valid_range", ()))
-    low, high = (span[0], span[1]) if span.size == 2 else (None, None)
-    low = array.attrs.get("valid_min", low)
-    high = array.attrs.get("valid_max", high)
-    scale = float(array.encoding.get("scale_factor", 1.0))
-    offset = float(array.encoding.get("add_offset", 0.0))
-    limits = []
-    for value, none in ((low, -np.inf), (high, np.inf)):
-        try:
-            limit = none if value is None else float(value)
-        except (TypeError, ValueError):
-            limit = none
-        packed = value is not None and np.asarray(value).dtype.kind in "iu"
-        limits.append(limit * scale + offset if packed and np.isfinite(limit) else limit)
-    return min(limits), max(limits)
+def _check_packing(path: Path, array: xr.DataArray) -> None:
+    """Refuse a variable whose numbers cannot be turned into values."""
+    bad = array.attrs.get(_UNREADABLE) or packing.unreadable(array.attrs)
+    if bad is not None:
+        raise bad.refused(where=path.name, name=str(array.name))
+    if packing.MASKS in array.attrs:
+        raise DataError(
+            "variable {name!r} holds flags, one a bit, and no concentrations",
+            where=path.name,
+            remedy="Name the right one with --variable",
+            name=str(array.name),
+        )
 
 
 def _check_size(
@@ -236,11 +242,7 @@ def steps(
             yield raw
             continue
         values = raw.astype(np.float64)
-        # Limits in single precision are not those of the double: a shade wider.
-        shade = 1e-6 * max(abs(v) for v in (low, high) if np.isfinite(v))
-        with np.errstate(invalid="ignore"):
-            outside = (values < low - shade) | (values > high + shade)
-        yield np.where(outside, np.nan, values)
+        yield np.where(packing.outside(values, low, high), np.nan, values)
 
 
 def _raw_steps(
