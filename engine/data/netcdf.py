@@ -26,7 +26,7 @@ from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
-_TABLES = (".csv", ".tsv", ".parquet")  # endings of what is no grid
+_TABLES = (".csv", ".tsv", ".parquet", ".xlsx")  # endings of what is no grid
 _UNREADABLE = "airlens_unreadable"  # attribute in memory: what of its packing cannot be read
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
@@ -77,7 +77,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     """
     kind = container(path)
     if kind not in ("hdf5", "netcdf3"):
-        table = kind == "parquet" or path.suffix.lower() in _TABLES
+        table = kind in ("parquet", "xlsx") or path.suffix.lower() in _TABLES
         raise DataError(
             "this is a table, no grid" if table else "this is no NetCDF file",
             where=path.name,

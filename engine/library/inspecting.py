@@ -129,7 +129,7 @@ def inspect_files(
     table: Table | None = None
     variables: tuple[Candidate, ...] = ()
     try:
-        if form in ("text", "parquet"):
+        if form in ("text", "parquet", "xlsx"):
             table = _first_readings(files)
         elif form in ("hdf5", "netcdf3"):
             variables = variables_of(files[0])
