@@ -12,6 +12,11 @@ import pandas as pd
 from engine.core import size_limits
 from engine.core.errors import DataError
 
+UK_AIR = "uk-air date"  # name given to the column of dates of UK-AIR's files
+# AirNow's hourly files have no header.
+_AIRNOW = "valid date|valid time|AQSID|sitename|GMT offset|parameter|units|value|data source\n"
+_AIRNOW_ROW = re.compile(r"\d{2}/\d{2}/\d{2}\|\d{2}:\d{2}\|")
+_TITLES = 12  # lines above a header that are looked through
 _UTF16, _ENCODINGS = (("utf-16", "UTF-16"),), (("utf-8-sig", ""), ("gb18030", "GB 18030"))
 DECIMAL_COMMA = r"^\s*(-?\d+),(\d+)\s*$"
 _DECIMAL_POINT = r"^\s*-?\d+\.\d+\s*$"
@@ -48,6 +53,40 @@ def without_comments(text: str) -> tuple[str, int]:
         skipped += 1
         text = text.partition("\n")[2]
     return text, skipped
+
+
+def with_header(text: str, stem: str) -> tuple[str, int]:
+    """The text from its header on, and the lines above it, of networks that write no plain one.
+
+    AirNow's hourly files get the header that they lack: -1 lines above it. UK-AIR's have titles, a
+    line of sites, and columns of one name for each site: each column is named `site::quantity`,
+    and its neighbours `site::quantity::status` and `site::quantity::unit`.
+
+    Args:
+        text: Of the file.
+        stem: Of its name, which names the site where no line does.
+    """
+    if _AIRNOW_ROW.match(text):
+        return _AIRNOW + text, -1
+    lines = text.split("\n", _TITLES)[:_TITLES]
+    at = next((n for n, line in enumerate(lines) if re.match(r'"?date"?,"?time', line, re.I)), 0)
+    above = "\n".join(lines[:at])
+    if at == 0 or not re.search(r"UK-AIR|hour ending", above, re.IGNORECASE):
+        return text, 0
+    columns = names_of(lines[at], ",")
+    sites = names_of(lines[at - 1], ",") if lines[at - 1].startswith(",") else []
+    title = names_of(lines[0], ",")[0]
+    alone = stem if "supplied" in title.lower() else title.strip()
+    header, quantity = [UK_AIR, "time"], ""
+    for number, name in enumerate(columns[2:], start=2):
+        site = sites[number].strip() if number < len(sites) else alone
+        if name.strip().lower() in ("status", "unit"):
+            header.append(f"{quantity}::{name.strip().lower()}")
+        else:
+            quantity = f"{site}::{name.strip()}"
+            header.append(quantity)
+    quoted = ",".join('"' + name.replace('"', "") + '"' for name in header)
+    return quoted + "\n" + text.split("\n", at + 1)[-1], at
 
 
 def names_of(header: str, separator: str) -> list[str]:

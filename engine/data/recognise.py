@@ -104,7 +104,7 @@ def _is_xlsx(path: Path) -> bool:
 
 _ENDINGS = {
     "grid": (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".tif", ".tiff"),
-    "stations": (".csv", ".txt", ".tsv", ".parquet", ".xlsx", ".xlsm"),
+    "stations": (".csv", ".txt", ".tsv", ".dat", ".parquet", ".xlsx", ".xlsm"),
     "mobile": (".csv", ".txt", ".tsv", ".parquet", ".npy", ".xlsx", ".xlsm"),
 }
 

@@ -27,6 +27,7 @@ from engine.data.csv_text import (
     decoded,
     names_of,
     ragged,
+    with_header,
     without_comments,
 )
 from engine.data.no_data_words import MISSING
@@ -168,8 +169,10 @@ def _check_parquet(file: pyarrow.parquet.ParquetFile, path: Path) -> list[str]:
 def _read_csv(path: Path) -> Table:
     text, notes = decoded(path)
     text, skipped = without_comments(text)
+    text, titles = with_header(text, path.stem)
+    skipped += titles
     header = text.split("\n", 1)[0]
-    separator = max(",;\t", key=header.count)
+    separator = max(",;\t|", key=header.count)
     if header.count(separator) == 0:
         raise DataError(
             "row 1: this is no table with columns",
