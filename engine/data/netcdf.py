@@ -20,12 +20,14 @@ from engine.core.errors import DataError
 from engine.core.variables import ALTITUDE, HEIGHT
 from engine.data import packing
 from engine.data.hdf5_links import check_self_contained
+from engine.data.ioapi import as_cf, is_ioapi
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
+_FROM_THE_GROUND = ("bottom_top", "LAY")  # levels of WRF and CMAQ, the lowest first
 _TABLES = (".csv", ".tsv", ".parquet", ".xlsx")  # endings of what is no grid
 _UNREADABLE = "airlens_unreadable"  # attribute in memory: what of its packing cannot be read
 _DAMAGED = "Download or copy it again; its size should match the source's"
@@ -48,6 +50,7 @@ class Layout:
         steps: Their times; stamps in UTC for instants, a date's label otherwise.
         valid: Smallest and largest value that the file calls valid, in its units.
         others: Other variables that look like PM2.5.
+        notes: What is to be said of how it is read.
         attributes: The file's own attributes that say where it comes from.
     """
 
@@ -61,6 +64,7 @@ class Layout:
     valid: tuple[float, float]
     others: tuple[str, ...]
     attributes: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def curvilinear(self) -> bool:
@@ -96,7 +100,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             backend_kwargs={"group": group_of(path)} if kind == "hdf5" else None,
         )
         try:
-            yield _masked_and_scaled(raw)
+            dataset = _masked_and_scaled(raw)
+            yield as_cf(path, dataset) if is_ioapi(dataset) else dataset
         finally:
             with warnings.catch_warnings():  # of a map in memory that a damaged file left behind
                 warnings.simplefilter("ignore")
@@ -160,7 +165,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     along = tuple(d for d in along if d in array.dims)
     _check_size(path, array, (latitude, longitude), along, (rows, columns))
     other = [str(d) for d in array.dims if d not in (*along, rows, columns)]
-    extra = [d for d in other if array.sizes[d] > 1]
+    extra = [d for d in other if array.sizes[d] > 1 and d not in _FROM_THE_GROUND]
     if extra:
         raise DataError(
             "variable {name!r} has the further dimension {extra!r} of {sizes}",
@@ -188,6 +193,11 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         ),
         others=others,
         attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
+        notes=tuple(
+            f"Took the lowest of {array.sizes[d]} levels ({d})."
+            for d in other
+            if array.sizes[d] > 1
+        ),
     )
 
 
@@ -259,7 +269,7 @@ def _raw_steps(
     rows, columns = layout.dims
     kept = (*layout.along, rows, columns)
     whole = dataset[layout.variable]
-    array = whole.squeeze([d for d in whole.dims if d not in kept]).transpose(*kept)
+    array = whole.isel({d: 0 for d in whole.dims if d not in kept}).transpose(*kept)
     if not layout.along:
         yield array.values
         return

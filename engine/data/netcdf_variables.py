@@ -10,6 +10,9 @@ from engine.core.errors import DataError
 from engine.core.variables import find
 from engine.data.quantities import is_mean, is_pm25, other_than_mean, words
 
+MERRA2 = ("DUSMASS25", "SSSMASS25", "BCSMASS", "OCSMASS", "SO4SMASS")
+FORMULAS = ("merra2-gmao", "merra2-om1.8")  # of engine.data.species
+
 
 def group_of(path: Path) -> str | None:
     """The group of a NetCDF 4 file that holds PM2.5 where the root holds no variable; else None.
@@ -65,7 +68,7 @@ def pm2p5_name(
     other = {n: what for n in looking if (what := _other_than_mean(dataset, n))}
     ranked = sorted((rank, n) for n, rank in looking.items() if n not in other)
     if not ranked:
-        raise _no_mean(path, numeric, other)
+        raise _by_formula(path, numeric) or _no_mean(path, numeric, other)
     best = [n for rank, n in ranked if rank == ranked[0][0]]
     if len(best) > 1:
         raise DataError(
@@ -75,6 +78,19 @@ def pm2p5_name(
             variables=tuple(best),
         )
     return best[0], tuple(n for _, n in ranked[1:])
+
+
+def _by_formula(path: Path, numeric: list[str]) -> DataError | None:
+    """That the file has the species of PM2.5 and which formulas make it; None if it has not."""
+    if not set(MERRA2) <= set(numeric):
+        return None
+    return DataError(
+        "no variable is PM2.5; a formula makes it of {species}",
+        where=path.name,
+        remedy="Name one with --variable: {formulas}",
+        species=MERRA2,
+        formulas=FORMULAS,
+    )
 
 
 def _no_mean(path: Path, numeric: list[str], other: dict[str, str]) -> DataError:

@@ -215,9 +215,7 @@ PRIMARY = "created_at,entry_id,PM1.0_CF1_ug/m3,PM2.5_CF1_ug/m3,PM10.0_CF1_ug/m3,
 def test_purpleair_s_two_estimates_are_a_choice(table_file, places):
     table = rows(PRIMARY, "2021-03-10 00:00:05 UTC,0,5,12.5,20,10.5")
     path = table_file(table, "pa.csv")
-    with pytest.raises(
-        DataError, match=r"several columns may be PM2.5: PM2.5_CF1_ug/m3, PM2"
-    ):
+    with pytest.raises(DataError, match=r"several columns may be PM2.5: PM2.5_CF1_ug/m3, PM2"):
         stations.load([path], ReadOptions(coordinates=places))
     for column, value in (("PM2.5_CF1_ug/m3", 12.5), ("PM2.5_ATM_ug/m3", 10.5)):
         dataset = stations.load([path], ReadOptions(coordinates=places, variable=column))
