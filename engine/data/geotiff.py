@@ -5,7 +5,7 @@ and says so.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +24,13 @@ from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.grid import Grid
 from engine.core.schema import Period
+from engine.data import packing
 from engine.data.calendar import Times, date_in_name
 from engine.data.curvilinear import nice_step
 from engine.data.placement import Map, Placement, regular
+from engine.data.tiff_bands import Band, bands_of, chosen
 
 STRIP_CELLS = 1_000_000  # read at once
-# Tags that say what GDAL's own fields would, of a file that was made without them.
-_SCALES = ("scale_factor", "scale", "multiplier")
-_OFFSETS = ("add_offset", "offset")
-_UNITS = ("units", "unit")
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Plan:
         times: Of each band.
         period: What its name says the values are a mean over.
         units: Of the first band, or None.
+        bands: Those to read; one for each time.
+        others: Labels of the others.
         tags: The file's own words on itself.
         key: The same for files of the same geometry.
     """
@@ -52,15 +52,22 @@ class Plan:
     times: Times
     period: Period | None
     units: str | None
+    bands: tuple[Band, ...]
+    others: tuple[str, ...]
     tags: dict[str, str]
     key: bytes
 
 
-def look(path: Path) -> Plan:
+def look(path: Path, variable: str | None = None) -> Plan:
     """What the file holds.
 
+    Args:
+        path: The file.
+        variable: Number or description of the band that holds PM2.5.
+
     Raises:
-        DataError: If it is damaged, says not where it lies, or has bands without dates.
+        DataError: If it is damaged, says not where it lies, has bands without dates, or none that
+            is the mean of PM2.5.
     """
     try:
         with _quiet(), rasterio.open(path) as file:
@@ -86,12 +93,13 @@ def look(path: Path) -> Plan:
             size_limits.STEPS.check(file.count, what="the file", where=path.name)
             block = max(h * w for h, w in file.block_shapes) * 8
             size_limits.BYTES.check(block, what="one block of it", where=path.name)
-            times, period = _times(path, file.descriptions)
+            every = bands_of(file)
+            bands = chosen(path, every, variable)
+            times, period = _times(path, [b.description for b in bands])
             tags = {str(k): str(v) for k, v in file.tags().items()}
-            low = {k.lower(): v for k, v in (file.tags() | file.tags(1)).items()}
-            units = next((u for u in (*file.units, *(low.get(k) for k in _UNITS)) if u), None)
+            others = tuple(b.label for b in every if b not in bands)
             key = f"{file.crs.to_wkt()}|{file.transform!r}|{file.shape}".encode()
-            return Plan(path, times, period, units, tags, key)
+            return Plan(path, times, period, bands[0].units, bands, others, tags, key)
     except (RasterioError, OSError, ValueError) as problem:
         raise _damaged(path, problem) from problem
 
@@ -112,41 +120,28 @@ def maps(plan: Plan) -> Iterator[NDArray[np.generic]]:
     """
     try:
         with rasterio.open(plan.path) as file:
-            for band in range(1, file.count + 1):
-                yield _band(file, band)
+            for band in plan.bands:
+                yield _values(file, band)
     except (RasterioError, OSError) as problem:
         raise _damaged(plan.path, problem) from problem
 
 
-def _band(file: rasterio.DatasetReader, band: int) -> NDArray[np.floating]:
+def _values(file: rasterio.DatasetReader, band: Band) -> NDArray[np.floating]:
     """One band, a strip of rows at a time, so that no further copy of the map is in memory."""
-    scale, offset = _packing(file, band)
-    plain = (scale, offset) == (1, 0) and file.dtypes[band - 1] == "float32"
+    kind = np.dtype(file.dtypes[band.number - 1])
+    scale, offset = packing.scaling(band.tags)
+    low, high = packing.limits(band.tags, integers=kind.kind in "iu", scale=scale, offset=offset)
+    fills = packing.fills(band.tags, kind)
+    plain = (scale, offset) == (1, 0) and kind == np.float32
     result = np.empty(file.shape, np.float32 if plain else np.float64)
-    high = max(file.block_shapes[band - 1][0], STRIP_CELLS // file.width, 1)
-    for top in range(0, file.height, high):
-        rows = min(high, file.height - top)
-        raw = file.read(band, window=Window(0, top, file.width, rows), masked=True)
-        result[top : top + rows] = np.ma.filled(raw.astype(np.float64) * scale + offset, np.nan)
+    tall = max(file.block_shapes[band.number - 1][0], STRIP_CELLS // file.width, 1)
+    for top in range(0, file.height, tall):
+        rows = min(tall, file.height - top)
+        raw = file.read(band.number, window=Window(0, top, file.width, rows), masked=True)
+        values = np.ma.filled(raw.astype(np.float64) * scale + offset, np.nan)
+        values[np.isin(raw.data, fills) | packing.outside(values, low, high)] = np.nan
+        result[top : top + rows] = values
     return result
-
-
-def _packing(file: rasterio.DatasetReader, band: int) -> tuple[float, float]:
-    """Scale and offset of a band: GDAL's own, or else those that its tags or the file's name."""
-    scale, offset = file.scales[band - 1], file.offsets[band - 1]
-    if (scale, offset) != (1, 0):
-        return scale, offset
-    tags = {k.lower(): v for k, v in (file.tags() | file.tags(band)).items()}
-    return _number(tags, _SCALES, 1.0), _number(tags, _OFFSETS, 0.0)
-
-
-def _number(tags: Mapping[str, str], names: Sequence[str], otherwise: float) -> float:
-    text = next((tags[name] for name in names if name in tags), None)
-    try:
-        value = otherwise if text is None else float(text)
-    except ValueError:
-        return otherwise
-    return value if np.isfinite(value) and (value or not otherwise) else otherwise
 
 
 def placement(plan: Plan) -> Placement:
@@ -211,7 +206,7 @@ def _grid_over(box: tuple[float, float, float, float], cell: float) -> Grid:
     )
 
 
-def _times(path: Path, descriptions: tuple[str | None, ...]) -> tuple[Times, Period | None]:
+def _times(path: Path, descriptions: Sequence[str]) -> tuple[Times, Period | None]:
     named = date_in_name(path)
     if len(descriptions) == 1 and named is not None:
         return np.array([named.start]), named.period

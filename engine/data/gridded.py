@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.core.errors import DataError, RequestError
 from engine.core.schema import Period
 from engine.core.valid_means import STEP_HOURS
-from engine.data import netcdf
+from engine.data import netcdf, species
 from engine.data.calendar import Times, check_no_composites, order, period_of, starts, step_hours
 from engine.data.cleaning import Cleaning
 from engine.data.curvilinear import curvilinear
@@ -71,6 +71,8 @@ class _File:
     others: tuple[str, ...]
     attributes: dict[str, str]
     altitude: Height
+    raster: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def load(paths: Sequence[Path], options: ReadOptions | None = None) -> xr.Dataset:
@@ -114,7 +116,13 @@ def open_stack(paths: Sequence[Path], options: ReadOptions | None = None) -> Gri
     rank[positions] = np.arange(len(positions))
     cleanings = {f.units: Cleaning(where, units=f.units) for f in files}
     altitude = files[0].altitude()
-    notes = [*_choice_notes(files[0]), *period_notes, *order_notes, *files[0].placement.notes]
+    notes = [
+        *_choice_notes(files[0]),
+        *files[0].notes,
+        *period_notes,
+        *order_notes,
+        *files[0].placement.notes,
+    ]
     if altitude is not None:
         altitude = files[0].placement.place(altitude.astype(np.float32))
         notes.append(f"Height of the ground is taken from {files[0].path.name}.")
@@ -157,13 +165,21 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
     if container(path) == "tiff":
         return _look_tiff(path, options, places)
     with netcdf.opened(path) as dataset:
-        layout = netcdf.layout(path, dataset, options.variable)
+        formula = species.formula_of(options.variable)
+        if formula is None:
+            parts: tuple[species.Part, ...] = ((netcdf.layout(path, dataset, options.variable), 1),)
+        else:
+            parts = species.parts_of(path, dataset, formula[0])
+    layout = parts[0][0]
     if not layout.steps.times.size:
         raise DataError("the file has no time step", where=path.name, remedy="Check the file")
 
     def maps() -> Iterator[NDArray[np.generic]]:
         with netcdf.opened(path) as dataset:
-            yield from netcdf.steps(dataset, layout)
+            if formula is None:
+                yield from netcdf.steps(dataset, layout)
+            else:
+                yield from species.summed(dataset, parts)
 
     def altitude() -> NDArray[np.floating] | None:
         with netcdf.opened(path) as dataset:
@@ -182,17 +198,18 @@ def _look(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _
         options.units or layout.units,
         places[key],
         maps,
-        layout.variable,
+        formula[0] if formula is not None else layout.variable,
         layout.others,
         layout.attributes,
         altitude,
+        notes=layout.notes,
     )
 
 
 def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement]) -> _File:
     from engine.data import geotiff  # brings rasterio, 20 MB that pages without an import spare
 
-    plan = geotiff.look(path)
+    plan = geotiff.look(path, options.variable)
     if plan.key not in places:
         places[plan.key] = geotiff.placement(plan)
 
@@ -205,10 +222,11 @@ def _look_tiff(path: Path, options: ReadOptions, places: dict[bytes, Placement])
         options.units or plan.units,
         places[plan.key],
         maps,
-        "band",
-        (),
+        plan.bands[0].label if plan.others else "band",
+        plan.others,
         plan.tags,
         lambda: None,
+        raster=True,
     )
 
 
@@ -242,7 +260,7 @@ def _form(file: _File) -> str:
     """The form that a file's content shows."""
     text = " ".join(file.attributes.values()).lower()
     variable = file.variable.lower()
-    if file.variable == "band":
+    if file.raster:
         form = "geotiff"
     elif file.placement.method:
         form = "curvilinear"

@@ -4,7 +4,6 @@ Reads NetCDF 4 through netCDF4 and classic NetCDF 3 through SciPy, because the f
 the missing end of a truncated classic file with zeros and says nothing.
 """
 
-import contextlib
 import math
 import warnings
 from collections.abc import Iterator
@@ -19,14 +18,18 @@ from numpy.typing import NDArray
 from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.variables import ALTITUDE, HEIGHT
+from engine.data import packing
 from engine.data.hdf5_links import check_self_contained
+from engine.data.ioapi import as_cf, is_ioapi
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
-_TABLES = (".csv", ".tsv", ".parquet")  # endings of what is no grid
+_FROM_THE_GROUND = ("bottom_top", "LAY")  # levels of WRF and CMAQ, the lowest first
+_TABLES = (".csv", ".tsv", ".parquet", ".xlsx")  # endings of what is no grid
+_UNREADABLE = "airlens_unreadable"  # attribute in memory: what of its packing cannot be read
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
 # What the libraries raise for a broken file, besides OSError.
@@ -47,6 +50,7 @@ class Layout:
         steps: Their times; stamps in UTC for instants, a date's label otherwise.
         valid: Smallest and largest value that the file calls valid, in its units.
         others: Other variables that look like PM2.5.
+        notes: What is to be said of how it is read.
         attributes: The file's own attributes that say where it comes from.
     """
 
@@ -60,6 +64,7 @@ class Layout:
     valid: tuple[float, float]
     others: tuple[str, ...]
     attributes: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def curvilinear(self) -> bool:
@@ -76,7 +81,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     """
     kind = container(path)
     if kind not in ("hdf5", "netcdf3"):
-        table = kind == "parquet" or path.suffix.lower() in _TABLES
+        table = kind in ("parquet", "xlsx") or path.suffix.lower() in _TABLES
         raise DataError(
             "this is a table, no grid" if table else "this is no NetCDF file",
             where=path.name,
@@ -95,7 +100,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             backend_kwargs={"group": group_of(path)} if kind == "hdf5" else None,
         )
         try:
-            yield _masked_and_scaled(raw)
+            dataset = _masked_and_scaled(raw)
+            yield as_cf(path, dataset) if is_ioapi(dataset) else dataset
         finally:
             with warnings.catch_warnings():  # of a map in memory that a damaged file left behind
                 warnings.simplefilter("ignore")
@@ -110,19 +116,26 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 
 
 def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
-    """The dataset with every fill value masked and packed numbers unpacked; nothing loaded.
+    """The dataset with every fill value and flag masked and packed numbers unpacked, not loaded.
 
-    A fill value or a scale that is written as text counts as the number that it says. The
-    libraries' own warnings, as of two fill values, are no news to a reader: both are masked.
+    What cannot be read of a variable's packing is kept under `_UNREADABLE`. The libraries' own
+    warnings, as of two fill values, are no news to a reader: both are masked.
     """
     for array in raw.variables.values():
-        for name in ("_FillValue", "missing_value", "scale_factor", "add_offset"):
-            value = array.attrs.get(name)
-            if isinstance(value, str) and array.dtype.kind in "fiu":
-                del array.attrs[name]
-                kind = array.dtype.type if "v" in name.lower() else np.float64
-                with contextlib.suppress(ValueError, OverflowError):
-                    array.attrs[name] = kind(float(value))
+        attrs = array.attrs
+        bad = packing.unreadable(attrs) if array.dtype.kind in "fiu" else None
+        if array.dtype.kind not in "fiu" or ("_Unsigned" in attrs and bad is None):
+            continue
+        masked = packing.fills(attrs, array.dtype)
+        scaling = {n: packing.numbers(attrs[n]) for n in packing.SCALING if n in attrs}
+        for name in (*packing.FILLS, *packing.SCALING):
+            attrs.pop(name, None)
+        if bad is not None:
+            attrs[_UNREADABLE] = bad
+            continue
+        if masked.size:
+            attrs["missing_value"] = masked if masked.size > 1 else masked[0]
+        attrs |= {name: np.float64(found[0]) for name, found in scaling.items() if found}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
@@ -146,11 +159,13 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     longitude = _axis(dataset, _LONGITUDE, ("degrees_east", "degree_east"), "longitude", path)
     time, along = axes(dataset, name)
     array = dataset[name]
+    for read in (array, latitude, longitude):
+        _check_packing(path, read)
     rows, columns = _horizontal(path, array, latitude, longitude)
     along = tuple(d for d in along if d in array.dims)
     _check_size(path, array, (latitude, longitude), along, (rows, columns))
     other = [str(d) for d in array.dims if d not in (*along, rows, columns)]
-    extra = [d for d in other if array.sizes[d] > 1]
+    extra = [d for d in other if array.sizes[d] > 1 and d not in _FROM_THE_GROUND]
     if extra:
         raise DataError(
             "variable {name!r} has the further dimension {extra!r} of {sizes}",
@@ -170,33 +185,34 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         dims=(rows, columns),
         units=str(units).strip() or None if units is not None else None,
         steps=steps,
-        valid=_valid(array),
+        valid=packing.limits(
+            array.attrs,
+            integers=np.dtype(array.encoding.get("dtype", array.dtype)).kind in "iu",
+            scale=float(array.encoding.get("scale_factor", 1.0)),
+            offset=float(array.encoding.get("add_offset", 0.0)),
+        ),
         others=others,
         attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
+        notes=tuple(
+            f"Took the lowest of {array.sizes[d]} levels ({d})."
+            for d in other
+            if array.sizes[d] > 1
+        ),
     )
 
 
-def _valid(array: xr.DataArray) -> tuple[float, float]:
-    """Limits from `valid_min`, `valid_max` and `valid_range`, unpacked as the values are.
-
-    Source: CF Conventions 1.11, section 2.5.1, and NUG appendix B: of packed data the limits are
-    those of the packed numbers, and have their type.
-    """
-    span = np.ravel(array.attrs.get("valid_range", ()))
-    low, high = (span[0], span[1]) if span.size == 2 else (None, None)
-    low = array.attrs.get("valid_min", low)
-    high = array.attrs.get("valid_max", high)
-    scale = float(array.encoding.get("scale_factor", 1.0))
-    offset = float(array.encoding.get("add_offset", 0.0))
-    limits = []
-    for value, none in ((low, -np.inf), (high, np.inf)):
-        try:
-            limit = none if value is None else float(value)
-        except (TypeError, ValueError):
-            limit = none
-        packed = value is not None and np.asarray(value).dtype.kind in "iu"
-        limits.append(limit * scale + offset if packed and np.isfinite(limit) else limit)
-    return min(limits), max(limits)
+def _check_packing(path: Path, array: xr.DataArray) -> None:
+    """Refuse a variable whose numbers cannot be turned into values."""
+    bad = array.attrs.get(_UNREADABLE) or packing.unreadable(array.attrs)
+    if bad is not None:
+        raise bad.refused(where=path.name, name=str(array.name))
+    if packing.MASKS in array.attrs:
+        raise DataError(
+            "variable {name!r} holds flags, one a bit, and no concentrations",
+            where=path.name,
+            remedy="Name the right one with --variable",
+            name=str(array.name),
+        )
 
 
 def _check_size(
@@ -236,11 +252,7 @@ def steps(
             yield raw
             continue
         values = raw.astype(np.float64)
-        # Limits in single precision are not those of the double: a shade wider.
-        shade = 1e-6 * max(abs(v) for v in (low, high) if np.isfinite(v))
-        with np.errstate(invalid="ignore"):
-            outside = (values < low - shade) | (values > high + shade)
-        yield np.where(outside, np.nan, values)
+        yield np.where(packing.outside(values, low, high), np.nan, values)
 
 
 def _raw_steps(
@@ -257,7 +269,7 @@ def _raw_steps(
     rows, columns = layout.dims
     kept = (*layout.along, rows, columns)
     whole = dataset[layout.variable]
-    array = whole.squeeze([d for d in whole.dims if d not in kept]).transpose(*kept)
+    array = whole.isel({d: 0 for d in whole.dims if d not in kept}).transpose(*kept)
     if not layout.along:
         yield array.values
         return

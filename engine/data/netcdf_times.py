@@ -113,18 +113,42 @@ def _of_axis(path: Path, dataset: xr.Dataset, time: str) -> Steps:
     stamps = _decoded(path, dataset[time].variable)
     if set(_LEAD) <= standard:
         return Steps(stamps, "hour")  # a forecast's fields are of its valid times
-    if stamps.size > 1:
-        # The name of a file of many steps may name the month or the year that they fill.
-        return Steps(stamps, None)
     try:
-        named = date_in_name(path)
+        # The name of a file of many steps may name the month or the year that they fill.
+        named = date_in_name(path) if stamps.size == 1 else None
     except DataError:  # of a file that has a time its name need not be understood
         named = None
+    centred = _of_increment(dataset[time], stamps)
+    if centred is not None and (named is None or named.period != "month"):
+        return centred
     if named is None:
         return Steps(stamps, None)
     unit = "datetime64[M]" if named.period == "month" else "datetime64[D]"
     same = bool(stamps[0].astype(unit) == named.start.astype(unit))
     return Steps(stamps, named.period if same else None)
+
+
+def _of_increment(axis: xr.DataArray, stamps: Times) -> Steps | None:
+    """Steps by `time_increment` of NASA's GEOS models; None where it says no period of ours.
+
+    Means are stamped at the middle of what they cover, instants at themselves. Monthly files keep
+    the increment of what they are the mean of.
+
+    Source: MERRA-2: File Specification (GMAO Office Note 9), section 2.3; HHMMSS as an integer.
+    """
+    value = np.ravel(np.asarray(axis.attrs.get("time_increment", 0)))
+    if value.size != 1 or value.dtype.kind not in "iu":
+        return None
+    step = int(value[0])
+    if step == 240000:
+        return Steps(stamps.astype("datetime64[D]").astype(stamps.dtype), "day", stated=True)
+    hours = step // 10000
+    if step % 10000 or not 1 <= hours <= 6:
+        return None
+    span = np.timedelta64(hours, "h").astype(stamps.dtype.str.replace("M8", "m8"))
+    within = (stamps - stamps.astype("datetime64[D]")) % span
+    middle = bool((within == span // 2).all())
+    return Steps(stamps - span // 2 if middle else stamps, "hour", float(hours), stated=True)
 
 
 def _wrf(path: Path, texts: xr.DataArray) -> Times:

@@ -1,6 +1,5 @@
 """Which variable of a NetCDF file is the mean of PM2.5."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,24 +8,10 @@ import xarray as xr
 
 from engine.core.errors import DataError
 from engine.core.variables import find
+from engine.data.quantities import is_mean, is_pm25, other_than_mean, words
 
-_PM25 = ("pm2.5", "pm25", "pm2p5", "pm2point5")
-# Words of a name, or of a description, by which a variable is no mean of PM2.5.
-_STATISTICS = frozenset(
-    {
-        *("count", "counts", "number", "num", "nobs", "samples", "std", "stdev", "stddev", "sd"),
-        *("sigma", "error", "errors", "err", "uncertainty", "unc", "variance", "flag", "flags"),
-        *("qa", "qc", "quality", "aqi", "index", "rank", "trend", "bias", "rmse", "correlation"),
-    }
-)
-_SPECIES = frozenset(
-    {
-        *("bc", "oc", "ec", "du", "dust", "ss", "seasalt", "salt", "ni", "nitrate", "no3", "su"),
-        *("sulfate", "sulphate", "so4", "nh4", "ammonium", "soa", "soil", "pom", "om", "oa"),
-    }
-)
-_NO_MEAN = _STATISTICS | _SPECIES | {"min", "max", "minimum", "maximum", "median"}
-_NO_MEAN_LONG = _STATISTICS | {"deviation"}
+MERRA2 = ("DUSMASS25", "SSSMASS25", "BCSMASS", "OCSMASS", "SO4SMASS")
+FORMULAS = ("merra2-gmao", "merra2-om1.8")  # of engine.data.species
 
 
 def group_of(path: Path) -> str | None:
@@ -39,11 +24,7 @@ def group_of(path: Path) -> str | None:
         if file.variables or not file.groups:
             return None
         known = {name: list(group.variables) for name, group in _groups(file, "")}
-    holding = [
-        name
-        for name, variables in known.items()
-        if any(w in v.lower().replace("_", "") for v in variables for w in _PM25)
-    ]
+    holding = [name for name, variables in known.items() if is_pm25(*variables)]
     if len(holding) == 1:
         return holding[0]
     raise DataError(
@@ -83,14 +64,11 @@ def pm2p5_name(
                 numeric=tuple(numeric) or ("none",),
             )
         return variable, ()
-    ranked = sorted((rank, n) for n in numeric if (rank := _likeness(dataset, n)) is not None)
+    looking = {n: rank for n in numeric if (rank := _likeness(dataset, n)) is not None}
+    other = {n: what for n in looking if (what := _other_than_mean(dataset, n))}
+    ranked = sorted((rank, n) for n, rank in looking.items() if n not in other)
     if not ranked:
-        raise DataError(
-            "no variable looks like PM2.5; it has {numeric}",
-            where=path.name,
-            remedy="Name the right one with --variable",
-            numeric=tuple(numeric) or ("none",),
-        )
+        raise _by_formula(path, numeric) or _no_mean(path, numeric, other)
     best = [n for rank, n in ranked if rank == ranked[0][0]]
     if len(best) > 1:
         raise DataError(
@@ -102,29 +80,52 @@ def pm2p5_name(
     return best[0], tuple(n for _, n in ranked[1:])
 
 
-def _likeness(dataset: xr.Dataset, name: str) -> int | None:
-    """Rank among variables that look like PM2.5, 0 the best; None if it does not.
+def _by_formula(path: Path, numeric: list[str]) -> DataError | None:
+    """That the file has the species of PM2.5 and which formulas make it; None if it has not."""
+    if not set(MERRA2) <= set(numeric):
+        return None
+    return DataError(
+        "no variable is PM2.5; a formula makes it of {species}",
+        where=path.name,
+        remedy="Name one with --variable: {formulas}",
+        species=MERRA2,
+        formulas=FORMULAS,
+    )
 
-    A count, an error, a flag, an index, or one species of PM2.5 is never taken for its mean.
-    """
+
+def _no_mean(path: Path, numeric: list[str], other: dict[str, str]) -> DataError:
+    """That no variable is the mean, with what those are that look like PM2.5."""
+    if not other:
+        return DataError(
+            "no variable looks like PM2.5; it has {numeric}",
+            where=path.name,
+            remedy="Name the right one with --variable",
+            numeric=tuple(numeric) or ("none",),
+        )
+    return DataError(
+        "no variable is the mean of PM2.5; by name or attributes {names} is {statistics}"
+        if len(other) == 1
+        else "no variable is the mean of PM2.5; by name or attributes {names} are {statistics}",
+        where=path.name,
+        remedy="Name with --variable what is to be read all the same",
+        names=tuple(other),
+        statistics=tuple(dict.fromkeys(other.values())),
+    )
+
+
+def _likeness(dataset: xr.Dataset, name: str) -> int | None:
+    """Rank among variables that look like PM2.5, 0 the best; None if it does not."""
     entry = find(name)
     if entry is not None and entry.name == "pm2p5":
         names = (entry.name, *entry.aliases)
         return names.index(name.lower())
     attrs = dataset[name].attrs
-    if set(_words(name)) & _NO_MEAN or set(_words(str(attrs.get("long_name", "")))) & _NO_MEAN_LONG:
+    if not is_pm25(name, *(str(attrs.get(k, "")) for k in ("long_name", "standard_name"))):
         return None
-    text = " ".join([name, *(str(attrs.get(k, "")) for k in ("long_name", "standard_name"))])
-    plain = text.lower().replace(" ", "").replace("_", "").replace("₂.₅", "2.5")
-    if not any(w in plain for w in _PM25):
-        return None
-    words = _words(name)
-    if "mean" in words or "average" in words:
+    if is_mean(name):
         return 50
-    # PM25_RH35_GCC is the whole, PM25bc_RH35_GCC a part of it.
-    return 100 if any(w in _PM25 for w in words) or "_".join(words[:2]) in ("pm2_5",) else 200
+    return 100 if "pm25" in words(name) else 200
 
 
-def _words(text: str) -> list[str]:
-    """The words of a name or a description, without case."""
-    return [w for w in re.split(r"[^a-z0-9.]+", text.lower()) if w]
+def _other_than_mean(dataset: xr.Dataset, name: str) -> str | None:
+    return other_than_mean(name, {str(k): str(v) for k, v in dataset[name].attrs.items()})

@@ -1,12 +1,13 @@
 """What a file is, from its first bytes; and which files a folder holds. Names decide nothing."""
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from engine.core.errors import DataError, NotFoundError
 
-Container = Literal["hdf5", "netcdf3", "tiff", "parquet", "npy", "text"]
+Container = Literal["hdf5", "netcdf3", "tiff", "parquet", "npy", "xlsx", "text"]
 
 _MAGIC: tuple[tuple[bytes, Container], ...] = (
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
@@ -28,9 +29,15 @@ _STRANGERS: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS", "Fetch the file itself with git lfs pull"),
     (b"<!DOCTYPE html", "a web page", "Download the file itself; this is the page about it"),
     (b"<html", "a web page", "Download the file itself; this is the page about it"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an older Excel workbook, or one with a password",
+        "Save it as XLSX without a password, or the sheet as CSV",
+    ),
     (b"%PDF", "a PDF document", "Import the data it is about"),
 )
-_WORKBOOKS = (".xlsx", ".xlsm", ".ods")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".ods")
+_OF_XLSX = "xl/workbook.xml"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 
 
@@ -58,26 +65,47 @@ def container(path: Path) -> Container:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head.startswith(b"PK") and _is_xlsx(path):
+        return "xlsx"
+    _check_known(path, head)
+    return "text"
+
+
+def _check_known(path: Path, head: bytes) -> None:
+    """Refuse what is neither text nor anything else that is read.
+
+    Raises:
+        DataError: Naming what it is, where that is seen.
+    """
     if head.startswith(b"PK") and path.suffix.lower() in _WORKBOOKS:
         raise DataError(
-            "this is a workbook", where=path.name, remedy="Save the sheet as CSV and import that"
+            "this is a workbook of another form than XLSX, or a damaged one",
+            where=path.name,
+            remedy="Save it as XLSX, or the sheet as CSV, and import that",
         )
     for magic, what, remedy in _STRANGERS:
         if head[: len(magic)].lower() == magic.lower():
             raise DataError("this is {thing}", where=path.name, remedy=remedy, thing=what)
     if b"\x00" in head and not head.startswith(_UTF16):
         raise DataError(
-            "this is no NetCDF, GeoTIFF, Parquet, NumPy or text file",
+            "this is no NetCDF, GeoTIFF, Parquet, XLSX, NumPy or text file",
             where=path.name,
             remedy="docs/formats.md lists what can be imported",
         )
-    return "text"
+
+
+def _is_xlsx(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _OF_XLSX in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
 
 
 _ENDINGS = {
     "grid": (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".tif", ".tiff"),
-    "stations": (".csv", ".txt", ".tsv", ".parquet"),
-    "mobile": (".csv", ".txt", ".tsv", ".parquet", ".npy"),
+    "stations": (".csv", ".txt", ".tsv", ".dat", ".parquet", ".xlsx", ".xlsm"),
+    "mobile": (".csv", ".txt", ".tsv", ".parquet", ".npy", ".xlsx", ".xlsm"),
 }
 
 

@@ -12,12 +12,18 @@ import re
 import numpy as np
 
 from engine.data.calendar import Times
-from engine.data.options import ReadOptions
+from engine.data.options import ReadOptions, Reference
 
 STATE = "reference_state"
 UNKNOWN = "unknown"
 CHINA_CHANGED = np.datetime64("2018-09-01", "ns")
-_OF_UNIT = {"lc": "ambient", "local conditions": "ambient", "ambient": "ambient", "amb": "ambient"}
+# What a unit has in brackets. STP and NTP name other temperatures in other countries.
+_OF_UNIT: dict[str, Reference] = {
+    **dict.fromkeys(("lc", "local conditions", "ambient", "ambient conditions", "amb"), "ambient"),
+    **dict.fromkeys(("0 c", "273 k", "273.15 k"), "273 K"),
+    **dict.fromkeys(("25 c", "298 k", "298.15 k"), "298 K"),
+}
+_NORMAL = re.compile(r"N ?m(?:\^|\*\*)?-?[3³⁻]")  # DIN 1343: at 0 °C and 101.325 kPa
 
 
 def of_china(times: Times) -> tuple[str, str]:
@@ -38,5 +44,8 @@ def of_file(options: ReadOptions, units: str | None, attributes: dict[str, str])
     stated = attributes.get(STATE, "")
     if stated in ("273 K", "298 K", "ambient"):
         return stated
-    in_brackets = re.search(r"\(([^()]*)\)\s*$", units or "")
-    return _OF_UNIT.get(in_brackets[1].strip().lower(), UNKNOWN) if in_brackets else UNKNOWN
+    in_brackets = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", units or "")
+    if in_brackets:
+        words = re.sub(r" ?° ?", " ", in_brackets[1].lower().removeprefix("at ")).strip()
+        return _OF_UNIT.get(words, UNKNOWN)
+    return "273 K" if _NORMAL.search(units or "") else UNKNOWN

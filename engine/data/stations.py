@@ -19,6 +19,7 @@ from engine.data.clock_columns import TIME, TIME_UTC, clock_of
 from engine.data.coordinates import degrees
 from engine.data.dropped import of_cleanings, total, usable
 from engine.data.misplaced import corrected
+from engine.data.network_tables import as_rows
 from engine.data.options import STAMPS, ReadOptions
 from engine.data.readings import Places, Readings, clock_offset, stations_dataset
 from engine.data.recognise import files_of
@@ -121,7 +122,7 @@ def _tables(paths: Sequence[Path], options: ReadOptions) -> tuple[list[Table], P
     """The tables of readings, and the coordinates from a file or a table among them."""
     tables, places = [], Places()
     for path in paths:
-        table = unfolded(read(path))
+        table = as_rows(unfolded(read(path)), options)
         if is_coordinates(table):
             places = places_of(table)
         else:

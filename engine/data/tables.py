@@ -4,11 +4,8 @@ Row numbers are the file's own, the header being row 1. Columns are found by any
 names, without case. Cells of a CSV stay text until somebody asks for numbers or times.
 """
 
-import codecs
-import csv
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 
@@ -23,14 +20,20 @@ from engine.core import size_limits
 from engine.core.errors import DataError
 from engine.core.plaintext import uncell
 from engine.data.calendar import Times
+from engine.data.csv_text import (
+    DECIMAL_COMMA,
+    check_header,
+    decimal_commas,
+    decoded,
+    names_of,
+    ragged,
+    with_header,
+    without_comments,
+)
 from engine.data.no_data_words import MISSING
 from engine.data.recognise import container
 
 YEARS = (1900, 2200)  # that measurements can be of
-_UTF16, _ENCODINGS = (("utf-16", "UTF-16"),), (("utf-8-sig", ""), ("gb18030", "GB 18030"))
-_DECIMAL_COMMA = r"^\s*(-?\d+),(\d+)\s*$"
-_DECIMAL_POINT = r"^\s*-?\d+\.\d+\s*$"
-_LOOKED_AT = 1000  # rows by which decimals are judged
 _CHINESE = ("%Y年%m月%d日", "%Y年%m月%d日 %H时", "%Y年%m月%d日 %H:%M")
 _ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
 
@@ -96,7 +99,7 @@ class Table:
 
 
 def read(path: Path) -> Table:
-    """The table in a CSV (comma, semicolon or tab; UTF-8, UTF-16 or GB 18030) or Parquet file.
+    """The table in a CSV (comma, semicolon, tab; UTF-8, UTF-16, GB 18030), Parquet or XLSX file.
 
     Raises:
         DataError: If it is neither, is damaged, or has rows of different lengths.
@@ -106,11 +109,13 @@ def read(path: Path) -> Table:
         table = _read_parquet(path)
     elif kind == "text":
         table = _read_csv(path)
+    elif kind == "xlsx":
+        table = _read_workbook(path)
     else:
         raise DataError(
             "this is no table",
             where=path.name,
-            remedy="Stations and mobile samples come as CSV or Parquet; see docs/formats.md",
+            remedy="Stations and mobile samples come as CSV, Parquet or XLSX; see docs/formats.md",
         )
     if table.frame.empty:
         raise DataError("the table has no rows", where=path.name, remedy="Check the file")
@@ -162,17 +167,19 @@ def _check_parquet(file: pyarrow.parquet.ParquetFile, path: Path) -> list[str]:
 
 
 def _read_csv(path: Path) -> Table:
-    text, notes = _decoded(path)
-    text, skipped = _without_comments(text)
+    text, notes = decoded(path)
+    text, skipped = without_comments(text)
+    text, titles = with_header(text, path.stem)
+    skipped += titles
     header = text.split("\n", 1)[0]
-    separator = max(",;\t", key=header.count)
+    separator = max(",;\t|", key=header.count)
     if header.count(separator) == 0:
         raise DataError(
             "row 1: this is no table with columns",
             where=path.name,
             remedy="The first row names the columns, separated by commas",
         )
-    _check_header(header, separator, path)
+    check_header(names_of(header, separator), path)
     cells = (header.count(separator) + 1) * text.count("\n")
     size_limits.BYTES.check(24 * cells, what=f"a table of {cells:,} cells", where=path.name)
     try:
@@ -186,87 +193,29 @@ def _read_csv(path: Path) -> Table:
             index_col=False,
         )
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as problem:
-        raise _ragged(path, text, separator, problem) from None
+        raise ragged(path, text, separator, problem) from None
     frame.columns = [uncell(str(c).strip()) for c in frame.columns]
     frame = frame.fillna("").map(uncell)
-    if separator != "," and _decimal_commas(frame):
-        frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
-        notes = (*notes, f"{path.name} writes decimals with a comma; read as points.")
-    return Table(frame, path.name, notes, skipped)
+    if separator == ",":
+        return Table(frame, path.name, notes, skipped)
+    return _with_points(Table(frame, path.name, notes, skipped))
 
 
-def _without_comments(text: str) -> tuple[str, int]:
-    """The text from the header on, and how many lines above it begin with `#`, as our exports'."""
-    skipped = 0
-    while text.startswith("#"):
-        skipped += 1
-        text = text.partition("\n")[2]
-    return text, skipped
+def _read_workbook(path: Path) -> Table:
+    from engine.data import workbooks  # brings openpyxl, which pages without an import spare
+
+    sheet = workbooks.read(path)
+    check_header([str(c) for c in sheet.frame.columns], path)
+    return _with_points(Table(sheet.frame, path.name, sheet.notes, sheet.skipped))
 
 
-def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The text of a file, and what is to be reported about how it is written."""
-    size_limits.BYTES.check(path.stat().st_size, what="the table", where=path.name)
-    with path.open("rb") as file:
-        first = len(re.split(rb"[\r\n]", file.read(size_limits.LINE.value() + 1), maxsplit=1)[0])
-    size_limits.LINE.check(first, what="it", where=path.name)
-    raw = path.read_bytes()
-    ends = max(raw.count(b"\n"), raw.count(b"\r"))
-    size_limits.ROWS.check(ends, what="the table", where=path.name)
-    utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding, called in _UTF16 if utf16 else _ENCODINGS:
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\n" not in text:  # some programs still end lines as early Macintoshes did
-            text = text.replace("\r", "\n")
-        return text, (f"{path.name} is written in {called}.",) if called else ()
-    raise DataError(
-        "its text is neither UTF-8 nor GB 18030", where=path.name, remedy="Save it as UTF-8"
-    )
-
-
-def _decimal_commas(frame: pd.DataFrame) -> bool:
-    """Whether a table whose cells no comma separates writes `31,2` for 31.2, and nowhere 31.2."""
-    cells = frame.head(_LOOKED_AT)
-    with_comma = any(cells[c].str.fullmatch(_DECIMAL_COMMA).any() for c in cells)
-    with_point = any(cells[c].str.fullmatch(_DECIMAL_POINT).any() for c in cells)
-    return with_comma and not with_point
-
-
-def _check_header(header: str, separator: str, path: Path) -> None:
-    names = [n.strip().lower() for n in next(csv.reader([header.strip()], delimiter=separator))]
-    twice = next((n for i, n in enumerate(names) if n and n in names[:i]), None)
-    if twice is not None:
-        raise DataError(
-            "row 1: column {twice!r} is there twice",
-            where=path.name,
-            remedy="Rename one of them",
-            twice=twice,
-        )
-
-
-def _ragged(path: Path, text: str, separator: str, problem: Exception) -> DataError:
-    """The error about a row with too many cells, found again to name it."""
-    rows = csv.reader(StringIO(text), delimiter=separator)
-    width = len(next(rows))
-    for row in rows:
-        if len(row) > width:
-            return DataError(
-                "row {line_num} has {count} cells, the header has {width}",
-                where=path.name,
-                remedy="Quote cells that hold the separator",
-                line_num=rows.line_num,
-                count=len(row),
-                width=width,
-            )
-    return DataError(
-        "the table cannot be read ({problem})",
-        where=path.name,
-        remedy="Check its rows",
-        problem=str(problem)[:120],
-    )
+def _with_points(table: Table) -> Table:
+    """A table whose cells no comma separates with decimal points for its commas."""
+    if not decimal_commas(table.frame):
+        return table
+    frame = table.frame.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
+    note = f"{table.where} writes decimals with a comma; read as points."
+    return replace(table, frame=frame, notes=(*table.notes, note))
 
 
 def texts(table: Table, column: str) -> NDArray[np.str_]:

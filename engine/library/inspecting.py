@@ -129,7 +129,7 @@ def inspect_files(
     table: Table | None = None
     variables: tuple[Candidate, ...] = ()
     try:
-        if form in ("text", "parquet"):
+        if form in ("text", "parquet", "xlsx"):
             table = _first_readings(files)
         elif form in ("hdf5", "netcdf3"):
             variables = variables_of(files[0])
@@ -209,11 +209,11 @@ def _variable_of_grid(
 ) -> tuple[str, By, tuple[str, ...]]:
     name = str(stack.attributes["variable"])
     if container(path) == "tiff":
-        return name, "format", ()
-    with netcdf.opened(path) as dataset:
-        _, others = pm2p5_name(path, dataset, options.variable)
+        return name, "given" if options.variable else "format", ()
     if options.variable is not None:
-        return name, "given", others
+        return name, "given", ()
+    with netcdf.opened(path) as dataset:
+        _, others = pm2p5_name(path, dataset, None)
     entry = find(name)
     return name, "name" if entry and entry.name == "pm2p5" else "meaning", others
 

@@ -11,7 +11,7 @@ from engine.core.schema import Kind, Period
 FILE = "manifest.json"
 # Counts up whenever a change of the readers would give some file other values, times or places.
 # Records without a number are older than the count.
-RULES = 1
+RULES = 2
 
 
 class OriginFile(BaseModel):

@@ -20,7 +20,7 @@ from engine.core.errors import DataError, EngineError, RequestError, filled
 from engine.core.grid import Region
 from engine.core.paths import home, inside
 from engine.core.variables import mass_factor
-from engine.data import recognise
+from engine.data import quantities, recognise
 from engine.inference import catalogue
 from engine.inference.request import Request
 
@@ -189,6 +189,10 @@ def test_the_texts_put_in_may_change_places():
 def test_a_word_of_the_system_is_put_in_chinese():
     error = DataError("cannot be read ({strerror})", where="x.csv", strerror="Permission denied")
     assert error_translation.translated(error, "zh") == "x.csv：无法读取（没有权限）。"
+
+
+def test_every_statistic_that_is_no_mean_has_its_chinese():
+    assert set(quantities.OTHERS) <= set(error_translation.WORDS)
 
 
 def test_a_place_in_a_table_is_put_in_chinese():

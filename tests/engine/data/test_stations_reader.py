@@ -446,7 +446,10 @@ def test_negative_readings_are_not_blamed_on_the_unit(table_file):
 
 
 def test_a_workbook_is_called_one(tmp_path):
-    path = tmp_path / "book.xlsx"
+    path = tmp_path / "book.ods"
     path.write_bytes(b"PK\x03\x04" + bytes(60))
-    with pytest.raises(DataError, match=r"this is a workbook\. Save the sheet as CSV"):
+    with pytest.raises(DataError, match=r"this is a workbook of another form .* Save it as XLSX"):
+        load([path], CHINA)
+    path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(60))
+    with pytest.raises(DataError, match="this is an older Excel workbook, or one with a password"):
         load([path], CHINA)
