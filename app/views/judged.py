@@ -21,6 +21,19 @@ STEPS = ("coarse", "background", "fused")
 COLUMNS = ("left_out", "next_km", "n", "bias", "rmse", "mae", "correlation", "coverage", "gain")
 DIGITS = {"next_km": 0, "n": 0, "correlation": 2}
 SHARES = ("coverage",)
+TITLES = {
+    "coarse": "judged.coarse",
+    "background": "judged.background",
+    "background, one factor": "judged.scaled",
+    "fused": "judged.fused",
+}
+WAYS = {
+    "singly": "judged.way_singly",
+    "1° squares": "judged.way_1",
+    "2° squares": "judged.way_2",
+    "4° squares": "judged.way_4",
+    "regions": "judged.way_regions",
+}
 
 
 def rows(result: xr.Dataset) -> list[Row]:
@@ -110,7 +123,7 @@ def as_html(table: Sequence[Row], words: Words) -> str:
     head += "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     body = []
     for row in table:
-        title = words(f"judged.{row['what'].replace(', ', '__').replace(' ', '_')}")
+        title = words(TITLES[row["what"]])
         cells = "".join(f"<td>{html.escape(_cell(row, c, words))}</td>" for c in COLUMNS)
         body.append(f'<tr><th scope="row" class="name">{html.escape(title)}</th>{cells}</tr>')
     label = html.escape(words("judged.title"))
@@ -131,8 +144,7 @@ def as_csv(table: Sequence[Row]) -> bytes:
 
 def _cell(row: Row, column: str, words: Words) -> str:
     if column == "left_out":
-        way = str(row["left_out"]).replace("°", "").replace(" ", "_")
-        return words(f"judged.way_{way}") if way else "–"
+        return words(WAYS[row["left_out"]]) if row["left_out"] else "–"
     if column == "gain":
         return _gain(row, words, bare=True) or "–"
     value = row.get(column, row.get("r") if column == "correlation" else None)

@@ -1,7 +1,9 @@
 """`airlens evaluate`."""
 
+import datetime as dt
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,11 +26,15 @@ from engine.cli.shared_options import (
     say,
     writable,
 )
+from engine.cli.station_table import station_csv, station_table
+from engine.core.errors import RequestError
 from engine.core.files import write_atomic
+from engine.core.progress import Progress
 from engine.verify.metric_tables import EVALUATE, units
 
 if TYPE_CHECKING:
     from engine.inference.evaluation import Scores
+    from engine.inference.request import Request
 
 
 def evaluate_command(
@@ -46,10 +52,31 @@ def evaluate_command(
     factor: FactorOption = 8,
     train_end: TrainEndOption = None,
     lead_times: LeadOption = None,
+    stations: Annotated[
+        str, typer.Option(help="Dataset of stations: maps are judged there, and merged with them.")
+    ] = "",
+    climatology: Annotated[
+        str,
+        typer.Option(help="Fine dataset of other dates, by which a coarse --data is made finer."),
+    ] = "",
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="File for the scores at stations.")
+    ] = None,
 ) -> None:
-    """Score models over a period, all on the same data; a table, and JSON where requested."""
+    """Score models over a period, all on the same data; a table, and JSON where requested.
+
+    With --stations fine maps are judged at monitors: raw, after one factor of earlier dates, and
+    with stations merged, each left out in turn. Models are then restoring ones (airstfm, bicubic)
+    or, with --climatology, ways to make a coarse dataset finer (auto, area, ratio).
+    """
     if json_file is not None:
         writable(json_file, (".json",))
+    if csv_file is not None:
+        writable(csv_file, (".csv",))
+        if not stations:
+            raise RequestError(
+                "--csv holds the scores at stations", remedy="Name some with --stations"
+            )
     names = [name.strip() for name in models.split(",") if name.strip()]
     first, last = day(start, "--start"), day(end, "--end")
     with bar("Loading") as progress:
@@ -69,6 +96,10 @@ def evaluate_command(
             train_end=day(train_end, "--train-end") if train_end else None,
             lead_times=lead_times,
         )
+        if stations or climatology:
+            request = replace(request, stations=stations, climatology=climatology, model="auto")
+            _at_stations(request, names, (first, last), (json_file, csv_file), progress)
+            return
         scores = evaluate(request, names, first, last, progress=progress)
         synthetic = library.info(data).synthetic
     if json_file is not None:
@@ -81,6 +112,36 @@ def evaluate_command(
                 f"the training part of {name}; its scores there are no evidence.",
                 err=True,
             )
+
+
+def _at_stations(
+    request: "Request",
+    models: list[str],
+    period: tuple[dt.date, dt.date],
+    files: tuple[Path | None, Path | None],
+    progress: Progress,
+) -> None:
+    """Judge at stations, print a table a model, and write the files that are wanted."""
+    from engine.inference import judging, station_scores
+
+    if not request.stations:
+        raise RequestError(
+            "without stations there is nothing to judge a finer map by",
+            remedy="Name some with --stations",
+        )
+    found = judging.judge(request, models, *period, progress=progress)
+    tables = {name: station_scores.as_records(one.rows) for name, one in found.items()}
+    for name, one in found.items():
+        say(
+            f"{name}, {period[0]} to {period[1]}: {one.dates} dates judged, {one.earlier} dates "
+            f"before them taught. {one.note}"
+        )
+        say(station_table(tables[name], dates=one.dates))
+    json_file, csv_file = files
+    if json_file is not None:
+        write_atomic(json_file, json.dumps(tables, indent=1, allow_nan=False) + "\n")
+    if csv_file is not None:
+        write_atomic(csv_file, station_csv(tables))
 
 
 def write_json(scores: Mapping[str, "Scores"], path: Path) -> None:

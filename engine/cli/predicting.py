@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +24,7 @@ from engine.cli.shared_options import (
     say,
     writable,
 )
+from engine.cli.station_table import station_table
 from engine.core.errors import RequestError
 from engine.inference.request import METHODS
 
@@ -189,41 +189,8 @@ def finer(
     work = "Merged with stations" if attrs["work"] == "fuse" else "Made finer"
     say(f"{work}. {attrs['model_note']}")
     if "station_scores" in attrs:
-        say(scores(str(attrs["station_scores"])))
+        say(station_table(json.loads(str(attrs["station_scores"]))))
     say(f"Wrote {out}: {sentence(result)}")
-
-
-def scores(table: str) -> str:
-    """The table of scores at monitors, and the line that sums it up."""
-    from engine.verify.metrics import current_names
-
-    rows = [current_names(row) for row in json.loads(table)]
-    lines = [
-        f"{'map':<24}{'left out':<14}{'next km':>8}{'n':>6}{'bias':>8}{'rmse':>8}"
-        f"{'correlation':>12}{'coverage':>9}  gain"
-    ]
-    for row in rows:
-        number = {k: math.nan if v is None else v for k, v in row.items()}
-        gain = ""
-        if row["gain"] is not None:
-            gain = f"{row['gain']:+.0%}"
-            if row["gain_low"] is not None:
-                gain += f" [{row['gain_low']:+.0%}, {row['gain_high']:+.0%}]"
-                gain += "" if row["shown"] else " not shown"
-        lines.append(
-            f"{row['what']:<24}{row['left_out']:<14}{number['next_km']:>8.0f}{row['n']:>6}"
-            f"{number['bias']:>+8.1f}{number['rmse']:>8.2f}{number['correlation']:>12.2f}"
-            f"{number['coverage']:>9.0%}  {gain}"
-        )
-    lines = [line.replace(" nan%", "     ").replace(" nan", "    ") for line in lines]
-    at = {(row["what"], row["left_out"]): row for row in rows}
-    first, second = at["coarse", ""], at["background", ""]
-    fused = next(row for row in rows if row["what"] == "fused")
-    steps = " → ".join(
-        f"{name} {math.nan if row['rmse'] is None else row['rmse']:.1f}"
-        for name, row in (("coarse", first), ("fine", second), ("fused", fused))
-    )
-    return "\n".join([*lines, f"Checked at {fused['n']} stations: {steps} µg/m³."])
 
 
 def of_samples(data: str, utc_offset: float | None) -> str:

@@ -34,16 +34,17 @@ class Climatology:
         rows: slice,
         columns: slice,
         *,
-        without: dt.date,
+        without: tuple[dt.date, dt.date],
     ) -> "Climatology":
-        """Read the means; the month of the requested date in its own year never counts.
+        """Read the means; the months from the first to the last requested date never count.
 
         Raises:
             NotFoundError: If nothing is left.
         """
         local = dates.local_dates(fine)
         months = local.astype("datetime64[M]")
-        own = months == np.datetime64(without, "M")
+        first, last = (np.datetime64(date, "M") for date in without)
+        own = (months >= first) & (months <= last)
         part = fine["pm2p5"].isel(latitude=rows, longitude=columns)
         means, years = {}, {}
         for number in range(1, 13):

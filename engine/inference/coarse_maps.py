@@ -120,8 +120,12 @@ class Maps:
         return np.isfinite(next(iter(self.climatology.month.values())))
 
 
-def open_maps(request: Request) -> Maps:
+def open_maps(request: Request, *, until: dt.date | None = None) -> Maps:
     """The datasets of a request, on the grid that its map will have, and a margin around.
+
+    Args:
+        request: What is requested.
+        until: Last date that will be; the climatology knows no month from the request's to it.
 
     Raises:
         EngineError: If they do not go together; the message says what would.
@@ -137,7 +141,7 @@ def open_maps(request: Request) -> Maps:
     if about.kind == "stations" and request.climatology:
         fine = _fine(request)
         bounds = _shared(grid_of(fine).bounds, grid_of(fine).bounds, region)
-        climatology, grid = _climatology(request, fine, bounds)
+        climatology, grid = _climatology(request, fine, bounds, until or request.date)
         return Maps(None, about, period, grid, climatology, request.hour, grid.step_lat)
     if about.kind != "grid":
         raise RequestError(
@@ -154,7 +158,7 @@ def open_maps(request: Request) -> Maps:
         return Maps(coarse, about, period, grid, None, request.hour, own)
     fine = _fine(request)
     bounds = _shared(box.bounds, grid_of(fine).bounds, region)
-    climatology, grid = _climatology(request, fine, bounds)
+    climatology, grid = _climatology(request, fine, bounds, until or request.date)
     if grid.step_lat > LARGEST_COARSE * box.step_lat + 1e-9:
         raise RequestError(
             "the cells of {climatology} ({fine}°) are not at most half as wide as those of "
@@ -187,11 +191,13 @@ def _fine(request: Request) -> xr.Dataset:
     return library.open_dataset(request.climatology)
 
 
-def _climatology(request: Request, fine: xr.Dataset, bounds: Region) -> tuple[Climatology, Grid]:
+def _climatology(
+    request: Request, fine: xr.Dataset, bounds: Region, until: dt.date
+) -> tuple[Climatology, Grid]:
     known = library.info(request.climatology)
     own = grid_of(fine)
     rows, columns = own.window(bounds)
-    found = Climatology.opened(fine, known, rows, columns, without=request.date)
+    found = Climatology.opened(fine, known, rows, columns, without=(request.date, until))
     return found, own.crop(rows, columns)
 
 

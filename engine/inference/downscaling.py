@@ -53,7 +53,7 @@ def downscale(
     stations, earlier = None, []
     if name:
         stations = Stations.opened(name, maps.grid, maps.period, request.hour)
-        earlier = _earlier(maps, stations, date)
+        earlier = earlier_dates(maps, stations, date)[-EARLIER[maps.period] :]
     report(progress, cancelled, 0.1, "choosing how detail is made")
     detail = choose_detail(maps, stations, earlier, request.model, progress=progress)
     report(progress, cancelled, 0.6, "computing the map")
@@ -69,17 +69,18 @@ def downscale(
     return result
 
 
-def _earlier(maps: Maps, stations: Stations, date: dt.date) -> list[dt.date]:
-    """Dates before the one requested that the coarse dataset and the stations share."""
+def earlier_dates(maps: Maps, stations: Stations, date: dt.date | None) -> list[dt.date]:
+    """Dates that the coarse dataset and the stations share, before a date or all."""
     unit = "datetime64[M]" if maps.period == "month" else "datetime64[D]"
     there = stations.known_dates(unit)
     here = there
     if maps.coarse is not None:
         here = set(dates.local_dates(maps.coarse).astype(unit))
-    wanted = np.datetime64(date, "D").astype(unit)
-    both = sorted(d for d in here & there if d < wanted)
-    days = [d.astype("datetime64[D]").item() for d in both]
-    return days[-EARLIER[maps.period] :]
+    both = sorted(here & there)
+    if date is not None:
+        wanted = np.datetime64(date, "D").astype(unit)
+        both = [d for d in both if d < wanted]
+    return [d.astype("datetime64[D]").item() for d in both]
 
 
 def _result(maps: Maps, date: dt.date, detail: Detail) -> xr.Dataset:

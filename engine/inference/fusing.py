@@ -204,7 +204,7 @@ def fuse(
     ways = schemes(stations.latitude, stations.longitude, units(km, stations.cell))
     learned, factor, note = _learned(maps, stations, earlier, detail, km, ways)
     if not learned.dates:
-        learned = learn(_logs(observed), _logs(at_stations), km, ways)
+        learned = learn(logs(observed), logs(at_stations), km, ways)
     lat, lon = (
         a.ravel() for a in np.meshgrid(maps.grid.latitude, maps.grid.longitude, indexing="ij")
     )
@@ -246,14 +246,15 @@ def _learned(
         return Learned(), 1.0, "Merging learned on the date itself, stations left out in turn."
     observed = stations.observed(earlier)
     made = np.stack([stations.at(maps.background(day, detail)) for day in earlier])
-    learned = learn(_logs(observed), _logs(made), km, ways)
+    learned = learn(logs(observed), logs(made), km, ways)
     note = f"Merging learned on {learned.dates} earlier dates."
     if not learned.dates:
         note = "Merging learned on the date itself, stations left out in turn."
     return learned, level(observed, made), note
 
 
-def _logs(values: Numbers) -> Numbers:
+def logs(values: Numbers) -> Numbers:
+    """log(value + 1); negative values count as none."""
     return np.log(np.maximum(values, 0.0) + 1.0)
 
 

@@ -65,7 +65,7 @@ def with_climatology(request: Request) -> Request:
 
 
 def taken(about: DatasetInfo, known: Sequence[DatasetInfo]) -> str:
-    """Name of the climatology that is taken without being asked for; empty where none is."""
+    """Name of the climatology that is taken without being named; empty where none is."""
     by_name = {other.name: other for other in known}
     return next(
         (

@@ -247,7 +247,7 @@ def _key(about: DatasetInfo) -> str:
 
 
 def _weights(about: DatasetInfo, name: str) -> str:
-    """What tells one set of weights from another without reading it whole."""
+    """What distinguishes one set of weights from another without reading it whole."""
     if name not in catalogue.NETWORKS and name != "aqnet":
         return ""
     folder = catalogue.weights_for(about, name)

@@ -1,11 +1,9 @@
 """`airlens predict --climatology … --stations …` as a reader types it."""
 
-import json
-
 import pytest
 
 from engine.cli import main
-from engine.cli.predicting import scores
+from engine.cli.station_table import station_csv, station_table
 
 ROW = {
     **{"what": "coarse", "left_out": "", "next_km": None, "n": 9, "bias": -1.0, "rmse": 11.3},
@@ -23,7 +21,7 @@ def test_the_table_and_the_line_that_sums_it_up():
         ROW | {"what": "fused", "left_out": "singly", "next_km": 67.0, "rmse": 7.6}
         | {"coverage": 0.91, "gain": 0.03, "gain_low": -0.01, "gain_high": 0.08},
     ]  # fmt: skip
-    lines = scores(json.dumps(rows)).splitlines()
+    lines = station_table(rows).splitlines()
     assert lines[-1] == "Checked at 9 stations: coarse 11.3 → fine 8.2 → fused 7.6 µg/m³."
     assert lines[2].endswith("+27% [+20%, +30%]")
     assert lines[3].endswith("+3% [-1%, +8%] not shown")
@@ -36,13 +34,33 @@ def test_the_table_and_the_line_that_sums_it_up():
 def test_a_table_of_an_earlier_version_is_read():
     old = {("r" if name == "correlation" else name): value for name, value in ROW.items()}
     rows = [old, old | {"what": "background"}, old | {"what": "fused", "left_out": "singly"}]
-    assert " 0.80 " in scores(json.dumps(rows))
+    assert " 0.80 " in station_table(rows)
 
 
-def test_without_anything_to_add_the_command_says_what_is_missing(home, tmp_path, capsys):
+def test_several_dates_are_pairs_and_the_csv_holds_every_model():
+    fused = ROW | {"what": "fused", "left_out": "singly"}
+    rows = [ROW, ROW | {"what": "background"}, fused]
+    assert "by 9 pairs of a station and a date" in station_table(rows, dates=3)
+    lines = [r for r in station_csv({"auto": rows, "area": rows}).splitlines() if r[0] != "#"]
+    assert lines[0].startswith("model,what,left_out") and len(lines) == 7
+    assert lines[4].startswith("area,coarse,,,9,-1.0")
+
+
+def test_auto_alone_takes_the_best_study_model_and_says_why(home, tmp_path, capsys):
     out = tmp_path / "a.nc"
+    region = "120,31,121,32"
+    command = ["predict", "--data", "demo", "--date", "2015-01-20", "--region", region]
     with pytest.raises(SystemExit) as left:
-        main(["predict", "--data", "demo", "--date", "2015-01-20", "--out", str(out)])
+        main([*command, "--out", str(out)])
+    assert left.value.code == 0
+    said = capsys.readouterr()
+    assert "auto takes airstfm" in said.err and "next best" in said.err
+    assert out.exists()
+
+
+def test_a_csv_of_scores_needs_stations(home, tmp_path, capsys):
+    command = ["evaluate", "bicubic", "--data", "demo", "--start", "2015-01-01"]
+    with pytest.raises(SystemExit) as left:
+        main([*command, "--end", "2015-01-02", "--csv", str(tmp_path / "a.csv")])
     assert left.value.code == 2
-    assert "nothing to make the map finer" in capsys.readouterr().err
-    assert not out.exists()
+    assert "--csv holds the scores at stations" in capsys.readouterr().err
