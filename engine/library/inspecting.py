@@ -138,7 +138,7 @@ def inspect_files(
     seen, by = kind_of(form, table)
     found = Inspection(
         files=tuple(f.name for f in files),
-        size=sum(f.stat().st_size for f in files),
+        size=sum(_size(f) for f in files),
         container=form,
         kind=kind or seen,
         kind_by="given" if kind else by,
@@ -155,6 +155,13 @@ def inspect_files(
     except EngineError as error:
         return replace(found, refused=error)
     return replace(found, contents=contents)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files of a Zarr store."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
 
 
 def _first_readings(files: Sequence[Path]) -> Table:
