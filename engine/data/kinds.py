@@ -79,7 +79,7 @@ def kind_of(found: Container, table: Table | None) -> tuple[Kind, KindBy]:
     its places, is of mobile samples. A column `id` may name either, and so may Kolkata's tables,
     which name nothing: then the places decide.
     """
-    if found in ("hdf5", "netcdf3", "tiff"):
+    if found in ("hdf5", "netcdf3", "tiff", "zarr"):
         return "grid", "container"
     if found == "npy":
         return "mobile", "container"

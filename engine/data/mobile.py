@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core import size_limits
 from engine.core.errors import DataError, RequestError
-from engine.core.variables import UG_M3, VARIABLES
+from engine.core.variables import UG_M3
 from engine.data.cleaning import Cleaning
 from engine.data.clock_columns import clock_of
 from engine.data.coordinates import degrees
@@ -23,6 +23,7 @@ from engine.data.recognise import container, files_of
 from engine.data.station_layouts import LATITUDE, LONGITUDE
 from engine.data.stations import is_kolkata
 from engine.data.tables import Clock, Table, numbers, read, texts
+from engine.data.value_columns import pm25_column, unit_factors
 
 FORMATS = ("kolkata", "csv", "array")
 DEVICE = ("device", "device_id", "sensor", "vehicle", "bus", "id")
@@ -107,9 +108,8 @@ def _is_kolkata(table: Table) -> bool:
 
 
 def _table_readings(table: Table, options: ReadOptions, cleaning: Cleaning) -> Readings:
-    entry = VARIABLES["pm2p5"]
-    names = (options.variable,) if options.variable else (entry.name, *entry.aliases)
-    column = table.need(names)
+    column, factor = pm25_column(table, options)
+    raw = numbers(table, column) * (1.0 if options.units else factor)
     latitude, longitude = degrees(table, table.need(LATITUDE), table.need(LONGITUDE))
     device = table.find(DEVICE)
     rows = len(table.frame)
@@ -119,7 +119,7 @@ def _table_readings(table: Table, options: ReadOptions, cleaning: Cleaning) -> R
         name=np.full(rows, ""),
         latitude=latitude,
         longitude=longitude,
-        values={"pm2p5": cleaning.clean(numbers(table, column))},
+        values={"pm2p5": cleaning.clean(raw * unit_factors(table, options))},
         table=table,
         rows=table.frame.index.to_numpy(),
     )

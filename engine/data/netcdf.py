@@ -24,6 +24,7 @@ from engine.data.ioapi import as_cf, is_ioapi
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
+from engine.data.zarr_stores import check_chunks, check_store, damaged
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
@@ -80,7 +81,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         DataError: If the file is no NetCDF file or is damaged, here or while it is read.
     """
     kind = container(path)
-    if kind not in ("hdf5", "netcdf3"):
+    if kind not in ("hdf5", "netcdf3", "zarr"):
         table = kind in ("parquet", "xlsx") or path.suffix.lower() in _TABLES
         raise DataError(
             "this is a table, no grid" if table else "this is no NetCDF file",
@@ -91,14 +92,10 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         )
     if kind == "hdf5":
         check_self_contained(path)
+    elif kind == "zarr":
+        check_store(path)
     try:
-        raw = xr.open_dataset(
-            path,
-            engine="netcdf4" if kind == "hdf5" else "scipy",
-            decode_cf=False,
-            cache=False,
-            backend_kwargs={"group": group_of(path)} if kind == "hdf5" else None,
-        )
+        raw = _raw(path, kind)
         try:
             dataset = _masked_and_scaled(raw)
             yield as_cf(path, dataset) if is_ioapi(dataset) else dataset
@@ -107,12 +104,26 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
                 warnings.simplefilter("ignore")
                 raw.close()
     except _BROKEN as problem:
+        if kind == "zarr":
+            raise damaged(path, problem) from problem
         raise DataError(
             "the NetCDF file is damaged or cut short ({problem})",
             where=path.name,
             remedy=_DAMAGED,
             problem=_first_line(problem),
         ) from problem
+
+
+def _raw(path: Path, kind: str) -> xr.Dataset:
+    """The file as it is, nothing decoded and nothing loaded."""
+    engine = {"hdf5": "netcdf4", "netcdf3": "scipy", "zarr": "zarr"}[kind]
+    how: dict[str, dict[str, object]] = {
+        "netcdf4": {"group": group_of(path)} if kind == "hdf5" else {},
+        "zarr": {"consolidated": False},
+    }
+    return xr.open_dataset(
+        path, engine=engine, decode_cf=False, cache=False, backend_kwargs=how.get(engine)
+    )
 
 
 def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
@@ -161,6 +172,9 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     array = dataset[name]
     for read in (array, latitude, longitude):
         _check_packing(path, read)
+    notes: tuple[str, ...] = ()
+    if path.is_dir():
+        notes = check_chunks(path, name, [str(n) for n in (latitude.name, longitude.name, time)])
     rows, columns = _horizontal(path, array, latitude, longitude)
     along = tuple(d for d in along if d in array.dims)
     _check_size(path, array, (latitude, longitude), along, (rows, columns))
@@ -193,7 +207,8 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         ),
         others=others,
         attributes={k: str(v) for k, v in dataset.attrs.items() if np.ndim(v) == 0},
-        notes=tuple(
+        notes=notes
+        + tuple(
             f"Took the lowest of {array.sizes[d]} levels ({d})."
             for d in other
             if array.sizes[d] > 1
@@ -232,7 +247,8 @@ def _check_size(
     size_limits.STEPS.check(
         math.prod(array.sizes[d] for d in along), what="the file", where=path.name
     )
-    chunk = math.prod(array.encoding.get("chunksizes") or (1,)) * array.dtype.itemsize
+    packed = array.encoding.get("chunksizes") or array.encoding.get("chunks") or (1,)
+    chunk = math.prod(packed) * array.dtype.itemsize
     size_limits.BYTES.check(chunk, what="one chunk of it", where=path.name)
 
 

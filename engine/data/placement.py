@@ -53,6 +53,9 @@ def regular(
     columns = np.argsort(turned, kind="stable")
     if longitude[0] > longitude[-1]:
         notes.append("Longitudes ran from east to west; turned.")
+    if len(columns) > 2 and turned[columns[0]] - _half_step(turned[columns]) < -180 - 1e-6:
+        columns = columns[1:]
+        notes.append("The column at 180° was left out.")
     if np.ptp(turned) > 180 > np.ptp(longitude):
         raise DataError(
             "the grid crosses the 180° meridian",
@@ -65,6 +68,11 @@ def regular(
         return values[rows][:, kept][:, columns]
 
     return Placement(grid, place, tuple(notes))
+
+
+def _half_step(axis: NDArray[np.float64]) -> float:
+    """Half of the usual distance between two neighbours of a sorted axis."""
+    return float(np.median(np.diff(axis))) / 2
 
 
 def _once_around(

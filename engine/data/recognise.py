@@ -1,13 +1,13 @@
 """What a file is, from its first bytes; and which files a folder holds. Names decide nothing."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from engine.core.errors import DataError, NotFoundError
 
-Container = Literal["hdf5", "netcdf3", "tiff", "parquet", "npy", "xlsx", "text"]
+Container = Literal["hdf5", "netcdf3", "tiff", "parquet", "npy", "xlsx", "zarr", "text"]
 
 _MAGIC: tuple[tuple[bytes, Container], ...] = (
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
@@ -37,6 +37,7 @@ _STRANGERS: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF document", "Import the data it is about"),
 )
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".ods")
+_OF_ZARR = ("zarr.json", ".zgroup", ".zmetadata")
 _OF_XLSX = "xl/workbook.xml"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 
@@ -48,6 +49,8 @@ def container(path: Path) -> Container:
         NotFoundError: If it is not there.
         DataError: If it cannot be read, is empty, or is nothing we read.
     """
+    if is_zarr(path):
+        return "zarr"
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -94,6 +97,20 @@ def _check_known(path: Path, head: bytes) -> None:
         )
 
 
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr store, of either edition."""
+    return path.is_dir() and any((path / mark).is_file() for mark in _OF_ZARR)
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    """All files of a folder, sorted; a Zarr store in it is one."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink() and not is_zarr(path):
+            yield from _within(path)
+        else:
+            yield path
+
+
 def _is_xlsx(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -103,7 +120,7 @@ def _is_xlsx(path: Path) -> bool:
 
 
 _ENDINGS = {
-    "grid": (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".tif", ".tiff"),
+    "grid": (".zarr", ".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".tif", ".tiff"),
     "stations": (".csv", ".txt", ".tsv", ".dat", ".parquet", ".xlsx", ".xlsm"),
     "mobile": (".csv", ".txt", ".tsv", ".parquet", ".npy", ".xlsx", ".xlsm"),
 }
@@ -119,7 +136,7 @@ def files_of(paths: Sequence[Path], kind: str) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise NotFoundError("no such file or folder", where=str(path), remedy="Check the path")
-        if path.is_file():
+        if path.is_file() or is_zarr(path):
             found.append(path)
             continue
         if not path.is_dir():  # a pipe gives its head once, and may never give it
@@ -131,8 +148,10 @@ def files_of(paths: Sequence[Path], kind: str) -> list[Path]:
         endings = _ENDINGS[kind]
         inside = [
             p
-            for p in sorted(path.rglob("*"))
-            if p.is_file() and p.suffix.lower() in endings and not p.name.startswith(".")
+            for p in _within(path)
+            if (p.is_file() or is_zarr(p))
+            and p.suffix.lower() in endings
+            and not p.name.startswith(".")
         ]
         if not inside:
             raise NotFoundError(

@@ -36,6 +36,7 @@ from engine.data.station_layouts import (
     Measured,
 )
 from engine.data.tables import Clock, Table, numbers, read, texts
+from engine.data.value_columns import names_pm25, pm25_column, unit_factors
 from engine.data.wide_tables import unfolded
 from engine.data.wind_sectors import wind
 
@@ -143,7 +144,7 @@ def is_coordinates(table: Table) -> bool:
     entry = VARIABLES["pm2p5"]
     readings = (*TIME, *TIME_UTC, "year", "datetimeutc", "value", entry.name, *entry.aliases)
     places = (table.find(LATITUDE), table.find(LONGITUDE), table.find(STATION))
-    return table.find(readings) is None and None not in places
+    return table.find(readings) is None and not names_pm25(table) and None not in places
 
 
 def places_of(table: Table) -> Places:
@@ -294,16 +295,19 @@ def _values(
                 factor=None if declared else measured.factor,
                 offset=measured.offset,
             )
-        values[name] = cleanings[name].clean(numbers(table, column))
+        raw = numbers(table, column)
+        if name == "pm2p5":
+            raw = raw * unit_factors(table, options)
+        values[name] = cleanings[name].clean(raw)
     return values
 
 
 def _by_vocabulary(table: Table, options: ReadOptions) -> dict[str, Measured]:
     """Columns of a plain table that bear a name of the vocabulary."""
+    column, factor = pm25_column(table, options)
+    found = {"pm2p5": Measured(column, factor)}
     if options.variable is not None:
-        return {"pm2p5": Measured(table.need((options.variable,)))}
-    entry = VARIABLES["pm2p5"]
-    found = {"pm2p5": Measured(table.need((entry.name, *entry.aliases)))}
+        return found
     for column in map(str, table.frame.columns):
         variable = find(column)
         if variable is not None and variable.name not in found:

@@ -298,12 +298,24 @@ def _lines(notes: object) -> tuple[str, ...]:
     return tuple(line for line in str(notes).splitlines() if line)
 
 
+def _digest(path: Path) -> tuple[str, int]:
+    """SHA-256 and size in bytes of a file; of a folder, of its files' names and digests."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+    whole, size = hashlib.sha256(), 0
+    for part in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest, bytes_ = _digest(part)
+        whole.update(f"{part.relative_to(path).as_posix()} {digest}\n".encode())
+        size += bytes_
+    return whole.hexdigest(), size
+
+
 def _origins(files: Sequence[Path]) -> tuple[OriginFile, ...]:
     origins = []
     for path in files:
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest, size = _digest(path)
         except OSError as problem:
             raise DataError(
                 "cannot be read any more ({strerror})",
@@ -311,5 +323,5 @@ def _origins(files: Sequence[Path]) -> tuple[OriginFile, ...]:
                 remedy="Leave the files in place until the import ends",
                 strerror=problem.strerror,
             ) from problem
-        origins.append(OriginFile(name=path.name, size=path.stat().st_size, sha256=digest))
+        origins.append(OriginFile(name=path.name, size=size, sha256=digest))
     return tuple(origins)

@@ -14,7 +14,7 @@ import xarray as xr
 
 from engine.core.errors import DataError, EngineError
 from engine.core.schema import Kind
-from engine.core.variables import UG_M3, VARIABLES, find, mass_factor
+from engine.core.variables import UG_M3, find, mass_factor
 from engine.data import gridded, mobile, netcdf, stations
 from engine.data.kinds import (
     Candidate,
@@ -31,6 +31,7 @@ from engine.data.recognise import Container, container
 from engine.data.stack import GridStack
 from engine.data.station_layouts import LAYOUTS
 from engine.data.tables import Table, read, texts
+from engine.data.value_columns import pm25_column, units_written
 from engine.library.examining import CELLS_LOOKED_AT, Odd, Rhythm, Values, examine, oddities, rhythm
 from engine.library.importing import record_of_points, record_of_stack
 from engine.library.manifest import DatasetInfo
@@ -138,7 +139,7 @@ def inspect_files(
     seen, by = kind_of(form, table)
     found = Inspection(
         files=tuple(f.name for f in files),
-        size=sum(f.stat().st_size for f in files),
+        size=sum(_size(f) for f in files),
         container=form,
         kind=kind or seen,
         kind_by="given" if kind else by,
@@ -155,6 +156,13 @@ def inspect_files(
     except EngineError as error:
         return replace(found, refused=error)
     return replace(found, contents=contents)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files of a Zarr store."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
 
 
 def _first_readings(files: Sequence[Path]) -> Table:
@@ -287,8 +295,7 @@ def _column(table: Table | None, form: str, options: ReadOptions) -> tuple[str, 
         return table.find((known,)) or known, "format"
     if form == "openaq":
         return table.find(("value",)) or "value", "format"
-    entry = VARIABLES["pm2p5"]
-    return table.find((entry.name, *entry.aliases)) or entry.name, "name"
+    return pm25_column(table, options)[0], "name"
 
 
 def _units_of_table(
@@ -300,6 +307,8 @@ def _units_of_table(
         mass = np.array([_is_pm2p5(p) for p in texts(table, table.need(("parameter",)))], bool)
         written = texts(table, table.need(("unit", "units")))[mass]
         return tuple(map(str, np.unique(written))) or (UG_M3,), "file"
+    if form == "csv" and table is not None and (stated := units_written(table, options)):
+        return stated, "file"
     return (UG_M3,), "assumed" if form in ("csv", "array") else "format"
 
 

