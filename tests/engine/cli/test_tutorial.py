@@ -20,7 +20,7 @@ def commands(path):
 
 def test_both_languages_print_the_same_commands():
     assert commands(ENGLISH) == commands(CHINESE)
-    assert len(commands(ENGLISH)) == 7
+    assert len(commands(ENGLISH)) == 8
 
 
 def test_the_commands_run_as_they_are_printed(home, tmp_path, monkeypatch, capsys):
