@@ -100,7 +100,7 @@ class PageChoices:
         To make a map finer: how its detail is made.
         """
         if work == FINER:
-            return METHODS if climatology else ("auto", "area")
+            return METHODS if climatology else ("auto", "area", "topographic")
         names = cache.models(self.tasks, dataset)
         return (AUTO, *names) if work == RESTORE and names else names
 

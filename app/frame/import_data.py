@@ -133,7 +133,7 @@ def _form(words: Words) -> Form | None:
     with st.form("adding", border=False):
         kind = st.segmented_control(
             words("adding.kind"),
-            get_args(Kind),
+            [kind for kind in get_args(Kind) if kind != "static"],
             default="grid",
             required=True,
             format_func=lambda k: words(f"adding.kind_{k}"),

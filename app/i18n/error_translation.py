@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     "grid": "网格",
     "stations": "监测站点",
     "mobile": "移动观测",
+    "static": "静态场",
     "hour": "小时",
     "day": "日",
     "month": "月",

@@ -72,6 +72,7 @@ def request_of(selection: Selection) -> Request:
             selection.model,
             stations=selection.merge,
             climatology=selection.climatology,
+            static="world",
         )
     return Request(selection.dataset, selection.day, selection.region, selection.model)
 

@@ -59,6 +59,9 @@ def evaluate_command(
         str,
         typer.Option(help="Fine dataset of other dates, by which a coarse --data is made finer."),
     ] = "",
+    static: Annotated[
+        str, typer.Option(help="Height of the land for detail: a static dataset, or world (ships).")
+    ] = "",
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="File for the scores at stations.")
     ] = None,
@@ -97,7 +100,9 @@ def evaluate_command(
             lead_times=lead_times,
         )
         if stations or climatology:
-            request = replace(request, stations=stations, climatology=climatology, model="auto")
+            request = replace(
+                request, stations=stations, climatology=climatology, static=static, model="auto"
+            )
             _at_stations(request, names, (first, last), (json_file, csv_file), progress)
             return
         scores = evaluate(request, names, first, last, progress=progress)

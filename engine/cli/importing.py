@@ -17,9 +17,10 @@ from engine.core.errors import RequestError, StorageError
 from engine.core.plaintext import terminal
 from engine.core.schema import Period
 from engine.data.options import ReadOptions, Reference, Stamps
+from engine.data.static_fields import How
 from engine.library.inspection_facts import english, left_out
 
-KindArgument = Literal["grid", "stations", "mobile"]
+KindArgument = Literal["grid", "stations", "mobile", "static"]
 
 
 def import_command(
@@ -56,6 +57,13 @@ def import_command(
         Reference | None,
         typer.Option(help="State that a cubic metre is at; China: 273 K until 2018-08-31."),
     ] = None,
+    how: Annotated[
+        How | None,
+        typer.Option(help="Of static fields: what a value is of its cell. Height is a mean."),
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(help="Of static fields: the year they are of.")
+    ] = None,
     train_end: Annotated[
         str | None,
         typer.Option(help="Last date that a model may learn from; by default the first half."),
@@ -64,7 +72,13 @@ def import_command(
         bool, typer.Option("--replace", help="Replace a dataset of that name once this is whole.")
     ] = False,
 ) -> None:
-    """Bring files into the library: whole, or not at all."""
+    """Bring files into the library: whole, or not at all.
+
+    Of static fields (height, population) --variable says what they are, for example elevation.
+    """
+    if kind == "static":
+        _import_static(paths, name, variable, how, year, source, licence, replace)
+        return
     options = ReadOptions(
         format=form,
         units=units,
@@ -106,6 +120,43 @@ def import_command(
         say(f"  {note}")
     for line in left_out(about.dropped, english):
         say(f"  Rows left out: {line}.")
+
+
+def _import_static(
+    paths: list[Path],
+    name: str,
+    variable: str | None,
+    how: How | None,
+    year: int | None,
+    source: str | None,
+    licence: str | None,
+    replace: bool,
+) -> None:
+    from engine.library.static_fields import import_static
+
+    if len(paths) != 1:
+        raise RequestError("a static field is one file", remedy="Import one after the other")
+    if variable is None:
+        raise RequestError(
+            "what the field is has to be said",
+            remedy="Give --variable, for example --variable elevation",
+        )
+    about = import_static(
+        paths[0],
+        name,
+        variable,
+        how=how,
+        year=year,
+        source=source,
+        licence=licence,
+        replace=replace,
+    )
+    say(
+        f"Imported {about.name}: static, {', '.join(about.variables)} ({about.format} of each "
+        f"cell), {size(about)}, licence {about.licence}."
+    )
+    for note in about.notes:
+        say(f"  {note}")
 
 
 def datasets_command(

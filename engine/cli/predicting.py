@@ -54,6 +54,10 @@ def predict_command(
         str,
         typer.Option(help="Fine dataset of other dates, by which a coarse --data is made finer."),
     ] = "",
+    static: Annotated[
+        str,
+        typer.Option(help="Height of the land for detail: a static dataset, or world (ships)."),
+    ] = "",
     region: RegionOption = "all",
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
@@ -84,8 +88,8 @@ def predict_command(
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
     data = of_samples(data, utc_offset)
     climatology = climatology or _taken(data, model)
-    if climatology or (stations and model in METHODS):
-        finer(model, data, climatology, stations, date, out, region, hour)
+    if climatology or ((stations or static) and model in METHODS):
+        finer(model, data, climatology, stations, date, out, region, hour, static)
         return
     if model == "auto":
         model = _restoring(data)
@@ -163,6 +167,7 @@ def finer(
     out: Path,
     region: str,
     hour: int | None,
+    static: str = "",
 ) -> None:
     """Downscale or fuse, write the file, and say how good it is at monitors."""
     with bar("Loading") as progress:
@@ -181,6 +186,7 @@ def finer(
             hour=hour,
             stations=stations,
             climatology=climatology,
+            static=static,
             month=month,
         )
         result = downscale(request, progress=progress)

@@ -11,6 +11,9 @@ Mobile samples (`kind = "mobile"`)
     `pm2p5(sample)`, `valid_time(sample)`, `latitude(sample)`, `longitude(sample)`, sorted by time;
     optional `device(sample)`.
 
+Static fields (`kind = "static"`)
+    one variable on (latitude, longitude) with its `units`, without times.
+
 `valid_time` is the UTC start of the averaging period, datetime64[ns], increasing, unique (mobile:
 not decreasing). Dataset attributes: `kind`, `period` ("hour", "day" or "month"),
 `utc_offset_hours` (of the local day that a daily mean is over; 8 for China), `source`, `licence`,
@@ -26,7 +29,7 @@ from engine.core.errors import DataError
 from engine.core.grid import Grid
 from engine.core.variables import ALTITUDE, HEIGHT, VARIABLES
 
-Kind = Literal["grid", "stations", "mobile"]
+Kind = Literal["grid", "stations", "mobile", "static"]
 Period = Literal["hour", "day", "month"]
 
 ATTRIBUTES = ("kind", "period", "utc_offset_hours", "source", "licence", "synthetic")
@@ -47,7 +50,7 @@ def check(dataset: xr.Dataset, *, where: str) -> xr.Dataset:
         if attribute not in dataset.attrs:
             raise DataError("attribute {attribute!r} is missing", where=where, attribute=attribute)
     kind, period = dataset.attrs["kind"], dataset.attrs["period"]
-    if kind not in get_args(Kind) or period not in get_args(Period):
+    if kind not in _DIMENSIONS or period not in get_args(Period):
         raise DataError(
             "kind {kind!r} with period {period!r} is none we know",
             where=where,

@@ -19,9 +19,11 @@ from engine.downscaling.effective_resolution import own_sigma
 from engine.downscaling.exact_detail import smooth_map, with_exact_detail
 from engine.downscaling.overlaps import overlap
 from engine.downscaling.regridding import regrid
+from engine.downscaling.topographic import topographic
 from engine.inference.climatology import Climatology
 from engine.inference.request import Request
 from engine.library import DatasetInfo
+from engine.library.static_fields import on_grid
 
 if TYPE_CHECKING:
     from engine.inference.sigma import Detail
@@ -45,6 +47,7 @@ class Maps:
         climatology: Of the fine grid; None: there is none.
         hour: Local hour.
         smoothing: Degrees by which the coarse map is smoothed at least.
+        elevation: Height of the land in the fine cells, m; None: not given.
     """
 
     coarse: xr.Dataset | None
@@ -54,6 +57,7 @@ class Maps:
     climatology: Climatology | None
     hour: int | None
     smoothing: float
+    elevation: NDArray[np.float64] | None = None
 
     @property
     def cells(self) -> RegularCells:
@@ -104,10 +108,13 @@ class Maps:
         if detail.method == "climatology":
             return np.where(np.isfinite(coarse), self.usual(date), np.nan)
         own = detail.sigma <= self.smoothing
-        if own or detail.method == "area" or self.climatology is None:
+        if own or detail.method in ("area", "topographic") or self.climatology is None:
             values = self.of(date)["pm2p5"].values[0].astype(np.float64)
             source = RegularCells.from_grid(grid_of(self.coarse))
             down = overlap(self.cells, source)
+            if detail.method == "topographic" and self.elevation is not None:
+                smooth = smooth_map(values, self._land(coarse), down)
+                return topographic(values, smooth, self.elevation, down)
             if detail.method == "area" or self.climatology is None:
                 return smooth_map(values, self._land(coarse), down)
             return with_exact_detail(values, self.usual(date), down)
@@ -130,10 +137,11 @@ def open_maps(request: Request, *, until: dt.date | None = None) -> Maps:
     Raises:
         EngineError: If they do not go together; the message says what would.
     """
-    if not request.climatology and not request.stations:
+    if not request.climatology and not request.stations and not request.static:
         raise RequestError(
             "there is nothing to make the map finer or to merge with it",
-            remedy="Name a fine dataset with --climatology, or stations with --stations",
+            remedy="Name a fine dataset with --climatology, stations with --stations, or the "
+            "height of the land with --static world",
         )
     about = library.info(request.dataset)
     region = regions.resolve(request.region)
@@ -155,7 +163,8 @@ def open_maps(request: Request, *, until: dt.date | None = None) -> Maps:
     own = own_sigma(RegularCells.from_grid(box))
     if not request.climatology:
         grid = _refined(box.crop(*box.window(_grown(region) if region else box.bounds)))
-        return Maps(coarse, about, period, grid, None, request.hour, own)
+        height = _height(request, grid)
+        return Maps(coarse, about, period, grid, None, request.hour, own, height)
     fine = _fine(request)
     bounds = _shared(box.bounds, grid_of(fine).bounds, region)
     climatology, grid = _climatology(request, fine, bounds, until or request.date)
@@ -169,7 +178,20 @@ def open_maps(request: Request, *, until: dt.date | None = None) -> Maps:
             dataset=request.dataset,
             coarse=f"{box.step_lat:g}",
         )
-    return Maps(coarse, about, period, grid, climatology, request.hour, own)
+    height = _height(request, grid)
+    return Maps(coarse, about, period, grid, climatology, request.hour, own, height)
+
+
+def _height(request: Request, grid: Grid) -> NDArray[np.float64] | None:
+    """Height of the land in the fine cells, m; `auto` does without where there is none."""
+    if not request.static:
+        return None
+    try:
+        return on_grid(request.static, "elevation", grid)
+    except RequestError:
+        if request.model == "auto":
+            return None
+        raise
 
 
 def _period(request: Request, about: DatasetInfo) -> Period:

@@ -23,6 +23,7 @@ from engine.inference.coarse_maps import Maps, open_maps
 from engine.inference.fusing import Fused, Stations, fuse
 from engine.inference.request import Request
 from engine.inference.sigma import Detail, choose_detail
+from engine.library.static_fields import WORLD
 
 EARLIER = {"hour": 30, "day": 60, "month": 24}  # dates before the one requested that teach
 
@@ -143,7 +144,7 @@ def _provenance(
     date: dt.date,
     seconds: float,
 ) -> dict[str, str | int | float]:
-    names = (request.climatology, request.stations)
+    names = (request.climatology, request.stations, request.static.replace(WORLD, ""))
     used = [maps.about, *(library.info(name) for name in names if name)]
     synthetic = any(about.synthetic for about in used)
     work = "fuse" if fused else "downscale"
@@ -164,6 +165,7 @@ def _provenance(
         "dataset_checksum": maps.about.checksum,
         "climatology": request.climatology,
         "stations_dataset": request.stations,
+        "static_fields": request.static,
         "inputs": json.dumps({about.name: about.checksum for about in used}),
         "source": "; ".join(dict.fromkeys(about.source for about in used)),
         "licence": "; ".join(dict.fromkeys(about.licence for about in used)),

@@ -12,7 +12,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Work = Literal["restore", "downscale", "fuse"]
 
 # How a coarse map is made finer; "auto" chooses.
-METHODS = ("auto", "area", "ratio", "climatology")
+METHODS = ("auto", "area", "topographic", "ratio", "climatology")
 
 # Steps ahead where a request does not say: a day of hours, the next days, the next months.
 LEAD_TIMES = {"hour": 24, "day": 3, "month": 3}
@@ -44,6 +44,7 @@ class Request:
         wind: Dataset of stations whose wind a forecast uses; empty: none.
         climatology: A fine dataset of other dates, by which a coarse one is made finer; empty:
             none.
+        static: Static fields of the library, or "world", for the method topographic; empty: none.
         month: Whether the mean of the date's month is wanted, of daily data too (downscale, fuse).
     """
 
@@ -62,6 +63,7 @@ class Request:
     stations: str = ""
     wind: str = ""
     climatology: str = ""
+    static: str = ""
     month: bool = False
 
     @property
@@ -106,6 +108,11 @@ class Request:
             )
 
     def _check_work(self) -> None:
+        if self.model == "topographic" and not self.static:
+            raise RequestError(
+                "topographic needs the height of the land",
+                remedy="Name it with --static; world is what ships",
+            )
         if self.climatology and self.model not in METHODS:
             raise RequestError(
                 "{method!r} makes no coarse dataset finer",

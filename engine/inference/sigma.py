@@ -94,9 +94,13 @@ def choose_detail(
         reason = "no stations" if stations is None else "no dates"
         return Detail(taken, own, note, reason=reason if method == "auto" else "named")
     candidates = {"area": [own]}
+    if maps.elevation is not None and maps.climatology is None:
+        candidates["topographic"] = [own]
     if maps.climatology is not None:
         ladder = candidate_sigmas(own)
-        candidates = {"area": [own], "ratio": list(ladder), "climatology": [own]}
+        candidates |= {"ratio": list(ladder), "climatology": [own]}
+        if maps.elevation is not None:
+            candidates["topographic"] = [own]
     if method != "auto":
         candidates = {method: candidates[method]}
         default = method

@@ -7,7 +7,7 @@ out. The demo world is listed first and cannot be changed.
 import xarray as xr
 
 from engine.core.errors import NotFoundError, StorageError
-from engine.library import demo, grids, tables
+from engine.library import demo, grids, static_store, tables
 from engine.library.importing import check_name, import_files, store, store_stack
 from engine.library.manifest import FILE, DatasetInfo, OriginFile, load
 from engine.library.removing import check_removable, remove
@@ -78,7 +78,10 @@ def open_dataset(name: str) -> xr.Dataset:
             stored_files=about.stored_files - found,
             stored_files_2=about.stored_files,
         )
-    dataset = grids.read(folder) if about.kind == "grid" else tables.read(folder, about.kind)
+    if about.kind == "static":
+        dataset = static_store.read(folder)
+    else:
+        dataset = grids.read(folder) if about.kind == "grid" else tables.read(folder, about.kind)
     dataset.attrs = attributes(about)
     return dataset
 

@@ -107,7 +107,7 @@ def store(
     with building(name, replace=replace) as (work, finish):
         checksum = tables.write(dataset, work)
         info = record_of_points(dataset, name, train_end).model_copy(
-            update={"checksum": checksum, "files": _origins(files)}
+            update={"checksum": checksum, "files": origins(files)}
         )
         finish(info)
     return info
@@ -177,7 +177,7 @@ def store_stack(
             update={
                 "checksum": checksum,
                 "notes": tuple(stack.finish()),
-                "files": _origins(files),
+                "files": origins(files),
             }
         )
         finish(info)
@@ -311,7 +311,8 @@ def _digest(path: Path) -> tuple[str, int]:
     return whole.hexdigest(), size
 
 
-def _origins(files: Sequence[Path]) -> tuple[OriginFile, ...]:
+def origins(files: Sequence[Path]) -> tuple[OriginFile, ...]:
+    """Names, sizes and checksums of the files of an import."""
     origins = []
     for path in files:
         try:

@@ -66,7 +66,7 @@ def test_the_months_that_judge_teach_neither_climatology_nor_merging(kept):
 
 
 def test_a_station_is_judged_by_maps_that_did_not_see_it(kept):
-    """The readings of one station are wrong in the period: the others' scores move little, its own much."""
+    """One station's readings are wrong in the period; the map does not follow them."""
     spoiled = kept["stations"].copy(deep=True)
     spoiled["pm2p5"].values[6:, 7] = 500.0
     library.store(spoiled, "spoiled-stations")
