@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from engine.superresolution.static import Plane
 
 SIZES = ("small", "paper")
-# As `engine.inference.catalogue.NETWORKS`, which takes seconds to import; a test compares.
 FROM_STATIONS = ("aqnet",)
 FROM_VEHICLES = ("stepdiff",)
 ENDS = ("--train-end", "--validate-end")

@@ -1,7 +1,7 @@
 """Every model there is: one literal dict, from name to what it does and how it is built.
 
-To add a model: write its network in the `networks` folder of its task, a recipe beside it if none
-fits, a function in `engine.inference.builders`, and an entry in `MODELS`.
+To add a model: write its network in the `networks` folder of its task, a recipe if none fits, a
+function in `engine.inference.builders`, an entry in `MODELS`; the rest: `docs/architecture.md`.
 """
 
 from difflib import get_close_matches

@@ -2,7 +2,8 @@
 
 A root of a mean is not the mean of roots. So each map, time step or place gives sums
 (`STATISTICS`), sums are added, and only a total becomes metrics. There is one set of sums and one
-set of names: the command line, the pages, the comparison and the results take them from here.
+set of names: command line, pages, comparison and research take them from here, and a test walks
+the sources. What weighs cells by area, or sums on a device, has its reason in that test.
 
 Definitions follow the usage of air-quality model evaluation (Boylan and Russell 2006,
 doi:10.1016/j.atmosenv.2005.09.087; Emery et al. 2017, doi:10.1080/10962247.2016.1265027; Willmott
