@@ -14,7 +14,7 @@ run: install ## install, then open the dashboard on the demo world (prints its a
 	$(BIN)/airlens serve
 
 test: install-dev chromium check ## install with development tools, then every check and every test
-	$(BIN)/pytest --durations 10
+	$(BIN)/pytest
 
 check: ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .
