@@ -113,14 +113,13 @@ def at_hour(dataset: xr.Dataset, date: dt.date, hour: int, *, name: str) -> int:
     hours = (local - local.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
     match = steps[hours == hour]
     if match.size == 0:
-        known = ", ".join(str(h) for h in np.unique(hours))
         raise NotFoundError(
             "no data at {hour}:00 on {date}",
             where=name,
             remedy="That day has the hours {known}",
             hour=hour,
             date=date.isoformat(),
-            known=known,
+            known=tuple(str(hour) for hour in np.unique(hours)),
         )
     return int(match[0])
 
@@ -224,8 +223,8 @@ def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
     return result
 
 
-def _nearest(dates: Dates, date: dt.date) -> str:
+def _nearest(dates: Dates, date: dt.date) -> tuple[str, ...]:
     unique = np.unique(dates)
     away = np.abs(unique - np.datetime64(date, "D"))
     closest = np.sort(unique[np.argsort(away, kind="stable")[:SHOWN]])
-    return ", ".join(str(day) for day in closest)
+    return tuple(str(day) for day in closest)
