@@ -52,8 +52,8 @@ def positions(dataset: xr.Dataset, date: dt.date, *, name: str) -> NDArray[np.in
     dates = local_dates(dataset)
     unit = "datetime64[M]" if dataset.attrs["period"] == "month" else "datetime64[D]"
     wanted = np.datetime64(date, "D").astype(unit)
-    found = np.flatnonzero(dates.astype(unit) == wanted)
-    if found.size == 0:
+    matching = np.flatnonzero(dates.astype(unit) == wanted)
+    if matching.size == 0:
         raise NotFoundError(
             "no data on {date}",
             where=name,
@@ -63,7 +63,7 @@ def positions(dataset: xr.Dataset, date: dt.date, *, name: str) -> NDArray[np.in
             low=np.min(dates),
             high=np.max(dates),
         )
-    return found
+    return matching
 
 
 def between(dataset: xr.Dataset, start: dt.date, end: dt.date, *, name: str) -> list[dt.date]:

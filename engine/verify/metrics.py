@@ -232,13 +232,13 @@ def metrics(total: Sums) -> dict[str, float | int]:
         `ioa` (Willmott 1981); and as the AirSTFM paper probably computed them, over all cells with
         no data counted as 0, `paper_rmse`, `paper_mae`, `paper_mape`, `paper_n`.
     """
-    found: dict[str, float | int] = {"n": total.n}
+    values: dict[str, float | int] = {"n": total.n}
     for name, metric in METRICS.items():
-        found[name] = float(metric(total.values))
+        values[name] = float(metric(total.values))
         if name == "mape":
-            found["mape_floor"] = MAPE_FLOOR
-    found["paper_n"] = int(take(total.values, "cells"))
-    return found
+            values["mape_floor"] = MAPE_FLOOR
+    values["paper_n"] = int(take(total.values, "cells"))
+    return values
 
 
 def score(

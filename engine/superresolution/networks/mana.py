@@ -74,15 +74,15 @@ class CrossFrameAttention(nn.Module):
         query = self.phi(normal.view(frames.shape)[:, t // 2])
         queries = query.flatten(2).mT  # (b, cells, half)
         step = max(1, SCORES // (b * h * w))
-        found = []
+        looks = []
         for i in range(t):
             invalid = ~valid[:, i].flatten(1)
             parts = [
                 self._look(queries[:, at : at + step], keys[:, i], values[:, i], invalid, at, w)
                 for at in range(0, h * w, step)
             ]
-            found.append(torch.cat(parts, 1).mT.reshape(b, -1, h, w))
-        added: Tensor = self.out(torch.cat(found, 1))
+            looks.append(torch.cat(parts, 1).mT.reshape(b, -1, h, w))
+        added: Tensor = self.out(torch.cat(looks, 1))
         return added, query
 
     def _look(self, *given: Tensor | int) -> Tensor:
