@@ -109,3 +109,24 @@ def test_research_is_not_loaded_by_the_product(module):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_folders_of_tests_mirror_those_of_the_code():
+    for path in ROOT.glob("tests/*/**/test_*.py"):
+        folder = path.parent.relative_to(ROOT / "tests")
+        if folder.parts[0] in ("app", "engine"):
+            assert (ROOT / folder).is_dir(), f"{path}: no package {folder}"
+
+
+def test_the_map_of_the_house_names_files_that_are_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    ours = [*ROOT.glob("*"), *ROOT.glob("app/**/*"), *ROOT.glob("engine/**/*")]
+    ours += [*ROOT.glob("tests/**/*"), *ROOT.glob("docs/**/*")]
+    known = {f"/{path.relative_to(ROOT)}" for path in ours}
+    named = set(re.findall(r"`([\w/{},.]+\.(?:py|json|md|toml))`", text))
+    named = {name for name in named if not re.search(r"[A-Z]{4}", name) or name == "README.md"}
+    assert len(named) > 60
+    for name in named:
+        for language in ("en", "zh"):
+            one = name.replace("{en,zh}", language)
+            assert any(path.endswith(f"/{one}") for path in known), name

@@ -130,8 +130,8 @@ def _filled(template: str, values: Mapping[str, Value]) -> str:
         if place[1] not in values:
             return place[0]
         given = values[place[1]]
-        parts = given if isinstance(given, tuple) else re.split(r", | and | or ", str(given))
-        return _HOW[place[2] or ""](str(given) if not isinstance(given, tuple) else "", parts)
+        parts = given if isinstance(given, tuple) else (str(given),)
+        return _HOW[place[2] or ""](parts)
 
     return _PLACE.sub(text, template)
 
@@ -140,16 +140,17 @@ def _word(text: str) -> str:
     return WORDS.get(text, text)
 
 
-def _plain(text: str, parts: tuple[str, ...] | list[str]) -> str:
-    return text or "、".join(parts)
+def _clause(parts: tuple[str, ...]) -> str:
+    text = "、".join(parts)
+    return _chinese(text, {}) or f"“{text}”"
 
 
-_HOW: Mapping[str, Callable[[str, tuple[str, ...] | list[str]], str]] = {
-    "": _plain,
-    "word": lambda text, parts: _word(text),
-    "words": lambda text, parts: "、".join(_word(part) for part in parts),
-    "list": lambda text, parts: "、".join(_word(p) if p == "none" else p for p in parts),
-    "clause": lambda text, parts: _chinese(text, {}) or f"“{text}”",
+_HOW: Mapping[str, Callable[[tuple[str, ...]], str]] = {
+    "": "、".join,
+    "word": lambda parts: "、".join(map(_word, parts)),
+    "words": lambda parts: "、".join(map(_word, parts)),
+    "list": lambda parts: "、".join(_word(p) if p == "none" else p for p in parts),
+    "clause": _clause,
 }
 
 

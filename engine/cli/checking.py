@@ -54,32 +54,32 @@ def check_command(
         dataset = stations_named(name, "")
         if dataset is None:
             raise RequestError("the name of the dataset is empty", remedy="See airlens datasets")
-        found = check_stations(dataset, progress=progress)
+        checked = check_stations(dataset, progress=progress)
         period = str(dataset.attrs["period"])
     if csv_file is not None:
-        write_atomic(csv_file, table(found, name, period))
+        write_atomic(csv_file, table(checked, name, period))
     if as_json:
-        say(json.dumps(record(found, name, period), indent=1, allow_nan=False))
+        say(json.dumps(record(checked, name, period), indent=1, allow_nan=False))
     else:
-        for line in lines(found, name):
+        for line in lines(checked, name):
             say(line)
-    if found.findings:
+    if checked.findings:
         raise typer.Exit(FOUND)
 
 
-def lines(found: "Checked", name: str) -> list[str]:
+def lines(checked: "Checked", name: str) -> list[str]:
     """What the command prints: a summary, the findings, and what could not be checked."""
-    out = sum(row.left_out for row in found.rows)
-    count = len(found.rows)
+    out = sum(row.left_out for row in checked.rows)
+    count = len(checked.rows)
     stations = f"{count} station{'' if count == 1 else 's'}"
-    if found.findings:
-        with_findings = sum(bool(row.checks) for row in found.rows)
+    if checked.findings:
+        with_findings = sum(bool(row.checks) for row in checked.rows)
         summary = f"findings at {with_findings}, {out} of them to be left out of merging"
     else:
         summary = "nothing found"
     result = [f"{name}: {stations} checked, {summary}."]
-    width = max((len(f.check) for f in found.findings), default=0)
-    for finding in found.findings:
+    width = max((len(f.check) for f in checked.findings), default=0)
+    for finding in checked.findings:
         what = "left out" if finding.left_out else "shown   "
         # A station's name is data: its line ends are spaces here, the rest `say` makes visible.
         station = " ".join(finding.station.split())
@@ -87,18 +87,18 @@ def lines(found: "Checked", name: str) -> list[str]:
         result.append(f"  {what}  {finding.check.ljust(width)}  {station}: {sentence}")
     result += [
         f"Not checked: {check} at {number} of {stations}, {REASONS[check]}."
-        for check, number in found.unchecked.items()
+        for check, number in checked.unchecked.items()
         if number
     ]
     return result
 
 
-def record(found: "Checked", name: str, period: str) -> dict[str, object]:
+def record(checked: "Checked", name: str, period: str) -> dict[str, object]:
     """Findings and table for programs; numbers that could not be had are null."""
     return {
         "dataset": name,
         "period": period,
-        "left_out": [row.station for row in found.rows if row.left_out],
+        "left_out": [row.station for row in checked.rows if row.left_out],
         "findings": [
             {
                 "station": f.station,
@@ -107,27 +107,27 @@ def record(found: "Checked", name: str, period: str) -> dict[str, object]:
                 "left_out": f.left_out,
                 "sentence": f.sentence,
             }
-            for f in found.findings
+            for f in checked.findings
         ],
-        "unchecked": found.unchecked,
+        "unchecked": checked.unchecked,
         "stations": [
             {k: None if _unknown(v) else v for k, v in dataclasses.asdict(row).items()}
-            for row in found.rows
+            for row in checked.rows
         ],
     }
 
 
-def table(found: "Checked", name: str, period: str) -> str:
+def table(checked: "Checked", name: str, period: str) -> str:
     """The table of all stations as CSV, findings in the last column."""
     from engine.verify.station_checks import Row
 
     sentences: dict[str, list[str]] = {}
-    for finding in found.findings:
+    for finding in checked.findings:
         sentences.setdefault(finding.station, []).append(finding.sentence)
     head = [column.name for column in dataclasses.fields(Row)]
     text = io.StringIO()
     notes = (f"Station checks of {name}, one value each {period}", *NOTES)
-    rows = [[*_cells(row), " ".join(sentences.get(row.station, []))] for row in found.rows]
+    rows = [[*_cells(row), " ".join(sentences.get(row.station, []))] for row in checked.rows]
     write_csv(text, [*head, "findings"], rows, notes)
     return text.getvalue()
 

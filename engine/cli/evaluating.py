@@ -110,10 +110,10 @@ def evaluate_command(
     if json_file is not None:
         write_json(scores, json_file)
     _print(scores, f"{'DEMO (synthetic) ' if synthetic else ''}{data}, {first} to {last}, {region}")
-    for name, found in scores.items():
-        if found["dates_in_training_period"]:
+    for name, result in scores.items():
+        if result["dates_in_training_period"]:
             say(
-                f"airlens: {found['dates_in_training_period']} of {found['dates']} dates lie in "
+                f"airlens: {result['dates_in_training_period']} of {result['dates']} dates lie in "
                 f"the training part of {name}; its scores there are no evidence.",
                 err=True,
             )
@@ -163,8 +163,8 @@ def _print(scores: Mapping[str, "Scores"], title: str) -> None:
     table.add_column("model")
     for column in EVALUATE:
         table.add_column(column, justify="right")
-    for name, found in scores.items():
-        table.add_row(plain(name), *(_cell(found[column]) for column in EVALUATE))
+    for name, result in scores.items():
+        table.add_row(plain(name), *(_cell(result[column]) for column in EVALUATE))
     Console().print(table)
     say(units(EVALUATE))
 

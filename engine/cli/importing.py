@@ -163,17 +163,17 @@ def datasets_command(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """List the datasets of the library, the demo's first."""
-    found = []
+    infos = []
     for name in library.names():
         try:
-            found.append(library.info(name))
+            infos.append(library.info(name))
         except StorageError as problem:  # one damaged record must not hide all others
             say(f"airlens: {problem}", err=True)
     if as_json:
-        records = [x.model_dump(mode="json") | {"outdated": x.outdated} for x in found]
+        records = [x.model_dump(mode="json") | {"outdated": x.outdated} for x in infos]
         say(json.dumps(records, indent=1))
         return
-    if not found:
+    if not infos:
         say("No datasets yet. Import some: airlens import grid FILES --name NAME")
         return
     rows = [("name", "kind", "period", "from", "to", "size", "source")]
@@ -187,7 +187,7 @@ def datasets_command(
             size(about),
             about.source,
         )
-        for about in found
+        for about in infos
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for row in rows:
@@ -196,7 +196,7 @@ def datasets_command(
             for cell, width in zip(row, [*widths, 0], strict=True)
         ]
         say("  ".join(cells).rstrip())
-    for about in found:
+    for about in infos:
         if about.outdated:
             say(f"{about.name} was read by older rules: import again. {again(about)}")
 

@@ -72,40 +72,40 @@ def inspect_command(
         reference=reference,
     )
     with bar("Reading") as report_progress:
-        found = inspect_files(
+        inspections = inspect_files(
             paths,
             kind,
             options=options,
             progress=lambda done, total: report_progress(done / total, f"Map {done} of {total}"),
         )
     if as_json_:
-        say(json.dumps(as_json(found), indent=1, allow_nan=False))
+        say(json.dumps(as_json(inspections), indent=1, allow_nan=False))
     else:
-        for line in _lines(found):
+        for line in _lines(inspections):
             say(line)
-        if found.refused is None:
-            say(f"\nTo import it: {_command(found, paths, options)}")
-    if found.refused is not None:
-        raise found.refused
+        if inspections.refused is None:
+            say(f"\nTo import it: {_command(inspections, paths, options)}")
+    if inspections.refused is not None:
+        raise inspections.refused
 
 
-def _lines(found: Inspection) -> Iterator[str]:
-    listed = facts(found, english)
+def _lines(inspection: Inspection) -> Iterator[str]:
+    listed = facts(inspection, english)
     width = max(len(english(fact.code)) for fact in listed) + 2
     for fact in listed:
         for number, line in enumerate(fact.lines):
             title = english(fact.code) if number == 0 else ""
             yield f"{terminal(title.ljust(width))}{' '.join(line.split())}"
-    drawn = found.contents.sketch if found.contents is not None else ()
-    if found.rows:
+    drawn = inspection.contents.sketch if inspection.contents is not None else ()
+    if inspection.rows:
         yield ""
-        yield from table_lines(found.rows)
+        yield from table_lines(inspection.rows)
     elif drawn:
         yield ""
         yield from (f"  {line}" for line in drawn)
 
 
-def _command(found: Inspection, paths: list[Path], options: ReadOptions) -> str:
+def _command(inspection: Inspection, paths: list[Path], options: ReadOptions) -> str:
     """The command that imports what was looked at, with the same options."""
     given = {
         "--format": options.format,
@@ -119,7 +119,7 @@ def _command(found: Inspection, paths: list[Path], options: ReadOptions) -> str:
         "--stamps": options.stamps,
         "--reference": options.reference,
     }
-    words = ["airlens", "import", found.kind, *map(str, paths), "--name", "NAME"]
+    words = ["airlens", "import", inspection.kind, *map(str, paths), "--name", "NAME"]
     for option, value in given.items():
         if value is not None:
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]

@@ -80,9 +80,9 @@ def writable(path: Path, endings: tuple[str, ...]) -> Path:
     if path.suffix.lower() not in endings:
         raise RequestError(
             "{name!r} does not end in a form we write here",
-            remedy="End it in {endings}",
+            remedy="End it in {endings:or}",
             name=path.name,
-            endings=" or ".join(endings),
+            endings=endings,
         )
     if path.is_dir():
         raise StorageError("it is a folder", where=str(path), remedy="Name a file in it")

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from engine.superresolution.static import Plane
 
 SIZES = ("small", "paper")
-# As `engine.inference.catalogue.NETWORKS`, which takes seconds to import; a test compares.
 FROM_STATIONS = ("aqnet",)
 FROM_VEHICLES = ("stepdiff",)
 ENDS = ("--train-end", "--validate-end")
@@ -210,13 +209,13 @@ def _train_stepdiff(
             progress=progress,
             cancelled=stop,
         )
-    found = result.found
-    if result.folder is None or found is None:
+    calibration = result.found
+    if result.folder is None or calibration is None:
         _say_stopped(result.step)
     say(
-        f"{result.folder}: CRPS {found.crps:.2f}, MAE {found.mae:.2f} µg/m³; 90 % bands hold "
-        f"{found.coverage:.0%} of the validation part; the first guess alone: MAE "
-        f"{found.guess_mae:.2f}"
+        f"{result.folder}: CRPS {calibration.crps:.2f}, MAE {calibration.mae:.2f} µg/m³; 90 % "
+        f"bands hold {calibration.coverage:.0%} of the validation part; the first guess alone: MAE "
+        f"{calibration.guess_mae:.2f}"
     )
 
 

@@ -257,9 +257,9 @@ def _first(series: Series) -> Series:
 def _test_dates(plan: Plan, known: Examples) -> list[dt.date]:
     dataset = library.open_dataset(plan.data)
     last = days.local_dates(dataset)[-1].item()
-    found = days.between(dataset, known.validate_end, last, name=plan.data)
+    dates = days.between(dataset, known.validate_end, last, name=plan.data)
     # Any day of a month means the month: one that decided something is not looked at again.
-    later = [date for date in found if date > known.validate_end]
+    later = [date for date in dates if date > known.validate_end]
     if not later:
         raise RequestError(
             "no date is left to score: training is stopped by those up to {validate_end}",

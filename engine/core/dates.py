@@ -52,8 +52,8 @@ def positions(dataset: xr.Dataset, date: dt.date, *, name: str) -> NDArray[np.in
     dates = local_dates(dataset)
     unit = "datetime64[M]" if dataset.attrs["period"] == "month" else "datetime64[D]"
     wanted = np.datetime64(date, "D").astype(unit)
-    found = np.flatnonzero(dates.astype(unit) == wanted)
-    if found.size == 0:
+    matching = np.flatnonzero(dates.astype(unit) == wanted)
+    if matching.size == 0:
         raise NotFoundError(
             "no data on {date}",
             where=name,
@@ -63,7 +63,7 @@ def positions(dataset: xr.Dataset, date: dt.date, *, name: str) -> NDArray[np.in
             low=np.min(dates),
             high=np.max(dates),
         )
-    return found
+    return matching
 
 
 def between(dataset: xr.Dataset, start: dt.date, end: dt.date, *, name: str) -> list[dt.date]:
@@ -113,14 +113,13 @@ def at_hour(dataset: xr.Dataset, date: dt.date, hour: int, *, name: str) -> int:
     hours = (local - local.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
     match = steps[hours == hour]
     if match.size == 0:
-        known = ", ".join(str(h) for h in np.unique(hours))
         raise NotFoundError(
             "no data at {hour}:00 on {date}",
             where=name,
             remedy="That day has the hours {known}",
             hour=hour,
             date=date.isoformat(),
-            known=known,
+            known=tuple(str(hour) for hour in np.unique(hours)),
         )
     return int(match[0])
 
@@ -224,8 +223,8 @@ def _daily_mean(hours: xr.Dataset, date: dt.date, name: str) -> xr.Dataset:
     return result
 
 
-def _nearest(dates: Dates, date: dt.date) -> str:
+def _nearest(dates: Dates, date: dt.date) -> tuple[str, ...]:
     unique = np.unique(dates)
     away = np.abs(unique - np.datetime64(date, "D"))
     closest = np.sort(unique[np.argsort(away, kind="stable")[:SHOWN]])
-    return ", ".join(str(day) for day in closest)
+    return tuple(str(day) for day in closest)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 
 Value = str | int | float | tuple[str, ...]
-_PLACE = re.compile(r"\{(\w+)(!r)?\}")
+_PLACE = re.compile(r"\{(\w+)(!r|:or|:and)?\}")
 
 
 class EngineError(Exception):
@@ -21,7 +21,8 @@ class EngineError(Exception):
 
     Args:
         what: What is wrong, as a clause without a final full stop; `{name}` stands for a value,
-            `{name!r}` for a value in quotation marks.
+            `{name!r}` for a value in quotation marks, `{name:or}` for a list that ends in "or",
+            `{name:and}` for one that ends in "and".
         where: The file, variable or place it concerns.
         within: A closer place there, as a template: "row {row}, column {column!r}".
         remedy: What to do about it, as an instruction, with the same values.
@@ -82,7 +83,7 @@ class StorageError(EngineError):
     """The local library cannot be written: disk full, no permission, a name in use."""
 
 
-def filled(template: str, values: Mapping[str, Value], join: str = ", ") -> str:
+def filled(template: str, values: Mapping[str, Value]) -> str:
     """A template with its values; a place without a value stays as it is."""
     if not values:
         return template
@@ -91,10 +92,16 @@ def filled(template: str, values: Mapping[str, Value], join: str = ", ") -> str:
         if place[1] not in values:
             return place[0]
         given = values[place[1]]
-        text = join.join(given) if isinstance(given, tuple) else str(given)
-        return repr(text) if place[2] else text
+        text = _listed(given, place[2] or "") if isinstance(given, tuple) else str(given)
+        return repr(text) if place[2] == "!r" else text
 
     return _PLACE.sub(value, template)
+
+
+def _listed(names: tuple[str, ...], how: str) -> str:
+    if how not in (":or", ":and") or len(names) < 2:
+        return ", ".join(names)
+    return f"{', '.join(names[:-1])} {how[1:]} {names[-1]}"
 
 
 def _plain(value: object) -> Value:

@@ -106,17 +106,17 @@ def reached(value: float, goal: float) -> str:
 
 def _number(place: str, record: Mapping[str, Any]) -> str:
     path, _, form = place.rpartition(":") if ":" in place else (place, "", "")
-    found: Any = record
+    part: Any = record
     for step in path.split("/"):
         try:
-            found = found[int(step) if isinstance(found, list | tuple) else step]
+            part = part[int(step) if isinstance(part, list | tuple) else step]
         except (KeyError, IndexError, ValueError, TypeError):
             raise ValueError(f"the record has no {path!r} for the template") from None
-    if not isinstance(found, str | int | float):
+    if not isinstance(part, str | int | float):
         raise ValueError(f"{path!r} of the record is no number and no text")
-    if isinstance(found, float) and not form:
+    if isinstance(part, float) and not form:
         raise ValueError(f"{path!r} stands in the template without a format")
-    if found != found:  # NaN is not itself
+    if part != part:  # NaN is not itself
         return "–"
-    text = format(found, form)
+    text = format(part, form)
     return _ZERO.sub(r"\1", text) if _ZERO.fullmatch(text) else text

@@ -1,4 +1,4 @@
-"""How many values a mean needs: the one rule, for pages, models and results.
+"""How many values a mean needs: the one rule, for readers, pages, models and research.
 
 A daily mean needs 20 valid hours, a monthly mean 27 valid days, 25 in February.
 

@@ -255,11 +255,11 @@ def order(times: Times, *, names: list[str], where: str) -> tuple[NDArray[np.int
         first, second = positions[same[0]], positions[same[0] + 1]
         files = sorted({names[first], names[second]})
         raise DataError(
-            "time {times} is there twice ({files})",
+            "time {times} is there twice ({files:and})",
             where=where,
             remedy="Keep one of the two",
             times=str(times[first])[:16],
-            files=" and ".join(files),
+            files=files,
         )
     unsorted = bool((np.diff(positions) < 0).any()) and len(set(names)) < len(names)
     return positions, ["Times were not in order; sorted."] if unsorted else []

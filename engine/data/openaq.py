@@ -133,12 +133,11 @@ def _values(
             column = values.setdefault(variable.name, np.full(len(value), np.nan, np.float32))
             column[here] = cleaning.clean(value[here])
     if "pm2p5" not in values:
-        others = ", ".join(map(str, np.unique(parameter)[:8]))
         raise DataError(
             "column 'parameter' holds no pm25, only {others}",
             where=table.where,
             remedy="Download PM2.5",
-            others=others,
+            others=tuple(map(str, np.unique(parameter)[:8])),
         )
     return values, notes
 

@@ -67,9 +67,9 @@ def calibrate(network: StepDiff, data: Examples) -> Calibration:
     spread = spread_of([(settled(d, b, mean_weight, 1.0), t, k) for d, b, t, k in parts])
     drawn, base, true, known = parts[0]
     members = settled(drawn, base, mean_weight, torch.tensor(spread)).clamp(min=0)[:, known]
-    found = score(members, true[known])
+    scores = score(members, true[known])
     first = of_errors("mae", (base - true)[known].numpy(force=True))
-    return Calibration(spread, mean_weight, found.crps, found.mae, first, found.coverage_90)
+    return Calibration(spread, mean_weight, scores.crps, scores.mae, first, scores.coverage_90)
 
 
 def supported_weight(drawn: Tensor, base: Tensor, true: Tensor, known: Tensor) -> float:
@@ -103,14 +103,14 @@ def spread_of(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[float, ..
         parts: Members (member, window, cell, lead), what came true, and where it is known.
     """
     leads, (low, high) = parts[0][1].shape[-1], WIDEST
-    found = []
+    factors = []
     for lead in range(leads):
         near = slice(max(lead - 1, 0), lead + 2)
         cut = [(d[..., near][:, k[..., near]], t[..., near][k[..., near]]) for d, t, k in parts]
         members, true = torch.cat([m for m, _ in cut], 1), torch.cat([t for _, t in cut])
         factor = widening(members, true) if true.numel() else 1.0
-        found.append(round(min(max(factor, low), high), 3))
-    return tuple(found)
+        factors.append(round(min(max(factor, low), high), 3))
+    return tuple(factors)
 
 
 def settled(members: Tensor, base: Tensor, mean_weight: float, spread: float | Tensor) -> Tensor:
@@ -146,7 +146,7 @@ def drawn_fields(
     predicted = []
     for first in range(len(window)):
         hidden = future_hidden(window.at(slice(first, first + 1)), history)
-        found = list(network.draw(hidden, grid, sampler, members, generator, only))
-        predicted.append(torch.cat(found, 1)[0, ..., history:])
+        members_drawn = list(network.draw(hidden, grid, sampler, members, generator, only))
+        predicted.append(torch.cat(members_drawn, 1)[0, ..., history:])
     base = window.guess if only is None else window.guess[:, only]
     return base[..., history:] + window.scale * torch.stack(predicted, 1)

@@ -13,7 +13,7 @@ def card(
     data: DatasetInfo,
     network: StepDiff,
     config: StepTraining,
-    found: Calibration,
+    calibration: Calibration,
 ) -> str:
     """The model card in Markdown."""
     shape = network.config
@@ -47,9 +47,9 @@ def card(
             )
         )
         or "nothing",
-        "validation": f"CRPS {found.crps:.2f} and MAE {found.mae:.2f} µg/m³ (the first guess "
-        f"{found.guess_mae:.2f}); 90 % bands hold {found.coverage:.0%} there; the spread is "
-        f"multiplied by {about.spread_factor[0]:.2f} an hour ahead and "
+        "validation": f"CRPS {calibration.crps:.2f} and MAE {calibration.mae:.2f} µg/m³ (the "
+        f"first guess {calibration.guess_mae:.2f}); 90 % bands hold {calibration.coverage:.0%} "
+        f"there; the spread is multiplied by {about.spread_factor[0]:.2f} an hour ahead and "
         f"{about.spread_factor[-1]:.2f} twelve; the members' mean departure from the first guess "
         f"has weight {about.mean_weight:.0%}: what "
         "the days of validation make sure of",

@@ -69,12 +69,12 @@ class StepDiffForecast:
         times = recent["valid_time"].values
         ahead = times[-1] + np.arange(1, self.lead_times + MEMORY) * np.timedelta64(1, "h")
         hour = local_hours(np.concatenate([times, ahead]), float(recent.attrs["utc_offset_hours"]))
-        found = {"recent": torch.tensor(recent["pm2p5"].values).double(), "hour": hour}
+        tensors = {"recent": torch.tensor(recent["pm2p5"].values).double(), "hour": hour}
         if self.stations is not None:
-            found["stations"] = at_stations(recent, self.stations)
+            tensors["stations"] = at_stations(recent, self.stations)
         if self.wind is not None:
-            found["wind"] = wind_of(recent, self.wind)
-        return found
+            tensors["wind"] = wind_of(recent, self.wind)
+        return tensors
 
     def run(
         self, network: nn.Module, tensors: Mapping[str, Tensor], generator: torch.Generator

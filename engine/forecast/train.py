@@ -134,14 +134,14 @@ def train_stepdiff(
     )
     if not counters.over:
         return TrainedStep(None, counters.step)
-    found = calibrate(network, data)
+    calibration = calibrate(network, data)
     described = StepCheckpoint(
         network=stepcheckpoint.fields(shape),
         covariance=data.guess.covariance,
         variance=data.guess.variance,
         scale=data.scale,
-        spread_factor=found.spread_factor,
-        mean_weight=found.mean_weight,
+        spread_factor=calibration.spread_factor,
+        mean_weight=calibration.mean_weight,
         trained_on=about.source,
         dataset=about.name,
         synthetic=about.synthetic,
@@ -155,6 +155,8 @@ def train_stepdiff(
         seed=config.seed,
         steps=counters.best_step,
     )
-    stepcheckpoint.save(folder, described, network, card(described, about, network, config, found))
+    stepcheckpoint.save(
+        folder, described, network, card(described, about, network, config, calibration)
+    )
     (folder / "curve.svg").write_text(picture(counters.curve), encoding="utf-8")
-    return TrainedStep(folder, counters.step, found)
+    return TrainedStep(folder, counters.step, calibration)

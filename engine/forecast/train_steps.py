@@ -278,8 +278,8 @@ def train(
         weight_decay=config.weight_decay,
     )
     whole = f"{identity} {config.text()}"
-    found = state.read(folder, network, optimiser, whole)
-    counters, average, best = found or (Counters("whole"), {}, {})
+    kept_state = state.read(folder, network, optimiser, whole)
+    counters, average, best = kept_state or (Counters("whole"), {}, {})
     average = average or steps.copied(network)
 
     def step(number: int) -> dict[str, float]:

@@ -77,13 +77,13 @@ def schemes(latitude: Numbers, longitude: Numbers, unit: Groups) -> tuple[Scheme
     for side in SQUARES:
         ways[f"{side:g}° squares"] = squares(latitude[lead], longitude[lead], side)
     ways["regions"] = regions(latitude[lead], longitude[lead])
-    found: list[Scheme] = []
+    ways_kept: list[Scheme] = []
     for name, group in ways.items():
-        if len(np.unique(group)) < 2 or any(_same(group, way.group) for way in found):
+        if len(np.unique(group)) < 2 or any(_same(group, way.group) for way in ways_kept):
             continue
         apart = np.where(group[:, None] == group[None], np.inf, km)
-        found.append(Scheme(name, group, apart.min(1)))
-    return tuple(found)
+        ways_kept.append(Scheme(name, group, apart.min(1)))
+    return tuple(ways_kept)
 
 
 def _same(one: Groups, other: Groups) -> bool:

@@ -45,11 +45,11 @@ def left_out(values: Numbers, inverse: Numbers, group: Groups) -> tuple[Numbers,
 def by_gaps(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Dates that have the same stations, and these stations; dates with fewer than two are left."""
     patterns, which = np.unique(known, axis=0, return_inverse=True)
-    found = []
+    groups = []
     for n, pattern in enumerate(patterns):
         if pattern.sum() >= 2:
-            found.append((np.flatnonzero(which.ravel() == n), np.flatnonzero(pattern)))
-    return found
+            groups.append((np.flatnonzero(which.ravel() == n), np.flatnonzero(pattern)))
+    return groups
 
 
 def left_out_with_gaps(

@@ -1,7 +1,7 @@
 """Every model there is: one literal dict, from name to what it does and how it is built.
 
-To add a model: write its network in the `networks` folder of its task, a recipe beside it if none
-fits, a function in `engine.inference.builders`, and an entry in `MODELS`.
+To add a model: write its network in the `networks` folder of its task, a recipe if none fits, a
+function in `engine.inference.builders`, an entry in `MODELS`; the rest: `docs/architecture.md`.
 """
 
 from difflib import get_close_matches
@@ -235,10 +235,10 @@ def check_kind(entry: Entry, about: DatasetInfo) -> None:
     able = [other for other in MODELS.values() if about.kind in other.kinds]
     able = [other for other in able if other.task == entry.task] or able
     raise RequestError(
-        "model {model!r} starts from a dataset of kind {kinds}; {dataset!r} is of kind {kind}",
+        "model {model!r} starts from a dataset of kind {kinds:or}; {dataset!r} is of kind {kind}",
         remedy="For that kind choose {models}",
         model=entry.name,
-        kinds=" or ".join(entry.kinds),
+        kinds=entry.kinds,
         dataset=about.name,
         kind=about.kind,
         models=tuple(other.name for other in able),

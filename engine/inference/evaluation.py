@@ -126,10 +126,10 @@ def _add(tally: _Tally, run: Run, date: dt.date, mean: float) -> None:
         valid = np.isfinite(target) & np.isfinite(prediction)
         if run.entry.task == "super-resolution":
             valid = np.isfinite(target)  # a hole in the prediction is an error, not a gap
-        found = sums(prediction, target, valid, target_mean=mean)
-        tally.total += found
+        total = sums(prediction, target, valid, target_mean=mean)
+        tally.total += total
         if lead:
-            tally.by_lead[lead] = tally.by_lead.get(lead, Sums()) + found
+            tally.by_lead[lead] = tally.by_lead.get(lead, Sums()) + total
     if "coarse" in result:
         worst = block_mean_difference(result["pm2p5"].values, result["coarse"].values)
         tally.inconsistency = float(np.fmax(tally.inconsistency, worst))
@@ -173,8 +173,8 @@ def _observed(run: Run, date: dt.date) -> NDArray[np.floating]:
     values = run.dataset["pm2p5"].isel(valid_time=steps)
     if run.window is not None:
         values = values.isel(latitude=run.window.rows, longitude=run.window.columns)
-    found: NDArray[np.floating] = values.values
-    return found
+    readings: NDArray[np.floating] = values.values
+    return readings
 
 
 def _scores(tally: _Tally, run: Run) -> Scores:
@@ -185,11 +185,11 @@ def _scores(tally: _Tally, run: Run) -> Scores:
         scores["block_mean_difference"] = tally.inconsistency
     if tally.by_lead:
         scores["lead_times"] = {
-            str(lead): _plain(metrics(found)) for lead, found in sorted(tally.by_lead.items())
+            str(lead): _plain(metrics(total)) for lead, total in sorted(tally.by_lead.items())
         }
     return scores
 
 
-def _plain(found: Mapping[str, float | int]) -> dict[str, Score]:
+def _plain(values: Mapping[str, float | int]) -> dict[str, Score]:
     """JSON knows no NaN: what is not defined becomes null."""
-    return {name: value if isfinite(value) else None for name, value in found.items()}
+    return {name: value if isfinite(value) else None for name, value in values.items()}

@@ -245,5 +245,5 @@ def later(series: xr.Dataset, init: np.datetime64, leads: int) -> xr.DataArray |
     known = np.isin(times, series["valid_time"].values)
     if not known.any():
         return None
-    found = series["pm2p5"].sel(valid_time=times[known]).load().reindex(valid_time=times)
-    return found.rename(valid_time="lead_time").drop_vars("lead_time")
+    target = series["pm2p5"].sel(valid_time=times[known]).load().reindex(valid_time=times)
+    return target.rename(valid_time="lead_time").drop_vars("lead_time")

@@ -107,8 +107,8 @@ def _row(
     coarse: Numbers,
     group: NDArray[np.intp],
 ) -> StationScore:
-    found = score(values, observed, common)
-    count = int(found["n"])
+    scores = score(values, observed, common)
+    count = int(scores["n"])
     gain = (np.nan, np.nan, np.nan)
     if what != "coarse" and count:
         gain = paired_gain(values - observed, coarse - observed, common, group)
@@ -117,10 +117,10 @@ def _row(
         left,
         near,
         count,
-        float(found["bias"]),
-        float(found["rmse"]),
-        float(found["mae"]),
-        float(found["correlation"]) if count > 2 else np.nan,  # two points lie on a line
+        float(scores["bias"]),
+        float(scores["rmse"]),
+        float(scores["mae"]),
+        float(scores["correlation"]) if count > 2 else np.nan,  # two points lie on a line
         float(inside[common].mean()) if inside is not None and count else np.nan,
         *gain,
     )

@@ -1,1 +1,1 @@
-"""Reanalysis at stations, AQ-Net and what it is held against: folds, trainer, checkpoint, page."""
+"""Reanalysis from stations: AQ-Net, kriging, IDW; record, training, weights, series."""

@@ -74,6 +74,6 @@ def fit_covariance(
         return difference
 
     start = np.log([1.0, 100.0, 50.0, 0.05])
-    found = least_squares(misfit, start, bounds=(start - 6, start + 6)).x
-    _, reach, memory, nugget = np.exp(found)
+    solution = least_squares(misfit, start, bounds=(start - 6, start + 6)).x
+    _, reach, memory, nugget = np.exp(solution)
     return Covariance(float(reach), float(max(nugget, NUGGET_FLOOR)), float(memory))

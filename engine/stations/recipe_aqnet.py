@@ -117,26 +117,26 @@ class AQNetMap:
         most = MOST_KRIGED if smooth else MOST_QUERIES
         stride = math.ceil(math.sqrt(len(requested) * len(points) / most))
         if stride == 1:
-            found = estimate(network, record, requested, near, points)
+            estimated = estimate(network, record, requested, near, points)
             shape = (len(requested), len(points))
-            return found.value.reshape(shape).mean(0), found.scale.reshape(shape).mean(0)
+            return estimated.value.reshape(shape).mean(0), estimated.scale.reshape(shape).mean(0)
         rows, columns = self.grid.shape
         few = (max(rows // stride, 2), max(columns // stride, 2))
         nodes = _nodes(self.grid, few).to(points)
         of_nodes = nearest(nodes, record.places, network.config.neighbours)
-        found = estimate(network, record, requested, of_nodes, nodes)
+        estimated = estimate(network, record, requested, of_nodes, nodes)
         whole = torch.zeros(len(points), device=points.device)
         spread = torch.zeros_like(whole)
         for i, step in enumerate(requested.tolist()):
             part = slice(i * len(nodes), (i + 1) * len(nodes))
-            plain = found.value.new_ones(())
+            plain = estimated.value.new_ones(())
             base = plain
             if not smooth:
                 plain = interpolated(network, record, step, of_nodes, nodes)
                 base = interpolated(network, record, step, near, points)
             ratio, relative = (
                 _between((what[part] / plain).log(), few, (rows, columns)).exp()
-                for what in (found.value, found.scale)
+                for what in (estimated.value, estimated.scale)
             )
             whole += base * ratio / len(requested)
             spread += base * relative / len(requested)
@@ -149,8 +149,8 @@ def left_out(network: Reanalysis, record: Record, requested: Tensor, valid: Tens
         return torch.full((int(valid.sum()),), torch.nan, device=record.places.device)
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
     own = valid.nonzero()[:, 0]
-    found = estimate(network, record, requested, near[valid], record.places[valid], own)
-    return found.value.reshape(len(requested), -1).mean(0)
+    estimated = estimate(network, record, requested, near[valid], record.places[valid], own)
+    return estimated.value.reshape(len(requested), -1).mean(0)
 
 
 def interpolated(

@@ -123,8 +123,8 @@ def estimate(
                 shape.lags,
                 None if own is None else own[place],
             )
-            found: Estimate = network(known)
-            return found
+            estimated: Estimate = network(known)
+            return estimated
 
     pieces = torch.split(every, PLACES_AT_ONCE)
     threads = torch.get_num_threads()

@@ -64,10 +64,10 @@ def at_place(
     requested = np.flatnonzero(np.isin(local, np.array(dates, "datetime64[D]")))
     near = nearest(place, record.places, network.config.neighbours)
     with torch.inference_mode():
-        found = estimate(network, record, torch.from_numpy(requested), near, place)
+        estimated = estimate(network, record, torch.from_numpy(requested), near, place)
     factor = about.day_factor if info.period == "hour" else about.factor
-    value = _daily(found.value.numpy(), local[requested], dates)
-    reach = OUTER * factor * _daily(found.scale.numpy(), local[requested], dates)
+    value = _daily(estimated.value.numpy(), local[requested], dates)
+    reach = OUTER * factor * _daily(estimated.scale.numpy(), local[requested], dates)
     units = {"units": "ug m-3"}
     return xr.Dataset(
         {

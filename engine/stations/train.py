@@ -197,13 +197,13 @@ def train_aqnet(
     )
     if network is None:
         return TrainedStations(None, steps)
-    found = calibrate(network, record, later, hourly=about.period == "hour")
+    calibration = calibrate(network, record, later, hourly=about.period == "hour")
     described = StationCheckpoint(
         network=stationcheckpoint.fields(shape),
         period=about.period,
-        factor=found.factor,
-        day_factor=found.day_factor,
-        inner=found.inner,
+        factor=calibration.factor,
+        day_factor=calibration.day_factor,
+        inner=calibration.inner,
         trained_on=about.source,
         synthetic=about.synthetic,
         stations=len(record.places),
@@ -215,9 +215,9 @@ def train_aqnet(
         steps=config.steps,
         members=config.members,
     )
-    text = card(described, about, network, config, found)
+    text = card(described, about, network, config, calibration)
     stationcheckpoint.save(folder, described, network, text)
-    return TrainedStations(folder, steps, found.coverage, found.rmse)
+    return TrainedStations(folder, steps, calibration.coverage, calibration.rmse)
 
 
 def calibrate(
@@ -249,9 +249,9 @@ def calibrate(
     times = torch.from_numpy((blocks[:, None] + np.arange(step)).reshape(-1))
     near = nearest(record.places, record.places, network.config.neighbours, themselves=True)
     with torch.inference_mode():
-        found = estimate(network, record, times, near[chosen], record.places[chosen], chosen)
+        estimated = estimate(network, record, times, near[chosen], record.places[chosen], chosen)
     shape = (len(blocks), step, len(chosen))
-    value, scale = found.value.reshape(shape), found.scale.reshape(shape)
+    value, scale = estimated.value.reshape(shape), estimated.scale.reshape(shape)
     target = record.readings[times][:, chosen].reshape(shape)
     error = value - target
     known = error.isfinite()
@@ -314,7 +314,7 @@ def card(
     data: DatasetInfo,
     network: Reanalysis,
     config: StationTraining,
-    found: Calibration,
+    calibration: Calibration,
 ) -> str:
     """The model card in Markdown."""
     shape = network.config
@@ -336,9 +336,9 @@ def card(
         "network": f"{sum(p.numel() for p in network.parameters()):,} parameters"
         + (f" in {config.members} networks, whose mean is predicted" if config.members > 1 else ""),
         "training": f"{config.steps} steps of {config.batch}, seed {config.seed}",
-        "RMSE there": f"{found.rmse:.2f} µg/m³, each of these stations from all others",
-        "intervals": f"50 % hold {found.coverage[0]:.0%}, 90 % hold {found.coverage[1]:.0%} there, "
-        "by construction",
+        "RMSE there": f"{calibration.rmse:.2f} µg/m³, each of these stations from all others",
+        "intervals": f"50 % hold {calibration.coverage[0]:.0%}, 90 % hold "
+        f"{calibration.coverage[1]:.0%} there, by construction",
     }
     return "\n".join(
         [

@@ -98,8 +98,8 @@ class Pairs:
 
 def pairs_of(record: Record, first: int, last: int) -> Pairs:
     """All pairs from time step `first` up to but not with `last`."""
-    found = record.readings[first:last].isfinite().nonzero()
-    return Pairs(found[:, 0] + first, found[:, 1])
+    positions = record.readings[first:last].isfinite().nonzero()
+    return Pairs(positions[:, 0] + first, positions[:, 1])
 
 
 def part_of(record: Record, first: int, last: int) -> Record:
@@ -215,8 +215,8 @@ def train(
         fused=True,
     )
     whole = f"{identity} {config.text()}"
-    found = state.read(folder, network, optimiser, whole)
-    counters = found[0] if found else Counters("whole")
+    kept_state = state.read(folder, network, optimiser, whole)
+    counters = kept_state[0] if kept_state else Counters("whole")
     distance = chord(seen.places, seen.places)
 
     def step(number: int) -> dict[str, float]:
@@ -301,22 +301,22 @@ def fit_air(
     distance = chord(seen.places, seen.places)
     drawn = StationTraining(batch=batch, bare=0.0, lonely=0.0)
     network = Reanalysis(shape)
-    found = torch.tensor(shape.air).log().requires_grad_()
-    optimiser = torch.optim.Adam([found], lr=rate)
+    constants = torch.tensor(shape.air).log().requires_grad_()
+    optimiser = torch.optim.Adam([constants], lr=rate)
     for number in range(steps):
         optimiser.param_groups[0]["lr"] = rate * (1 - number / steps) ** 0.5
         generator = torch.Generator().manual_seed(number)
         known, target = examples(
             drawn, seen, pairs, distance, shape.lags, shape.neighbours, generator
         )
-        predicted = network.carried(known, found.exp())
+        predicted = network.carried(known, constants.exp())
         there = known.readings.isfinite().flatten(1).any(1)
         value = nn.functional.huber_loss(predicted[there], target[there], delta=large_error) / 1000
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([found], 1.0)
+        nn.utils.clip_grad_norm_([constants], 1.0)
         optimiser.step()
-    return TransportCovariance(*(float(f"{x:.4g}") for x in found.detach().exp().tolist()))
+    return TransportCovariance(*(float(f"{x:.4g}") for x in constants.detach().exp().tolist()))
 
 
 def turned(
@@ -352,14 +352,14 @@ def turned(
     return replace(known, offset=offset, others=measured, drift=drift)
 
 
-def loss(config: StationTraining, found: Estimate, target: Tensor) -> Tensor:
+def loss(config: StationTraining, estimated: Estimate, target: Tensor) -> Tensor:
     """Squared error of concentrations and of logarithms, and the likelihood of the scale.
 
     The scale is that of a Laplace distribution, whose tails suit errors that are mostly small; it
     does not pull at the value.
     """
-    predicted = found.value.isfinite()
-    value, target, scale = found.value[predicted], target[predicted], found.scale[predicted]
+    predicted = estimated.value.isfinite()
+    value, target, scale = estimated.value[predicted], target[predicted], estimated.scale[predicted]
     plain = nn.functional.huber_loss(value, target, delta=config.large_error) / 1000
     ratio = (value.clamp(min=FLOOR).log() - target.clamp(min=FLOOR).log()) ** 2
     away = (value.detach() - target).abs() / scale + scale.log()

@@ -1,1 +1,1 @@
-"""Super-resolution networks: examples, training, shipped weights, scores and cards."""
+"""Super-resolution: networks, classical operators, recipes, training, weights, cards."""

@@ -171,9 +171,9 @@ def _begin(
     groups = _groups(config, network)
     optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), weight_decay=config.weight_decay)
     whole = f"{identity} {config.text()}"
-    found = state.read(folder, network, optimiser, whole)
+    kept_state = state.read(folder, network, optimiser, whole)
     pretext = getattr(network, "pretext", None) is not None and config.pretext_steps > 0
-    counters, average, best = found or (Counters("pretext" if pretext else "whole"), {}, {})
+    counters, average, best = kept_state or (Counters("pretext" if pretext else "whole"), {}, {})
     average = {k: v.to(device) for k, v in average.items()} or copied(network)
     return Run(config, network, optimiser, device, counters, average, best, folder, whole)
 

@@ -87,12 +87,12 @@ def elevation(grid: Grid, dataset: xr.Dataset | None) -> Field:
 
 def spreads(values: Field, cells: NDArray[np.bool_]) -> tuple[Spread, ...]:
     """Mean and standard deviation of each plane (k, H, W) over the cells learned from (H, W)."""
-    found = []
+    fields = []
     for plane in values:
         known = plane[cells & np.isfinite(plane)].astype(np.float64)
         mean, std = (float(known.mean()), float(known.std())) if known.size else (0.0, 1.0)
-        found.append(Spread(mean, max(std, 1e-6)))
-    return tuple(found)
+        fields.append(Spread(mean, max(std, 1e-6)))
+    return tuple(fields)
 
 
 def standard(values: Field, scale: Sequence[Spread]) -> Tensor:

@@ -229,8 +229,10 @@ def _unpack(packed: dict[str, Tensor], rows: slice, columns: slice) -> PlaceClim
     number[packed["known"]] = torch.arange(len(packed["slopes"]))
     here = number[down, across]
     slopes = torch.zeros(*here.shape, *packed["slopes"].shape[1:])
-    found = here[here >= 0]
-    slopes[here >= 0] = packed["slopes"][found].float() * packed["scale"][found, None, None]
+    valid_cells = here[here >= 0]
+    slopes[here >= 0] = (
+        packed["slopes"][valid_cells].float() * packed["scale"][valid_cells, None, None]
+    )
     log_ratio, spread = packed["log_ratio"], packed["spread"]
     return PlaceClimatology(
         log_ratio[:, rows, columns].float().expand(12, -1, -1),

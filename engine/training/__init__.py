@@ -1,1 +1,1 @@
-"""One training loop for all models; needs torch, NumPy and safetensors alone."""
+"""What all trainings share: steps, state, curve, weights folder."""

@@ -98,18 +98,18 @@ def _spots(
     count: int,
 ) -> list[tuple[float, float]]:
     """Places around a centre, apart from each other and on land; the first near the centre."""
-    found: list[tuple[float, float]] = []
+    spots: list[tuple[float, float]] = []
     apart, reach = 0.6 * radius, 0.25 * radius
     for _ in range(4000):
-        if len(found) == count:
+        if len(spots) == count:
             break
         y, x = centre + rng.normal(0, reach, 2)
         at = round(y), round(x)
         inside = 2 <= at[0] < GRID.rows - 2 and 2 <= at[1] < GRID.columns - 2
-        if inside and firm[at] and all(np.hypot(y - a, x - b) > apart for a, b in found):
-            found.append((float(y), float(x)))
+        if inside and firm[at] and all(np.hypot(y - a, x - b) > apart for a, b in spots):
+            spots.append((float(y), float(x)))
         reach, apart = min(reach * 1.02, 1.3 * radius), apart * 0.999
-    return found
+    return spots
 
 
 def _spread_out(

@@ -1,1 +1,1 @@
-"""How good a map is: metrics, pairs, diagnostics. Masks everywhere, metrics last."""
+"""How good a map is and how good a station: metrics, evidence, diagnostics, ensembles, checks."""

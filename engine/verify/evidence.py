@@ -126,7 +126,7 @@ class _Total:
 
     def dataset(self, dims: Sequence[str], coords: dict[str, NDArray[np.generic]]) -> xr.Dataset:
         centres = (np.arange(CLASSES) + 0.5) * STEP
-        found = xr.Dataset(
+        gathered = xr.Dataset(
             {
                 "by_day": (("valid_time", "statistic"), np.stack(self.by_day)),
                 "by_place": (("quantity", *dims), self.by_place.astype(np.float32)),
@@ -147,12 +147,12 @@ class _Total:
             },
         )
         if self.power and self.wavelength is not None:
-            found = found.assign_coords(
+            gathered = gathered.assign_coords(
                 wavelength=("wavelength", self.wavelength, {"units": "km"}),
                 field=["prediction", "target"],
             )
-            found["power"] = (("field", "wavelength"), np.mean(self.power, axis=0))
-        return found
+            gathered["power"] = (("field", "wavelength"), np.mean(self.power, axis=0))
+        return gathered
 
 
 def at_places(evidence: xr.Dataset) -> NDArray[np.float64]:

@@ -78,13 +78,13 @@ def hotspots(
         raise ValueError(f"errors do not have the {grid.shape} cells of the grid")
     days = error[None] if daily is None else daily
     area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
-    found = [
+    spots = [
         spot
         for sign in (1, -1)
         for spot in _of_sign(error, grid, area, days, sign, threshold, least_cells)
     ]
-    found.sort(key=lambda spot: -abs(spot.mean) * spot.area)
-    return tuple(replace(spot, rank=rank) for rank, spot in enumerate(found[:most], 1))
+    spots.sort(key=lambda spot: -abs(spot.mean) * spot.area)
+    return tuple(replace(spot, rank=rank) for rank, spot in enumerate(spots[:most], 1))
 
 
 def _of_sign(

@@ -2,7 +2,8 @@
 
 A root of a mean is not the mean of roots. So each map, time step or place gives sums
 (`STATISTICS`), sums are added, and only a total becomes metrics. There is one set of sums and one
-set of names: the command line, the pages, the comparison and the results take them from here.
+set of names: command line, pages, comparison and research take them from here, and a test walks
+the sources. What weighs cells by area, or sums on a device, has its reason in that test.
 
 Definitions follow the usage of air-quality model evaluation (Boylan and Russell 2006,
 doi:10.1016/j.atmosenv.2005.09.087; Emery et al. 2017, doi:10.1080/10962247.2016.1265027; Willmott
@@ -231,13 +232,13 @@ def metrics(total: Sums) -> dict[str, float | int]:
         `ioa` (Willmott 1981); and as the AirSTFM paper probably computed them, over all cells with
         no data counted as 0, `paper_rmse`, `paper_mae`, `paper_mape`, `paper_n`.
     """
-    found: dict[str, float | int] = {"n": total.n}
+    values: dict[str, float | int] = {"n": total.n}
     for name, metric in METRICS.items():
-        found[name] = float(metric(total.values))
+        values[name] = float(metric(total.values))
         if name == "mape":
-            found["mape_floor"] = MAPE_FLOOR
-    found["paper_n"] = int(take(total.values, "cells"))
-    return found
+            values["mape_floor"] = MAPE_FLOOR
+    values["paper_n"] = int(take(total.values, "cells"))
+    return values
 
 
 def score(

@@ -287,7 +287,7 @@ def _duplicates(network: Network, pairs: Sequence[Pair]) -> list[Finding]:
 
     Pairs that are left out come before those that are only shown.
     """
-    found: dict[int, Finding] = {}
+    findings: dict[int, Finding] = {}
     for pair in sorted(pairs, key=lambda p: p.share < LIMITS["duplicate"].out):
         together = pair.km <= SAME_PLACE_KM
         sides = [(pair.second, pair.first)]
@@ -307,8 +307,8 @@ def _duplicates(network: Network, pairs: Sequence[Pair]) -> list[Finding]:
                 "duplicate_same" if together else "duplicate_apart",
                 text,
             )
-            found.setdefault(number, finding)
-    return list(found.values())
+            findings.setdefault(number, finding)
+    return list(findings.values())
 
 
 def _at_sea(network: Network) -> Iterator[Finding]:

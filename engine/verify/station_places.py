@@ -101,12 +101,12 @@ def places(
     km = distance_km(
         latitude[rows][:, None], longitude[rows][:, None], latitude[rows], longitude[rows]
     )
-    found = _Comparison(z, km, effective)
-    while (worst := found.worst()) is not None:
+    comparison = _Comparison(z, km, effective)
+    while (worst := comparison.worst()) is not None:
         report(progress, cancelled, 0.8, "Comparing with neighbours")
-        found.put_aside(worst)
-    found.take_back()
-    return found.result(rows, len(usable))
+        comparison.put_aside(worst)
+    comparison.take_back()
+    return comparison.result(rows, len(usable))
 
 
 def departures(

@@ -129,7 +129,7 @@ def pairs(
     Raises:
         Cancelled: If that was requested.
     """
-    found = []
+    pairs_found = []
     count = values.shape[1]
     for first in range(count - 1):
         report(progress, cancelled, first / count, "Comparing values")
@@ -144,8 +144,8 @@ def pairs(
                 km = distance_km(
                     latitude[first], longitude[first], latitude[second], longitude[second]
                 )
-                found.append(Pair(first, second, float(share[at]), float(km)))
-    return found
+                pairs_found.append(Pair(first, second, float(share[at]), float(km)))
+    return pairs_found
 
 
 def spacing(steps: NDArray[np.int64]) -> int:

@@ -150,13 +150,13 @@ class Transport(nn.Module):
         change_ = (change - change.mean(0)).reshape(-1).double()
         left = design_.T @ design_
         left = left + ridge * left.diagonal().mean() * torch.eye(len(left), dtype=left.dtype)
-        found = torch.linalg.solve(left, design_.T @ change_)
-        self.wind.copy_(found[:10].reshape(2, 5))
+        solution = torch.linalg.solve(left, design_.T @ change_)
+        self.wind.copy_(solution[:10].reshape(2, 5))
         # Noise of single readings looks like no diffusion at all; above 1 a city is smooth at once.
-        bounded = found[10].clamp(0.05, 1.0)
+        bounded = solution[10].clamp(0.05, 1.0)
         self.raw.copy_(torch.log(torch.expm1(bounded)))
         self.strength.zero_()
-        rest = (change - (design * found.to(design)).sum(-1)).mean(0)
+        rest = (change - (design * solution.to(design)).sum(-1)).mean(0)
         self.strength[1:-1, 1:-1] = rest - rest.mean()
 
 

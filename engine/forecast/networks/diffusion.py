@@ -184,8 +184,8 @@ def _even(total: int, count: int) -> list[int]:
     """`count` steps from the last to the first, evenly spaced."""
     if not 1 <= count <= total:
         raise ValueError(f"{count} steps of a schedule of {total}; take 1 to {total}")
-    found = torch.linspace(total - 1, 0, count, dtype=torch.float64).round().long()
-    return [int(k) for k in found]
+    levels = torch.linspace(total - 1, 0, count, dtype=torch.float64).round().long()
+    return [int(k) for k in levels]
 
 
 def _even_in(values: list[float], count: int) -> list[int]:

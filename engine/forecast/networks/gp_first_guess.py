@@ -183,11 +183,11 @@ def fit(values: Float[Tensor, "time cell"], hour: Int[Tensor, " longer"], steps:
     anomaly, _ = trend.anomaly(values[-LONGEST_FIT:], hour[-LONGEST_FIT:])
     if int(anomaly.isfinite().sum()) < HOURS:
         return trend
-    found = [_likeliest(trend, values, hour, first, steps) for first in (FIRST, STEADY)]
+    trends = [_likeliest(trend, values, hour, first, steps) for first in (FIRST, STEADY)]
     if len(values) < TRIED_FROM + 2 * HOURS:
-        return found[0]
-    missed = _missed(found, values, hour)
-    return found[0] if missed[0] <= missed[1] else found[1]
+        return trends[0]
+    missed = _missed(trends, values, hour)
+    return trends[0] if missed[0] <= missed[1] else trends[1]
 
 
 def _missed(
@@ -238,5 +238,5 @@ def _likeliest(
             optimiser.zero_grad()
             unlikely.backward()
             optimiser.step()
-    found = free.detach().clamp(first - 4, first + 4).exp()
-    return replace(trend, covariance=tuple(float(v) for v in found))
+    constants = free.detach().clamp(first - 4, first + 4).exp()
+    return replace(trend, covariance=tuple(float(v) for v in constants))

@@ -61,8 +61,8 @@ class Texture:
             time = (-(hour[:, None] - hour).abs() / self.memory).exp()
         # A correlation has 1 on its diagonal, whatever rounding and the least share left there.
         space = space / space.diagonal()[:, None].sqrt() / space.diagonal().sqrt()
-        found = (torch.linalg.cholesky(a).float() for a in (space, time))
-        return Factors(*found)
+        factors = (torch.linalg.cholesky(a).float() for a in (space, time))
+        return Factors(*factors)
 
 
 WHITE = Texture()

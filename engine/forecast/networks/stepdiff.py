@@ -237,7 +237,7 @@ class StepDiff(nn.Module):
     ) -> Float[Tensor, "b plane cell time"] | None:
         """Conditions beside what was measured."""
         config, like = self.config, window.values
-        found: list[Tensor] = []
+        planes: list[Tensor] = []
         if config.deeponet and operator is not None:
             plane = torch.zeros_like(like)
             if config.deeponet_shifted:
@@ -245,23 +245,23 @@ class StepDiff(nn.Module):
                 plane[..., :count] = operator[..., :count]
             else:
                 plane[..., config.history :] = operator
-            found.append(plane)
+            planes.append(plane)
         if config.guess:
             level = window.guess.mean((1, 2), keepdim=True)
             angle = window.hour * (2 * math.pi / 24)
-            found.append((window.guess - level) / (4 * window.scale))
-            found += [
+            planes.append((window.guess - level) / (4 * window.scale))
+            planes += [
                 row[:, None].expand_as(like) for row in (window.std, angle.sin(), angle.cos())
             ]
         if config.wind:
             if window.wind is None:
                 raise ValueError("this network wants wind")
-            found += [w[:, None].expand_as(like) for w in window.wind.unbind(1)]
+            planes += [w[:, None].expand_as(like) for w in window.wind.unbind(1)]
         if config.stations:
             given = window.stations
             given = torch.full_like(like, torch.nan) if given is None else given
-            found += [given.nan_to_num(), given.isfinite().to(like)]
-        return torch.stack(found, 1) if found else None
+            planes += [given.nan_to_num(), given.isfinite().to(like)]
+        return torch.stack(planes, 1) if planes else None
 
     def noise(
         self,

@@ -11,26 +11,15 @@ import torch
 
 from engine.forecast.networks.stepdiff import StepDiff, StepDiffConfig, Window
 from engine.forecast.recipe_stepdiff import DEFAULT_SAMPLER
+from engine.forecast.train import SMALL
 from engine.research.bench.machine import hardware, keep
 
 MEMBERS, ROWS, COLUMNS = 20, 10, 10
 GOAL_SECONDS = 10.0
-# As `engine.forecast.train.SMALL`, which lies above this folder; a test compares.
-SHAPE = StepDiffConfig(
-    blocks=2,
-    channels=32,
-    heads=2,
-    places="coordinates",
-    dropout=0.0,
-    predicts="velocity",
-    common=0.5,
-    smooth=0.3,
-    memory=6.0,
-)
 
 
 def measure(
-    shape: StepDiffConfig = SHAPE, members: int = MEMBERS, threads: int | None = None
+    shape: StepDiffConfig = SMALL, members: int = MEMBERS, threads: int | None = None
 ) -> dict[str, object]:
     """Seconds for a forecast of made-up readings, by weights that were never trained."""
     torch.set_num_threads(threads or torch.get_num_threads())

@@ -111,5 +111,5 @@ def _km(offset: Tensor) -> Tensor:
 
 def _between(points: Float[Tensor, "query seen 2"]) -> Float[Tensor, "query seen seen"]:
     """Distances of all pairs."""
-    found: Tensor = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
-    return found
+    distances: Tensor = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances

@@ -33,7 +33,7 @@ def with_levels(
         floor: Least reading that has a logarithm, ug m-3.
     """
     count = record.readings.shape[1]
-    found = torch.full((len(record.readings), count + 1), torch.nan).to(record.readings)
+    levels = torch.full((len(record.readings), count + 1), torch.nan).to(record.readings)
     some = torch.unique(times)
     readings = record.readings[some]
     covariance = torch.exp(-great_circle_km(record.places, record.places) / reach).double()
@@ -48,8 +48,8 @@ def with_levels(
             # Who is silent is left out anyway.
             level = each[:, -1:].expand(-1, count + 1).clone()
             level[:, columns] = each
-            found[some[rows]] = level.to(found)
-    return replace(record, levels=found)
+            levels[some[rows]] = level.to(levels)
+    return replace(record, levels=levels)
 
 
 def without_each(

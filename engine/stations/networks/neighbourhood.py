@@ -126,11 +126,11 @@ def nearest(
     available = len(stations) - themselves
     if available < 1:
         raise ValueError("there is no station to look at")
-    found = []
+    indices = []
     for start in range(0, len(points), POINTS_AT_ONCE):
         distance = chord(points[start : start + POINTS_AT_ONCE], stations)
         if themselves:
             own = torch.arange(len(distance), device=distance.device)
             distance[own, own + start] = 3.0  # longer than any chord
-        found.append(distance.topk(min(count, available), largest=False).indices)
-    return torch.cat(found)
+        indices.append(distance.topk(min(count, available), largest=False).indices)
+    return torch.cat(indices)

@@ -93,8 +93,8 @@ class SecondOrderAlignment(nn.Module):
             flows: From here to one frame before, and to two.
         """
         one, two = (warp(state, flow) for state, flow in zip(states, flows, strict=True))
-        found = self.last(self.moves(torch.cat((one, here, two, *flows), 1)))
-        first, second, strength = found.chunk(3, 1)
+        moves = self.last(self.moves(torch.cat((one, here, two, *flows), 1)))
+        first, second, strength = moves.chunk(3, 1)
         around = REACH * torch.cat((first, second), 1).tanh()
         # Half of the groups hold the planes of each state. Taps want rows first, flows columns.
         each = around.shape[1] // 4

@@ -72,17 +72,17 @@ class CrossFrameAttention(nn.Module):
         keys = self.theta(normal).view(b, t, -1, h * w)
         values = self.value(normal).view(b, t, -1, h * w)
         query = self.phi(normal.view(frames.shape)[:, t // 2])
-        asks = query.flatten(2).mT  # (b, cells, half)
+        queries = query.flatten(2).mT  # (b, cells, half)
         step = max(1, SCORES // (b * h * w))
-        found = []
+        looks = []
         for i in range(t):
-            closed = ~valid[:, i].flatten(1)
+            invalid = ~valid[:, i].flatten(1)
             parts = [
-                self._look(asks[:, at : at + step], keys[:, i], values[:, i], closed, at, w)
+                self._look(queries[:, at : at + step], keys[:, i], values[:, i], invalid, at, w)
                 for at in range(0, h * w, step)
             ]
-            found.append(torch.cat(parts, 1).mT.reshape(b, -1, h, w))
-        added: Tensor = self.out(torch.cat(found, 1))
+            looks.append(torch.cat(parts, 1).mT.reshape(b, -1, h, w))
+        added: Tensor = self.out(torch.cat(looks, 1))
         return added, query
 
     def _look(self, *given: Tensor | int) -> Tensor:
@@ -93,15 +93,15 @@ class CrossFrameAttention(nn.Module):
         return self._attend(*given)  # type: ignore[arg-type]
 
     def _attend(
-        self, asks: Tensor, keys: Tensor, values: Tensor, closed: Tensor, first: int, width: int
+        self, queries: Tensor, keys: Tensor, values: Tensor, invalid: Tensor, first: int, width: int
     ) -> Tensor:
         """(b, queries, half): similarity over the whole frame, then weighted by nearness."""
-        scores = asks @ keys  # (b, queries, cells)
+        scores = queries @ keys  # (b, queries, cells)
         # A frame without any data answers with zeros below, not with NaN here.
-        scores = scores.masked_fill(closed[:, None], torch.finfo(scores.dtype).min)
-        near = distance_weights(first, asks.shape[1], closed.shape[1], width, self.reach)
+        scores = scores.masked_fill(invalid[:, None], torch.finfo(scores.dtype).min)
+        near = distance_weights(first, queries.shape[1], invalid.shape[1], width, self.reach)
         weights = scores.softmax(-1) * near
-        return weights @ (values * ~closed[:, None]).mT
+        return weights @ (values * ~invalid[:, None]).mT
 
 
 def distance_weights(

@@ -115,7 +115,7 @@ def test_every_entry_is_a_template_of_ours():
 
 @pytest.mark.parametrize("template", sorted(ENTRIES))
 def test_the_texts_of_a_template_have_its_values(template):
-    names = set(re.findall(r"\{(\w+)(?:!r)?\}", template))
+    names = set(re.findall(r"\{(\w+)(?:!r|:or|:and)?\}", template))
     for key, text in ENTRIES[template].items():
         assert set(re.findall(r"\{(\w+)(?:!r|:\w+)?\}", text)) <= names, key
         assert set(re.findall(r"\{\w+:(\w+)\}", text)) <= set(error_translation._HOW)
@@ -206,6 +206,23 @@ def test_a_place_in_a_table_is_put_in_chinese():
     assert error_translation.translated(error, "zh").startswith(
         "a.csv：第 3 行“pm2p5”列：“x”不是数字。"
     )
+
+
+def test_a_list_is_joined_in_each_language_and_text_is_never_split():
+    template = (
+        "model {model!r} starts from a dataset of kind {kinds:or}; {dataset!r} is of kind {kind}"
+    )
+    given = {"model": "this and that", "dataset": "a, b or c", "kind": "grid"}
+    error = RequestError(template, kinds=("stations", "mobile", "grid"), **given)
+    assert error.what == (
+        "model 'this and that' starts from a dataset of kind stations, mobile or grid; "
+        "'a, b or c' is of kind grid"
+    )
+    assert translated(error, "zh") == (
+        "模型“this and that”需要监测站点、移动观测、网格类数据集，而“a, b or c”属于网格类。"
+    )
+    files = DataError("time {times} is there twice ({files:and})", times="t", files=["x and y.csv"])
+    assert "x and y.csv" in translated(files, "zh") and "(x and y.csv)" in str(files)
 
 
 def test_names_in_a_list_keep_their_letters():

@@ -9,7 +9,10 @@ OURS = re.compile(
     r"|(?<![a-z_])blind(?![a-z_])",
     re.I,
 )
-WHERE = ("engine/**/*.py", "app/**/*.py", "airlens/**/*.py", "app/i18n/**/*.json", "app/**/*.js")
+WHERE = (
+    *("engine/**/*.py", "engine/**/*.md", "app/**/*.py", "app/i18n/**/*.json", "app/**/*.js"),
+    *("assets/weights/*/card.md", "docs/**/*.md", "README.md", "SECURITY.md"),
+)
 
 
 def test_the_words_of_the_field():

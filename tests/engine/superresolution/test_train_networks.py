@@ -1,6 +1,7 @@
 """The networks that AirSTFM is compared with, from a dataset to a map."""
 
 import datetime as dt
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.core.errors import DataError, EngineError
-from engine.core.paths import home
+from engine.core.paths import ROOT, home
 from engine.inference import catalogue
 from engine.inference.evaluation import evaluate
 from engine.inference.request import Request
@@ -44,6 +45,8 @@ def small(monkeypatch):
 
 def test_the_lists_of_networks_agree():
     assert tuple(networks.NETWORKS) == catalogue.NETWORKS
+    learned = re.search(r"^LEARNED := (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert ("airstfm", *learned[1].split(",")) == catalogue.NETWORKS
     for name in catalogue.NETWORKS:
         assert catalogue.MODELS[name].title == networks.NETWORKS[name].title
 

@@ -366,13 +366,13 @@ def test_mana_attends_as_its_equation_says_in_chunks_or_not(monkeypatch):
 def test_mana_gradient_is_the_same_when_scores_are_computed_again():
     torch.manual_seed(0)
     look = CrossFrameAttention(8, 1, 2.0).double()
-    asks, keys, values = (
+    queries, keys, values = (
         torch.randn(s, dtype=torch.float64, requires_grad=True)
         for s in ((1, 6, 4), (1, 4, 6), (1, 4, 6))
     )
-    closed = torch.zeros(1, 6, dtype=torch.bool)
+    invalid = torch.zeros(1, 6, dtype=torch.bool)
     assert torch.autograd.gradcheck(
-        lambda q, k, v: look._look(q, k, v, closed, 0, 3), (asks, keys, values)
+        lambda q, k, v: look._look(q, k, v, invalid, 0, 3), (queries, keys, values)
     )
 
 
