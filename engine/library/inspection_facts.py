@@ -40,6 +40,7 @@ SENTENCES: dict[str, str] = {
     "kind_grid": "maps",
     "kind_stations": "stations",
     "kind_mobile": "mobile samples",
+    "kind_static": "static fields",
     "kind_by_given": "as given",
     "kind_by_container": "seen from the form of the file",
     "kind_by_columns": "seen from the columns",

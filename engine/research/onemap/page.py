@@ -14,7 +14,7 @@ from engine.core import results_page
 from engine.core.errors import EngineError, NotFoundError
 from engine.core.files import write_atomic
 from engine.core.paths import ROOT
-from engine.research.onemap import cities, hours, pair
+from engine.research.onemap import cities, hours, pair, restored, terrain
 
 RECORD = ROOT / "docs" / "results" / "onemap.json"
 PAGE = RECORD.with_suffix(".md")
@@ -40,6 +40,8 @@ def record() -> dict[str, Any]:
         "pair": pair.record(),
         "national": hours.national(),
         "beijing": hours.beijing(),
+        "terrain": terrain.record(),
+        "restored": restored.record(),
     }
 
 
@@ -75,6 +77,16 @@ def page(numbers: Mapping[str, Any]) -> str:
             "---",
         ),
         "pair": results_page.table(("sigma", "RMSE", "bias"), _pair(numbers["pair"]), "---"),
+        "terrain": results_page.table(
+            ("region", "smooth", "with height", "gain", "squares", "more than 1 % worse"),
+            _terrain(numbers["terrain"]),
+            "---",
+        ),
+        "restored": results_page.table(
+            ("years known", "auto takes", "its RMSE", "best afterwards", "its RMSE", "ratio"),
+            _restored(numbers["restored"]),
+            "---",
+        ),
         "dense": results_page.table(
             ("network", "left out", "next, km", "kriging", "fused", "gain"),
             [
@@ -85,6 +97,34 @@ def page(numbers: Mapping[str, Any]) -> str:
         ),
     }
     return results_page.fill(text, {**numbers, "aims": AIMS}, tables) + "\n"
+
+
+def _terrain(part: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            region,
+            _number(row["smooth"]),
+            _number(row["step"]),
+            _gain(row["gain"]),
+            str(row["squares"]),
+            str(row["worse"]),
+        )
+        for region, row in part.items()
+    ]
+
+
+def _restored(part: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            years,
+            row["taken"],
+            _number(row["errors"][row["taken"]]),
+            row["best"],
+            _number(row["errors"][row["best"]]),
+            f"{row['errors'][row['taken']] / row['errors'][row['best']]:.3f}",
+        )
+        for years, row in part.items()
+    ]
 
 
 def _errors(part: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from engine.core.errors import NotFoundError
 from engine.fusion.groups import distances, schemes, units
-from engine.research.onemap import cities, hours, page
+from engine.research.onemap import cities, hours, page, restored, terrain
 
 RNG = np.random.default_rng(0)
 LAT, LON = RNG.uniform(28, 34, 14), RNG.uniform(112, 120, 14)
@@ -110,3 +110,27 @@ def test_the_page_is_that_of_its_record():
     assert page.PAGE.read_text(encoding="utf-8") == page.page(
         page.json.loads(page.RECORD.read_text(encoding="utf-8"))
     )
+
+
+def test_squares_of_the_height_step_are_counted_by_hand(monkeypatch):
+    monkeypatch.setattr(terrain, "SQUARE", 1)
+    smooth, step = np.array([[[2.0, 2.0, np.nan]]]), np.array([[[1.0, 3.0, 5.0]]])
+    found = terrain._scores(smooth, step)
+    assert found["smooth"] == pytest.approx(2.0) and found["step"] == pytest.approx(5**0.5)
+    assert found["gain"][0] == pytest.approx(1 - 5**0.5 / 2)
+    assert (found["squares"], found["worse"]) == (2, 1)
+
+
+def test_the_rows_of_height_and_of_known_years():
+    part = {"East": {"smooth": 2.0, "step": 1.0, "gain": [0.5, 0.4, 0.6], "squares": 9, "worse": 1}}
+    assert page._terrain(part) == [("East", "2.00", "1.00", "-50.0% [-60.0%, -40.0%]", "9", "1")]
+    years = {"2": {"taken": "a", "best": "b", "errors": {"a": 2.0, "b": 1.0}}}
+    assert page._restored(years) == [("2", "a", "2.00", "b", "1.00", "2.000")]
+
+
+@pytest.mark.parametrize("record", [terrain.record, restored.record])
+def test_without_the_real_maps_one_sentence_says_so(monkeypatch, tmp_path, record):
+    monkeypatch.setattr(terrain, "DATA", tmp_path)
+    monkeypatch.setattr(restored, "WUSTL", tmp_path / "none.nc")
+    with pytest.raises(NotFoundError, match="not here"):
+        record()
