@@ -24,7 +24,7 @@ from engine.data.ioapi import as_cf, is_ioapi
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
-from engine.data.zarr_stores import check_chunks, check_store, damaged
+from engine.data.zarr_stores import check_chunks, check_store, damaged, edition
 
 _LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
 _LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
@@ -34,7 +34,10 @@ _UNREADABLE = "airlens_unreadable"  # attribute in memory: what of its packing c
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
 # What the libraries raise for a broken file, besides OSError.
-_BROKEN = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, EOFError)
+_BROKEN = (
+    *(OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, EOFError),
+    *(SystemError, OverflowError),
+)
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,13 @@ def _raw(path: Path, kind: str) -> xr.Dataset:
     engine = {"hdf5": "netcdf4", "netcdf3": "scipy", "zarr": "zarr"}[kind]
     how: dict[str, dict[str, object]] = {
         "netcdf4": {"group": group_of(path)} if kind == "hdf5" else {},
-        "zarr": {"consolidated": False},
+        "zarr": {"consolidated": False, "zarr_format": edition(path)},
     }
-    return xr.open_dataset(
-        path, engine=engine, decode_cf=False, cache=False, backend_kwargs=how.get(engine)
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return xr.open_dataset(
+            path, engine=engine, decode_cf=False, cache=False, backend_kwargs=how.get(engine)
+        )
 
 
 def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
