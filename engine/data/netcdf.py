@@ -21,20 +21,22 @@ from engine.core.variables import ALTITUDE, HEIGHT
 from engine.data import packing
 from engine.data.hdf5_links import check_self_contained
 from engine.data.ioapi import as_cf, is_ioapi
+from engine.data.netcdf_axes import degrees, horizontal, places
 from engine.data.netcdf_times import Steps, axes, of_steps
 from engine.data.netcdf_variables import group_of, pm2p5_name
 from engine.data.recognise import container
-from engine.data.zarr_stores import check_chunks, check_store, damaged
+from engine.data.zarr_stores import check_chunks, check_store, damaged, edition
 
-_LATITUDE = ("latitude", "lat", "nav_lat", "xlat", "ylat")
-_LONGITUDE = ("longitude", "lon", "long", "lng", "nav_lon", "xlong", "xlon")
 _FROM_THE_GROUND = ("bottom_top", "LAY")  # levels of WRF and CMAQ, the lowest first
 _TABLES = (".csv", ".tsv", ".parquet", ".xlsx")  # endings of what is no grid
 _UNREADABLE = "airlens_unreadable"  # attribute in memory: what of its packing cannot be read
 _DAMAGED = "Download or copy it again; its size should match the source's"
 
 # What the libraries raise for a broken file, besides OSError.
-_BROKEN = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, EOFError)
+_BROKEN = (
+    *(OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, EOFError),
+    *(SystemError, OverflowError),
+)
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,13 @@ def _raw(path: Path, kind: str) -> xr.Dataset:
     engine = {"hdf5": "netcdf4", "netcdf3": "scipy", "zarr": "zarr"}[kind]
     how: dict[str, dict[str, object]] = {
         "netcdf4": {"group": group_of(path)} if kind == "hdf5" else {},
-        "zarr": {"consolidated": False},
+        "zarr": {"consolidated": False, "zarr_format": edition(path)},
     }
-    return xr.open_dataset(
-        path, engine=engine, decode_cf=False, cache=False, backend_kwargs=how.get(engine)
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return xr.open_dataset(
+            path, engine=engine, decode_cf=False, cache=False, backend_kwargs=how.get(engine)
+        )
 
 
 def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
@@ -166,8 +170,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
         DataError: If one of them is not there, or the variable has further dimensions.
     """
     name, others = pm2p5_name(path, dataset, variable)
-    latitude = _axis(dataset, _LATITUDE, ("degrees_north", "degree_north"), "latitude", path)
-    longitude = _axis(dataset, _LONGITUDE, ("degrees_east", "degree_east"), "longitude", path)
+    latitude, longitude = places(path, dataset, name)
     time, along = axes(dataset, name)
     array = dataset[name]
     for read in (array, latitude, longitude):
@@ -175,7 +178,7 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     notes: tuple[str, ...] = ()
     if path.is_dir():
         notes = check_chunks(path, name, [str(n) for n in (latitude.name, longitude.name, time)])
-    rows, columns = _horizontal(path, array, latitude, longitude)
+    rows, columns = horizontal(path, array, latitude, longitude)
     along = tuple(d for d in along if d in array.dims)
     _check_size(path, array, (latitude, longitude), along, (rows, columns))
     other = [str(d) for d in array.dims if d not in (*along, rows, columns)]
@@ -193,8 +196,8 @@ def layout(path: Path, dataset: xr.Dataset, variable: str | None) -> Layout:
     units = array.attrs.get("units")
     return Layout(
         variable=name,
-        latitude=_degrees(latitude),
-        longitude=_degrees(longitude),
+        latitude=degrees(latitude),
+        longitude=degrees(longitude),
         along=along,
         dims=(rows, columns),
         units=str(units).strip() or None if units is not None else None,
@@ -338,52 +341,3 @@ def altitude(dataset: xr.Dataset, layout: Layout) -> NDArray[np.floating] | None
         low, high = HEIGHT.valid_range
         return np.where((metres >= low) & (metres <= high), metres, np.nan)
     return None
-
-
-def _axis(
-    dataset: xr.Dataset,
-    names: tuple[str, ...],
-    units: tuple[str, ...],
-    standard_name: str,
-    path: Path,
-) -> xr.DataArray:
-    by_name = {str(n).lower(): n for n in dataset.variables}
-    for name in names:
-        if name in by_name and dataset[by_name[name]].ndim >= 1:
-            return dataset[by_name[name]]
-    for found in dataset.variables:
-        attrs = dataset[found].attrs
-        if attrs.get("standard_name") == standard_name or attrs.get("units") in units:
-            return dataset[found]
-    raise DataError(
-        "no {standard_name} is in it",
-        where=path.name,
-        remedy="Add a coordinate named {standard_name!r} in degrees",
-        standard_name=standard_name,
-    )
-
-
-def _degrees(axis: xr.DataArray) -> NDArray[np.float64]:
-    """Degrees in float64; of moving grids (WRF's XLAT has a time) the first step."""
-    first = axis[0] if axis.ndim == 3 else axis
-    values = np.asarray(first.values, dtype=np.float64)
-    units = str(axis.attrs.get("units", "")).strip().lower()
-    return np.rad2deg(values) if units in ("radian", "radians", "rad") else values
-
-
-def _horizontal(
-    path: Path, array: xr.DataArray, latitude: xr.DataArray, longitude: xr.DataArray
-) -> tuple[str, str]:
-    """The variable's dimensions along rows and columns."""
-    if latitude.ndim == 1 and longitude.ndim == 1:
-        rows, columns = str(latitude.dims[0]), str(longitude.dims[0])
-    else:
-        rows, columns = (str(d) for d in latitude.dims[-2:])
-    if rows == columns or rows not in array.dims or columns not in array.dims:
-        raise DataError(
-            "variable {name!r} does not lie on its latitudes and longitudes",
-            where=path.name,
-            remedy="A grid has rows and columns; import scattered points as stations",
-            name=array.name,
-        )
-    return rows, columns

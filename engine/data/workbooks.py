@@ -8,6 +8,7 @@ of its digits, so that identifiers that a sheet shows as 3.1E+11 stay apart.
 import datetime as dt
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,15 @@ MOST_ROWS = 1_048_576  # of a sheet; Excel has no more
 _VALUES = ("value", "concentration", "pm", "浓度")
 # What the library raises for a broken workbook.
 _BROKEN = (
-    *(zipfile.BadZipFile, OSError, EOFError, SyntaxError, NotImplementedError, RuntimeError),
+    *(
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        SyntaxError,
+        NotImplementedError,
+        RuntimeError,
+    ),
     *(KeyError, ValueError, TypeError, AttributeError, IndexError),
 )
 

@@ -7,6 +7,7 @@ stands for the array's fill value; where that is a number, a lost chunk would be
 
 import json
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def check_store(path: Path) -> None:
     Raises:
         DataError: Naming the first of them, or if its metadata cannot be read.
     """
+    usual = edition(path)
     for count, file in enumerate(_files(path)):
         if count > MOST_FILES or file.is_symlink():
             raise DataError(
@@ -44,7 +46,7 @@ def check_store(path: Path) -> None:
                 most=f"{MOST_FILES:,}",
             )
         if file.name in _METADATA:
-            _check_codecs(path, file)
+            _check_codecs(path, file, usual)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -55,11 +57,17 @@ def _files(path: Path) -> Iterator[Path]:
                 yield here
 
 
-def _check_codecs(path: Path, file: Path) -> None:
+def _check_codecs(path: Path, file: Path, usual: int) -> None:
     try:
         if file.stat().st_size > LARGEST:
             raise ValueError(f"{file.name} is too large")
-        found = list(_codecs(json.loads(file.read_text(encoding="utf-8")), inside=False))
+        stated = json.loads(file.read_text(encoding="utf-8"))
+        if (file.name == "zarr.json") != (usual == 3):
+            raise ValueError(f"{file.name} is of another edition of Zarr")
+        plain = file.name == ".zmetadata" or not isinstance(stated, dict)
+        if not plain and stated.get("zarr_format") != usual:
+            raise ValueError(f"zarr_format of {file.name} is not {usual}")
+        found = list(_codecs(stated, inside=False))
     except (OSError, ValueError, RecursionError) as problem:
         raise damaged(path, problem) from problem
     strange = [name for name in found if name.removeprefix("numcodecs.") not in _CODECS]
@@ -85,13 +93,20 @@ def _codecs(node: object, *, inside: bool) -> Iterator[str]:
             yield from _codecs(part, inside=within)
 
 
+def edition(path: Path) -> int:
+    """The edition of Zarr that a folder is of, by the names of its metadata: 2 or 3."""
+    return 3 if (path / "zarr.json").is_file() else 2
+
+
 def check_chunks(path: Path, variable: str, axes: Sequence[str]) -> tuple[str, ...]:
     """Notes of chunks that are not there, of a variable whose fill value is no number.
 
     Raises:
         DataError: If chunks of an axis are not there, or of a variable that would get a number.
     """
-    group = zarr.open_group(str(path), mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are none of an array
+        group = zarr.open_group(str(path), mode="r", zarr_format=edition(path))
     for name in dict.fromkeys((variable, *axes)):
         if name not in group:
             continue

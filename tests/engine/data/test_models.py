@@ -105,6 +105,84 @@ def test_a_file_of_cmaq_that_says_too_little_is_refused(cmaq, changed, says):
         load([cmaq(flags, **changed)])
 
 
+# ---- projections of CF files ---------------------------------------------------------------------
+
+CONIC = {
+    "grid_mapping_name": "lambert_conformal_conic",
+    "standard_parallel": np.array([25.0, 40.0]),
+    "longitude_of_central_meridian": 110.0,
+    "latitude_of_projection_origin": 34.0,
+    "earth_radius": 6370000.0,
+}
+POLE = {
+    "grid_mapping_name": "rotated_latitude_longitude",
+    "grid_north_pole_latitude": 39.25,
+    "grid_north_pole_longitude": -162.0,
+}
+
+
+def projected(tmp_path, mapping, x, y, names, units, latitude, longitude, **changed):
+    """A file that says where its cells lie by its mapping alone."""
+    kinds = ("grid_longitude", "grid_latitude") if mapping is POLE else ("x", "y")
+    standard = [k if "_" in k else f"projection_{k}_coordinate" for k in kinds]
+    dims = ("time", names[1], names[0])
+    path = tmp_path / "projected.nc"
+    xr.Dataset(
+        {
+            "pm2p5": (
+                dims,
+                slope(latitude, longitude)[None],
+                {"units": "ug m-3", "grid_mapping": "crs"},
+            ),
+            "crs": ((), 0, mapping | changed),
+        },
+        {
+            "time": ("time", [0], {"units": "days since 2015-01-10"}),
+            names[0]: (names[0], x, {"units": units, "standard_name": standard[0]}),
+            names[1]: (names[1], y, {"units": units, "standard_name": standard[1]}),
+        },
+    ).to_netcdf(path)
+    return path
+
+
+def right(dataset):
+    got = dataset["pm2p5"][0]
+    assert float(got.notnull().mean()) > 0.5
+    true = slope(dataset["latitude"], dataset["longitude"])
+    np.testing.assert_allclose(got, true.where(got.notnull()), atol=0.05)
+
+
+@pytest.mark.parametrize(("units", "scale"), [("m", 1.0), ("km", 1000.0)])
+def test_a_conic_projection_of_the_file_says_where_it_lies(tmp_path, units, scale):
+    east, north = LAMBERT(120, 31)
+    x, y = east + 27000 * np.arange(-7, 7), north + 27000 * np.arange(-6, 6)
+    longitude, latitude = LAMBERT(*np.meshgrid(x, y), inverse=True)
+    where = (x / scale, y / scale, ("x", "y"), units, latitude, longitude)
+    right(load([projected(tmp_path, CONIC, *where)]))
+    with pytest.raises(DataError, match=r"the unit '.*' of 'x' is none of its projection"):
+        load([projected(tmp_path, CONIC, *where[:3], "furlong", *where[4:])])
+
+
+@pytest.mark.parametrize("names", [("rlon", "rlat"), ("lon", "lat")])
+def test_a_rotated_pole_is_turned_back_even_where_its_axes_are_called_lat_and_lon(tmp_path, names):
+    turn = pyproj.CRS.from_cf(POLE)
+    back = pyproj.Transformer.from_crs(turn, turn.geodetic_crs, always_xy=True)
+    middle = back.transform(120, 31, direction="INVERSE")
+    x, y = (centre + 0.25 * np.arange(-6, 7) for centre in middle)
+    longitude, latitude = back.transform(*np.meshgrid(x, y))
+    right(load([projected(tmp_path, POLE, x, y, names, "degrees", latitude, longitude)]))
+
+
+def test_a_projection_that_cannot_be_read_is_refused(tmp_path):
+    x = np.arange(5.0) * 1000
+    flat = np.full((5, 5), 31.0)
+    path = projected(
+        tmp_path, CONIC, x, x, ("x", "y"), "m", flat, flat, grid_mapping_name="flat_earth"
+    )
+    with pytest.raises(DataError, match="its projection 'crs' cannot be read"):
+        load([path])
+
+
 # ---- WRF-Chem ------------------------------------------------------------------------------------
 
 

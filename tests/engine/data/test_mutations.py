@@ -4,7 +4,10 @@ A few dozen files in `make test`; `make fuzz` sets `AIRLENS_FUZZ` to a thousand 
 """
 
 import os
+import shutil
 import warnings
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -62,6 +65,10 @@ def write(kind, path):
         table().to_csv(path, index=False)
     elif kind == "parquet":
         table().to_parquet(path, index=False)
+    elif kind == "xlsx":
+        table().to_excel(path, index=False)
+    elif kind in TEXTS:
+        path.write_text(TEXTS[kind], encoding="utf-8")
     else:
         with rasterio.open(
             path, "w", driver="GTiff", height=4, width=5, count=1, dtype="float32",
@@ -71,19 +78,45 @@ def write(kind, path):
     return path
 
 
+HOURS = range(1, 13)
+TEXTS = {
+    "airnow": "".join(
+        f"01/10/21|{h:02d}:00|{s}|name|-4|PM2.5|UG/M3|{h + 5.5}|source\n"
+        for h in HOURS
+        for s in "ab"
+    ),
+    "aqs": "State Code,County Code,Site Num,Parameter Code,POC,Latitude,Longitude,Date Local,"
+    "Time Local,Date GMT,Time GMT,Sample Measurement,Units of Measure\n"
+    + "".join(
+        f"01,003,0010,88101,1,30.5,-87.9,2021-01-10,{h:02d}:00,2021-01-10,{h + 6:02d}:00,{h},"
+        "Micrograms/cubic meter (LC)\n"
+        for h in HOURS
+    ),
+    "uk-air": "Data supplied by UK-AIR on 10/1/2022\nAll Data GMT hour ending\n\n,,a,a,a\n"
+    "Date,Time,PM<sub>2.5</sub> (Hourly measured),status,unit\n"
+    + "".join(f"10-01-2021,{h:02d}:00,{h},R,ugm-3 (BAM)\n" for h in HOURS),
+    "purpleair": "time_stamp,sensor_index,latitude,longitude,pm2.5_atm\n"
+    + "".join(f"{1700971200 + 3600 * h},1234,37.7,-122.4,{h}\n" for h in HOURS),
+}
 KINDS = {
     "netcdf4": ("a.nc", gridded.load),
     "netcdf3": ("b.nc", gridded.load),
     "geotiff": ("c_20150110.tif", gridded.load),
     "csv": ("d.csv", stations.load),
     "parquet": ("e.parquet", stations.load),
+    "xlsx": ("f.xlsx", stations.load),
+    **{kind: (f"{kind}.csv", stations.load) for kind in TEXTS},
 }
+PLACES = "station,latitude,longitude\n" + "".join(f"{s},31.2,118.5\n" for s in "ab")
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
+    """The folder of one good file of each kind."""
     folder = tmp_path_factory.mktemp("good")
-    return {kind: write(kind, folder / name).read_bytes() for kind, (name, _) in KINDS.items()}
+    for kind, (name, _) in KINDS.items():
+        write(kind, folder / name)
+    return folder
 
 
 def read(kind, path):
@@ -91,30 +124,77 @@ def read(kind, path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            return KINDS[kind][1]([path], UTC)
+            places = path.with_name("places.csv")
+            places.write_text(PLACES)
+            options = replace(UTC, coordinates=places) if kind in ("airnow", "uk-air") else UTC
+            return KINDS[kind][1]([path], options)
         except EngineError as problem:
             assert len(str(problem)) < 600 and "\n" not in str(problem)
             return None
 
 
+SHARE = st.floats(0, 1, exclude_max=True)
+FLIPS = st.lists(st.tuples(SHARE, st.integers(0, 7)), min_size=1, max_size=4)
+
+
+def flipped(raw, flips):
+    """The bytes with bits turned over, each at a share of their length."""
+    changed = bytearray(raw)
+    for share, bit in flips if changed else ():
+        changed[int(share * len(changed))] ^= 1 << bit
+    return bytes(changed)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @MANY
-@given(data=st.data())
-def test_a_file_cut_short_or_with_flipped_bits_is_refused_or_read(good, tmp_path, kind, data):
-    raw = bytearray(good[kind])
+@given(cut=st.none() | SHARE, flips=FLIPS)
+def test_a_file_cut_short_or_with_flipped_bits_is_refused_or_read(good, tmp_path, kind, cut, flips):
+    raw = (good / KINDS[kind][0]).read_bytes()
     # HDF5 itself may loop for ever on a file with flipped bits, and nothing in a process stops it.
-    if data.draw(st.booleans()) or kind == "netcdf4":
-        raw = raw[: data.draw(st.integers(0, len(raw) - 1))]
-    else:
-        for _ in range(data.draw(st.integers(1, 4))):
-            raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    if cut is None and kind == "netcdf4":
+        cut = flips[0][0]
     path = tmp_path / KINDS[kind][0]
-    path.write_bytes(bytes(raw))
+    path.write_bytes(flipped(raw, flips) if cut is None else raw[: int(cut * len(raw))])
     dataset = read(kind, path)
     if dataset is not None:
         values = dataset["pm2p5"].values
         assert np.nanmin(values) >= 0 and np.nanmax(values) <= 5000
         assert (np.abs(dataset["latitude"].values) <= 90).all()
+
+
+@MANY
+@given(part=SHARE, flips=FLIPS)
+def test_a_sheet_with_flipped_bits_is_refused_or_read(good, tmp_path, part, flips):
+    """The XML inside a workbook whose archive is whole: the checksums are of the flipped bits."""
+    path = tmp_path / "f.xlsx"
+    with zipfile.ZipFile(good / "f.xlsx") as source, zipfile.ZipFile(path, "w") as target:
+        names = source.namelist()
+        chosen = names[int(part * len(names))]
+        for name in names:
+            raw = source.read(name)
+            target.writestr(name, flipped(raw, flips) if name == chosen else raw)
+    dataset = read("xlsx", path)
+    if dataset is not None:
+        assert (np.abs(dataset["latitude"].values) <= 90).all()
+
+
+@MANY
+@given(edition=st.sampled_from([2, 3]), part=SHARE, flips=FLIPS)
+def test_a_zarr_store_with_flipped_bits_is_refused_or_read(tmp_path, edition, part, flips):
+    path = tmp_path / "a.zarr"
+    shutil.rmtree(path, ignore_errors=True)
+    grid().to_zarr(path, zarr_format=edition, consolidated=False)
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    file = files[int(part * len(files))]
+    file.write_bytes(flipped(file.read_bytes(), flips))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            values = gridded.load([path])["pm2p5"].values
+        except EngineError as problem:
+            assert len(str(problem)) < 600 and "\n" not in str(problem)
+            return
+    assert np.nanmin(values) >= 0 and np.nanmax(values) <= 5000
 
 
 @MANY
