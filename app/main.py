@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from app import i18n
-from app.frame import import_data, sidebar, trouble
+from app.frame import import_data, sidebar, start, trouble
 from app.frame.choices import PageChoices
 from app.i18n import Words
 from app.jobs import cache
@@ -41,6 +41,7 @@ def main() -> None:
         selection, notes = sidebar.choose(choices)
         sidebar.draw(selection, choices, words)
         import_data.button(words)
+        start.cards(selection.dataset, words)
         if cache.info(selection.dataset).synthetic:
             look.demo_band(words)
         import_data.outdated(cache.info(selection.dataset), words)

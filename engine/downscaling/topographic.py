@@ -28,7 +28,7 @@ from engine.downscaling.smoothing import gaussian_smooth
 Field = NDArray[np.float64]
 SLOPE_CELLS = 5  # coarse cells along the side of the square that a slope is found in
 SHARE_CELLS = 11  # and of the square that its share is found in
-RIDGE = 0.02  # km²: a spread of height below 140 m tells little
+RIDGE = 0.02  # km²: a spread of height below 140 m says little
 LEAST_CELLS = 20  # tried cells that a share needs
 MOST_SHARE = 0.4
 TOGETHER_CELLS = 5  # cells along the side of the square in which errors go together

@@ -1,8 +1,8 @@
 """Pictures of every page, in both languages and both themes: `make screens`.
 
-Starts the server on a free port with an empty library, so that only the demo world is in it,
-opens each page in Chromium and writes `docs/screens/PAGE-LANGUAGE-THEME.png`. With arguments, only
-those whose name begins so: `python tests/browser/screens.py map-zh`.
+Starts the server on a free port with the demo world and, for the pictures "finer", the real data
+that ship, opens each page in Chromium and writes `docs/screens/PAGE-LANGUAGE-THEME.png`. With
+arguments, only those whose name begins so: `python tests/browser/screens.py map-zh`.
 """
 
 import argparse
@@ -43,7 +43,16 @@ FLAGS = [
 SIZES = {"": (1366, 768), "1440": (1440, 900), "wide": (1920, 1080), "tablet": (1024, 768)}
 PATIENCE_MS = 120_000  # a model may run for a while
 # A forecast with members says more than one without.
-MORE = {"forecast": "&dataset=demo-mobile"}
+MORE = {
+    "forecast": "&dataset=demo-mobile",
+    "finer": "&dataset=coarse&date=2015-06-01&region=112.8,37.2,119.2,42&at=116.4,39.9,6.1",
+}
+# What the tutorial imports: a coarse map, a fine dataset of earlier years, monitors.
+REAL = {
+    "coarse": ("grid", "wustl_coarse_2014-2015.nc"),
+    "climatology": ("grid", "wustl_months_2009-2013.nc"),
+    "monitors": ("stations", "beijing_hours_2014-2015.parquet"),
+}
 SETTLED_MS = 1500  # after the last element has come: rasters are painted, fonts are there
 
 
@@ -68,17 +77,19 @@ def shots() -> list[Shot]:
     views = sorted(p.stem for p in files if "\ndef render(" in p.read_text(encoding="utf-8"))
     pages = [Shot(page, *look) for page in views for look in (("en", "light"), ("zh", "dark"))]
     more = [Shot("map", "en", "light", size) for size in SIZES if size]
-    return [*pages, Shot("map", "en", "dark"), Shot("map", "zh", "light"), *more]
+    finer = [Shot("finer", "en", "light", "1440"), Shot("finer", "zh", "dark", "1440")]
+    return [*pages, Shot("map", "en", "dark"), Shot("map", "zh", "light"), *more, *finer]
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Address of a server with nothing but the demo world."""
+    """Address of a server with the demo world and the real data that ship."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://localhost:{port}"
     with tempfile.TemporaryDirectory() as home:
+        _import_real(home)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "serve.py")),
@@ -94,6 +105,19 @@ def server() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+def _import_real(home: str) -> None:
+    for name, (kind, file) in REAL.items():
+        path = str(ROOT / "assets" / "real" / file)
+        command = [sys.executable, "-m", "engine", "import", kind, path, "--name", name]
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"AIRLENS_HOME": home},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 def _wait(address: str, seconds: float = 60) -> None:
@@ -148,7 +172,8 @@ def take(address: str, wanted: list[Shot], folder: Path) -> None:
             page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme
             )
-            path = "" if shot.page == "map" else shot.page  # the default page has the bare address
+            # The default page has the bare address.
+            path = "" if shot.page in ("map", "finer") else shot.page
             page.goto(f"{address}/{path}?lang={shot.language}{MORE.get(shot.page, '')}")
             settle(page)
             small(page.screenshot(timeout=PATIENCE_MS), folder / f"{shot.name}.png")
