@@ -45,6 +45,7 @@ def main() -> None:
         if cache.info(selection.dataset).synthetic:
             look.demo_band(words)
         import_data.outdated(cache.info(selection.dataset), words)
+        import_data.predicted(cache.info(selection.dataset), words)
         import_data.done(words)
         for note in notes:
             st.warning(words(note.key, value=markdown(note.value)), icon=":material/link_off:")

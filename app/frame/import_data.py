@@ -99,6 +99,14 @@ def outdated(about: library.DatasetInfo, words: Words) -> None:
         st.warning(words("adding.outdated", name=markdown(about.name)), icon=":material/history:")
 
 
+def predicted(about: library.DatasetInfo, words: Words) -> None:
+    """Says that a dataset is itself a prediction, wherever it is shown."""
+    if about.made_by == "prediction":
+        st.warning(
+            words("adding.predicted", name=markdown(about.name)), icon=":material/model_training:"
+        )
+
+
 def commands(words: Words) -> None:
     """How to bring in one's own files, in three commands."""
     st.markdown(words("adding.commands"))

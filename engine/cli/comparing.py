@@ -8,7 +8,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli.shared_options import DataOption, TrainEndOption, bar, day, plain, say
+from engine.cli.shared_options import (
+    DataOption,
+    TrainEndOption,
+    bar,
+    day,
+    plain,
+    say,
+    warn_of_predictions,
+)
 from engine.cli.training import STOPPED, Stopper
 from engine.core.errors import RequestError
 from engine.core.progress import Cancelled, part
@@ -59,6 +67,7 @@ def compare_command(
     """
     steps, minutes = parse_budget(budget)
     shares, numbers = _numbers(fractions, "--fractions"), _numbers(seeds, "--seeds")
+    warn_of_predictions(data)
     stop = Stopper()
     signal.signal(signal.SIGINT, stop.interrupted)
     with bar("comparing") as progress:

@@ -24,6 +24,7 @@ from engine.cli.shared_options import (
     day,
     plain,
     say,
+    warn_of_predictions,
     writable,
 )
 from engine.cli.station_table import station_csv, station_table
@@ -80,6 +81,7 @@ def evaluate_command(
             raise RequestError(
                 "--csv holds the scores at stations", remedy="Name some with --stations"
             )
+    warn_of_predictions(data, climatology, stations)
     names = [name.strip() for name in models.split(",") if name.strip()]
     first, last = day(start, "--start"), day(end, "--end")
     with bar("Loading") as progress:

@@ -22,6 +22,7 @@ from engine.cli.shared_options import (
     bar,
     day,
     say,
+    warn_of_predictions,
     writable,
 )
 from engine.cli.station_table import station_table
@@ -87,6 +88,7 @@ def predict_command(
     """
     writable(out, (".nc", ".tif", ".tiff", ".csv"))
     data = of_samples(data, utc_offset)
+    warn_of_predictions(data, climatology, stations)
     climatology = climatology or _taken(data, model)
     if climatology or ((stations or static) and model in METHODS):
         finer(model, data, climatology, stations, date, out, region, hour, static)

@@ -124,3 +124,16 @@ def bar(description: str) -> Iterator[Report]:
             progress.update(task, completed=share, description=terminal(doing or description))
 
         yield report_progress
+
+
+def warn_of_predictions(*names: str) -> None:
+    """Say it where a dataset is itself a prediction: what is made of it says little of the air."""
+    from engine import library
+
+    for name in dict.fromkeys(names):
+        if name in library.names() and library.info(name).made_by == "prediction":
+            say(
+                f"airlens: {name} is itself a prediction, not an observation; scores against it "
+                "say how two models agree.",
+                err=True,
+            )

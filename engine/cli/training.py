@@ -20,6 +20,7 @@ from engine.cli.shared_options import (
     bar,
     day,
     say,
+    warn_of_predictions,
 )
 from engine.core.errors import RequestError
 from engine.inference.catalogue import NETWORKS
@@ -95,6 +96,7 @@ def train_command(
         None if end is None else day(end, option)
         for end, option in zip((train_end, validate_end), ENDS, strict=True)
     )
+    warn_of_predictions(data, stations)
     if model in FROM_STATIONS:
         _train_aqnet(data, out, steps, seed, (last, until), stop)
         return

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine import library
 from engine.cli import main
 from engine.cli.station_table import station_csv, station_table
 
@@ -64,3 +65,20 @@ def test_a_csv_of_scores_needs_stations(home, tmp_path, capsys):
         main([*command, "--end", "2015-01-02", "--csv", str(tmp_path / "a.csv")])
     assert left.value.code == 2
     assert "--csv holds the scores at stations" in capsys.readouterr().err
+
+
+def test_a_prediction_never_passes_as_an_observation(home, tmp_path, capsys):
+    out = tmp_path / "made.nc"
+    command = ["predict", "bicubic", "--data", "demo", "--region", "120,31,121,32"]
+    for given in (
+        [*command, "--date", "2015-01-20", "--out", str(out)],
+        ["import", "grid", str(out), "--name", "made", "--variable", "pm2p5"],
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(given)
+        assert left.value.code == 0, capsys.readouterr().err
+    assert library.info("made").made_by == "prediction"
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["evaluate", "copy", "--data", "made", "--start", "2015-01-20", "--end", "2015-01-20"])
+    assert "made is itself a prediction" in capsys.readouterr().err
