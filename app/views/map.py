@@ -184,9 +184,7 @@ def _overlay(sheet: Sheet, switch: DeltaGenerator, controls: DeltaGenerator) -> 
     if sheet.info.period not in ("hour", "day"):
         return None
     with controls:
-        wish = map_overlay.controls(words, switch, own=True)
-        if wish is None:
-            return None
+        wish = map_overlay.controls(words, switch)
         if wish.share is None:  # the page's own map is made from all stations
             return map_overlay.of_result(sheet.shown, wish.reach)
         grid = map_layers.grid_of(sheet.result, "pm2p5")

@@ -69,22 +69,19 @@ class Overlay:
         return self.requested.request.date
 
 
-def controls(words: Words, switch: DeltaGenerator, *, own: bool) -> OverlayRequest | None:
-    """The switch and, where it is on, what can be chosen; None where nothing is wanted.
+def controls(words: Words, switch: DeltaGenerator) -> OverlayRequest:
+    """The switch, and what can be chosen: stations are kept out where it is on.
 
     Args:
         words: The language.
         switch: Where the switch stands; it takes no room of the map's.
-        own: Whether the page's map is made from stations anyway.
     """
     on = switch.toggle(
-        words("overlay.show_own" if own else "overlay.show"),
+        words("overlay.show_own"),
         key="reanalysis",
         bind="query-params",
         help=words("overlay.help"),
     )
-    if not on and not own:
-        return None
     with st.container(horizontal=True, vertical_alignment="bottom", key="overlay-controls"):
         return OverlayRequest(share(words) if on else None, reach(words))
 

@@ -1,7 +1,7 @@
 """A coarse dataset on the cells of a fine one: what is requested, opened and drawn for a date."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,12 +20,14 @@ from engine.downscaling.exact_detail import smooth_map, with_exact_detail
 from engine.downscaling.overlaps import overlap
 from engine.downscaling.regridding import regrid
 from engine.downscaling.topographic import topographic
+from engine.inference.catalogue import NETWORKS
 from engine.inference.climatology import Climatology
 from engine.inference.request import Request
 from engine.library import DatasetInfo
 from engine.library.static_fields import on_grid
 
 if TYPE_CHECKING:
+    from engine.inference.network_detail import NetworkDetail
     from engine.inference.sigma import Detail
 
 REFINED = 4  # parts of a coarse cell's side, where there is no climatology to give the fine grid
@@ -48,6 +50,7 @@ class Maps:
         hour: Local hour.
         smoothing: Degrees by which the coarse map is smoothed at least.
         elevation: Height of the land in the fine cells, m; None: not given.
+        opened: Networks that were opened for the grid.
     """
 
     coarse: xr.Dataset | None
@@ -58,6 +61,19 @@ class Maps:
     hour: int | None
     smoothing: float
     elevation: NDArray[np.float64] | None = None
+    opened: dict[str, "NetworkDetail"] = field(default_factory=dict, compare=False)
+
+    def network(self, name: str) -> "NetworkDetail":
+        """A network for this grid, opened once.
+
+        Raises:
+            EngineError: If it cannot be opened here.
+        """
+        from engine.inference.network_detail import NetworkDetail  # torch takes seconds to load
+
+        if name not in self.opened:
+            self.opened[name] = NetworkDetail.opened(self, name)
+        return self.opened[name]
 
     @property
     def cells(self) -> RegularCells:
@@ -105,6 +121,12 @@ class Maps:
             return self.usual(date)
         if self._same_cells:
             return coarse
+        if detail.method in NETWORKS:
+            values = self.of(date)["pm2p5"].values[0].astype(np.float64)
+            down = overlap(self.cells, RegularCells.from_grid(grid_of(self.coarse)))
+            return self.network(detail.method).of(
+                date, smooth_map(values, self._land(coarse), down)
+            )
         if detail.method == "climatology":
             return np.where(np.isfinite(coarse), self.usual(date), np.nan)
         own = detail.sigma <= self.smoothing

@@ -6,7 +6,10 @@ map and stations). The third kind, *restore*, is the study of `engine.inference.
 
 import datetime as dt
 import json
+import threading
 import time
+from collections import OrderedDict
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -20,11 +23,14 @@ from engine.core.progress import Progress, Stop, report
 from engine.core.schema import grid_of
 from engine.data.options import plain_offset
 from engine.inference.coarse_maps import Maps, open_maps
-from engine.inference.fusing import Fused, Stations, fuse
+from engine.inference.fusing import Fused, Stations, Taught, fuse, teach
 from engine.inference.request import Request
 from engine.inference.sigma import Detail, choose_detail
 from engine.library.static_fields import WORLD
 
+MOST_KEPT = 64  # choices
+_choices: OrderedDict[tuple[object, ...], tuple[Detail, Taught | None]] = OrderedDict()
+_turn = threading.Lock()
 EARLIER = {"hour": 30, "day": 60, "month": 24}  # dates before the one requested that teach
 
 
@@ -54,20 +60,55 @@ def downscale(
     stations, earlier = None, []
     if name:
         stations = Stations.opened(name, maps.grid, maps.period, request.hour)
-        earlier = earlier_dates(maps, stations, date)[-EARLIER[maps.period] :]
+        earlier = _teaching(maps, stations, date)
     report(progress, cancelled, 0.1, "choosing how detail is made")
-    detail = choose_detail(maps, stations, earlier, request.model, progress=progress)
+    detail, taught = _kept(request, maps, stations, earlier, progress)
     report(progress, cancelled, 0.6, "computing the map")
     result = _result(maps, date, detail)
     fused: Fused | None = None
     if stations is not None:
-        fused = fuse(maps, stations, earlier, date, detail)
+        fused = fuse(maps, stations, earlier, date, detail, taught)
         result = fused.into(result)
     result = _inside(result, regions.resolve(request.region))
     report(progress, cancelled, 1.0, "done")
     seconds = time.perf_counter() - started
     result.attrs |= _provenance(request, maps, detail, fused, date, seconds)
     return result
+
+
+def _teaching(maps: Maps, stations: Stations, date: dt.date) -> list[dt.date]:
+    """Dates that teach: before the date's month, so that all its days are made alike.
+
+    Where there are none, those before the date.
+    """
+    before = earlier_dates(maps, stations, date)
+    month = date.replace(day=1)
+    return ([day for day in before if day < month] or before)[-EARLIER[maps.period] :]
+
+
+def _kept(
+    request: Request,
+    maps: Maps,
+    stations: Stations | None,
+    earlier: Sequence[dt.date],
+    progress: Progress | None,
+) -> tuple[Detail, Taught | None]:
+    """How detail is made, and what the merging takes from earlier dates; once for equal inputs."""
+    names = (request.dataset, request.climatology, request.stations, request.static)
+    sums = tuple(library.info(n).checksum if n in library.names() else n for n in names)
+    wanted = (request.model, request.region, request.hour, request.month)
+    key = (sums, wanted, request.date.replace(day=1), tuple(earlier), str(maps.grid))
+    with _turn:
+        found = _choices.get(key)
+    if found is not None:
+        return found
+    detail = choose_detail(maps, stations, earlier, request.model, progress=progress)
+    taught = None if stations is None else teach(maps, stations, earlier, detail)
+    with _turn:
+        _choices[key] = detail, taught
+        while len(_choices) > MOST_KEPT:
+            _choices.popitem(last=False)
+    return detail, taught
 
 
 def earlier_dates(maps: Maps, stations: Stations, date: dt.date | None) -> list[dt.date]:

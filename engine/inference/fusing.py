@@ -120,6 +120,9 @@ class Stations:
         return np.asarray(values.reshape(-1)[self.cell], dtype=np.float64)
 
 
+Taught = tuple[Learned, float, str]  # constants of a merging, one factor, and how it is said
+
+
 @dataclass(frozen=True)
 class Fused:
     """What came of a merging.
@@ -182,6 +185,7 @@ def fuse(
     earlier: Sequence[dt.date],
     date: dt.date,
     detail: "Detail",
+    taught: Taught | None = None,
 ) -> Fused:
     """Merge the stations of a date.
 
@@ -202,7 +206,7 @@ def fuse(
     at_stations = stations.at(background)[None]
     km = distances(stations.latitude, stations.longitude)
     ways = schemes(stations.latitude, stations.longitude, units(km, stations.cell))
-    learned, factor, note = _learned(maps, stations, earlier, detail, km, ways)
+    learned, factor, note = taught or teach(maps, stations, earlier, detail)
     if not learned.dates:
         learned = learn(logs(observed), logs(at_stations), km, ways)
     lat, lon = (
@@ -231,19 +235,14 @@ def fuse(
     return Fused(_spread(part, there), singly, observed[0], stations, rows, note + _few(ways))
 
 
-def _learned(
-    maps: "Maps",
-    stations: Stations,
-    earlier: Sequence[dt.date],
-    detail: "Detail",
-    km: Numbers,
-    ways: Sequence[Scheme],
-) -> tuple[Learned, float, str]:
+def teach(maps: "Maps", stations: Stations, earlier: Sequence[dt.date], detail: "Detail") -> Taught:
     """From earlier dates: the merging's constants, one factor, and how it is said."""
     from engine.inference.sigma import level
 
     if not earlier:
         return Learned(), 1.0, "Merging learned on the date itself, stations left out in turn."
+    km = distances(stations.latitude, stations.longitude)
+    ways = schemes(stations.latitude, stations.longitude, units(km, stations.cell))
     observed = stations.observed(earlier)
     made = np.stack([stations.at(maps.background(day, detail)) for day in earlier])
     learned = learn(logs(observed), logs(made), km, ways)

@@ -1,6 +1,7 @@
 """How detail is made and at which length: chosen at stations on earlier dates, or the default."""
 
 import datetime as dt
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import EngineError
 from engine.core.progress import Progress
-from engine.downscaling.choice import Choice, choose
+from engine.downscaling.choice import LEAST_UNITS, Choice, choose
 from engine.downscaling.effective_resolution import candidate_sigmas
 from engine.fusion.groups import squares
 from engine.inference.fusing import Stations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 SQUARE = 4.0  # degrees, of the units that decide
 LEAST_YEARS = 1
 CHOSEN_ON = 12  # of the earlier dates
+SECONDS = 60.0  # after which no further network is judged
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,7 @@ def choose_detail(
         note = f"{_words(taken, own)}: the default, as there are {why}."
         reason = "no stations" if stations is None else "no dates"
         return Detail(taken, own, note, reason=reason if method == "auto" else "named")
-    candidates = {"area": [own]}
-    if maps.elevation is not None and maps.climatology is None:
-        candidates["topographic"] = [own]
-    if maps.climatology is not None:
-        ladder = candidate_sigmas(own)
-        candidates |= {"ratio": list(ladder), "climatology": [own]}
-        if maps.elevation is not None:
-            candidates["topographic"] = [own]
+    candidates = _candidates(maps)
     if method != "auto":
         candidates = {method: candidates[method]}
         default = method
@@ -109,12 +105,28 @@ def choose_detail(
         for sigma in sigmas:
             detail = Detail(name, sigma, "")
             errors[f"{name} {sigma:.6g}"] = _errors(maps, stations, earlier, detail)
+    if method == "auto":
+        errors |= _networks(maps, stations, earlier, len(next(iter(errors.values()))))
     first = f"{default} {own:.6g}"
     choice = choose(errors, first)
-    taken, text = choice.name.split(" ")
-    sigma = float(text)
-    against = _words(*_parts(choice.runner_up))
+    taken, sigma = _parts(choice.name)
     reason = "named" if method != "auto" else "default" if choice.name == first else "better"
+    return Detail(taken, sigma, _said(choice, first), choice, reason)
+
+
+def _candidates(maps: "Maps") -> dict[str, list[float]]:
+    """Methods without a network, each with its lengths."""
+    own = maps.smoothing
+    found = {"area": [own]}
+    if maps.elevation is not None:
+        found["topographic"] = [own]
+    if maps.climatology is not None:
+        found |= {"ratio": list(candidate_sigmas(own)), "climatology": [own]}
+    return found
+
+
+def _said(choice: Choice, first: str) -> str:
+    """The choice in one line: which, why, by how much, the runner-up."""
     if choice.name == first:
         why = f"the default; nothing is shown to be better at {choice.units} squares of stations"
     else:
@@ -123,13 +135,29 @@ def choose_detail(
             f"{choice.units} squares of stations"
         )
     scored = f"; on squares that did not choose, RMSE {choice.rmse:.2f} µg/m³"
-    return Detail(
-        taken,
-        sigma,
-        f"{_words(taken, sigma)}: {why}{scored}; next best: {against}.",
-        choice,
-        reason,
-    )
+    against = _words(*_parts(choice.runner_up))
+    return f"{_words(*_parts(choice.name))}: {why}{scored}; next best: {against}."
+
+
+def _networks(
+    maps: "Maps", stations: Stations, earlier: Sequence[dt.date], units: int
+) -> dict[str, NDArray[np.float64]]:
+    """Errors of the networks that suit the grid; none with too few units for any to be taken."""
+    if units < LEAST_UNITS:
+        return {}
+    from engine.inference.network_detail import candidates  # torch takes seconds to load
+
+    errors, started = {}, time.monotonic()
+    for name in candidates(maps):
+        if time.monotonic() - started > SECONDS:
+            break
+        try:
+            found = _errors(maps, stations, earlier, Detail(name, maps.smoothing, ""))
+        except EngineError:  # no weights, or the record is too short for them
+            continue
+        if len(found) == units:
+            errors[f"{name} {maps.smoothing:.6g}"] = found
+    return errors
 
 
 def _errors(
@@ -166,6 +194,9 @@ def _parts(name: str) -> tuple[str, float]:
 def _words(method: str, sigma: float) -> str:
     if method == "ratio":
         return f"ratio of the climatology below {sigma:.2g}°"
-    if method == "climatology":
-        return "climatology alone"
-    return "coarse map by area"
+    names = {
+        "climatology": "climatology alone",
+        "area": "coarse map by area",
+        "topographic": "height of the land",
+    }
+    return names.get(method, method)
