@@ -265,6 +265,25 @@ def test_fill_values_flags_and_limits_of_packed_data_are_packed(tmp_path, attrib
 
 
 @pytest.mark.parametrize(
+    "attributes",
+    [
+        {"_FillValue": np.int8(-1), "missing_value": np.int8(-6)},
+        {"flag_values": np.array([-6, -1], np.int8), "flag_meanings": "sea cloud"},
+        {"missing_value": "250, 255"},
+        {"valid_range": np.array([0, -7], np.int8)},
+        {"valid_max": np.int8(-7)},
+    ],
+)
+def test_bytes_that_are_meant_unsigned(tmp_path, attributes):
+    values = np.full((4, 5), 200, np.uint8)
+    values[0, 0], values[1, 1] = 250, 255
+    path = raw_file(tmp_path, values.view(np.int8), _Unsigned="true", **attributes)
+    got = load([path])["pm2p5"].values[0]
+    assert np.isnan(got[0, 0]) and np.isnan(got[1, 1])
+    assert (got[2:] == 200).all()
+
+
+@pytest.mark.parametrize(
     ("attribute", "value"),
     [
         *(("scale_factor", v) for v in ("a tenth", "0,1", np.nan, 0.0, "0", np.array([0.1, 0.2]))),
