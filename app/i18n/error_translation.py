@@ -51,6 +51,7 @@ WORDS: Mapping[str, str] = {
     "a bound of an interval": "区间边界",
     "an emission or deposition": "排放或沉降",
     "one species": "单一组分",
+    "a layer above the ground": "地面以上的层次",
     "other data": "其他数据",
     "another pollutant": "其他污染物",
     "Field required": "缺少该字段",

@@ -139,9 +139,13 @@ def _masked_and_scaled(raw: xr.Dataset) -> xr.Dataset:
     for array in raw.variables.values():
         attrs = array.attrs
         bad = packing.unreadable(attrs) if array.dtype.kind in "fiu" else None
-        if array.dtype.kind not in "fiu" or ("_Unsigned" in attrs and bad is None):
+        if array.dtype.kind not in "fiu" or (array.dtype.kind == "u" and "_Unsigned" in attrs):
             continue
-        masked = packing.fills(attrs, array.dtype)
+        kind = array.dtype
+        if kind.kind == "i" and str(attrs.get("_Unsigned", "")).lower() == "true":
+            kind = np.dtype(f"u{kind.itemsize}")
+            attrs |= packing.as_unsigned(attrs, kind)
+        masked = packing.fills(attrs, kind)
         scaling = {n: packing.numbers(attrs[n]) for n in packing.SCALING if n in attrs}
         for name in (*packing.FILLS, *packing.SCALING):
             attrs.pop(name, None)

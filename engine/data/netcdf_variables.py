@@ -8,8 +8,14 @@ import xarray as xr
 
 from engine.core.errors import DataError
 from engine.core.variables import find
-from engine.data.quantities import is_mean, is_pm25, other_than_mean, words
+from engine.data.quantities import ALOFT, is_mean, is_pm25, other_than_mean, words
 
+LOWEST_PRESSURE, HIGHEST = 950.0, 30.0  # hPa, m: what is beyond them is not at the ground
+_HECTOPASCALS = {"hpa": 1.0, "mb": 1.0, "mbar": 1.0, "millibar": 1.0, "millibars": 1.0, "pa": 0.01}
+_VERTICAL = frozenset(
+    {"level", "lev", "plev", "pressure", "isobaric", "height", "altitude", "z", "depth"}
+    | {"pressure_level", "air_pressure"}
+)
 MERRA2 = ("DUSMASS25", "SSSMASS25", "BCSMASS", "OCSMASS", "SO4SMASS")
 FORMULAS = ("merra2-gmao", "merra2-om1.8")  # of engine.data.species
 
@@ -128,4 +134,30 @@ def _likeness(dataset: xr.Dataset, name: str) -> int | None:
 
 
 def _other_than_mean(dataset: xr.Dataset, name: str) -> str | None:
-    return other_than_mean(name, {str(k): str(v) for k, v in dataset[name].attrs.items()})
+    """What a variable is instead of the mean at the ground, by its name, attributes and place.
+
+    A dimension or coordinate of one value says it too: `quantile = 0.95`, `level = 500 hPa`.
+    """
+    attrs = {str(k): str(v) for k, v in dataset[name].attrs.items()}
+    found = other_than_mean(name, attrs)
+    if found is not None:
+        return found
+    beside = {str(n): c for n, c in dataset[name].coords.items() if c.size == 1}
+    for label, coordinate in beside.items():
+        if other_than_mean(label, {}) == "a percentile":
+            return "a percentile"
+        if coordinate.dtype.kind in "fiu" and _is_aloft(coordinate):
+            return ALOFT
+    return None
+
+
+def _is_aloft(level: xr.DataArray) -> bool:
+    """Whether a coordinate of one value is a height or a pressure far from the ground."""
+    units = str(level.attrs.get("units", "")).strip().lower()
+    value = float(level.values.ravel()[0])
+    vertical = _VERTICAL & {str(level.name).lower(), str(level.attrs.get("standard_name", ""))}
+    if not vertical:
+        return False
+    if units in _HECTOPASCALS:
+        return value * _HECTOPASCALS[units] < LOWEST_PRESSURE
+    return units in ("m", "metre", "metres", "meter", "meters") and value > HIGHEST

@@ -99,6 +99,22 @@ def fills(attributes: Mapping[str, object], kind: np.dtype[Any]) -> NDArray[np.g
         return np.array(list(dict.fromkeys(named))).astype(kind)
 
 
+def as_unsigned(
+    attributes: Mapping[str, object], kind: np.dtype[Any]
+) -> dict[str, NDArray[np.generic]]:
+    """Fill values, flags and limits of numbers that are written signed and meant unsigned.
+
+    Source: NetCDF User's Guide, appendix A, `_Unsigned`: the attributes are written as the values.
+    """
+    span = 1 + int(np.iinfo(kind).max)
+    found = {n: numbers(attributes[n]) for n in (*FILLS, *LIMITS) if n in attributes}
+    return {
+        name: np.array([v + span if v < 0 else v for v in read]).astype(kind)
+        for name, read in found.items()
+        if read and all(v.is_integer() and -span / 2 <= v < span for v in read)
+    }
+
+
 def scaling(attributes: Mapping[str, object]) -> tuple[float, float]:
     """Factor and summand that turn packed numbers into values; 1 and 0 where none is named."""
     scale = numbers(attributes.get("scale_factor", 1.0)) or (1.0,)

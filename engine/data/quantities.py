@@ -53,7 +53,8 @@ _WORDS: dict[str, frozenset[str]] = {
         {"no2", "so2", "o3", "ozone", "nox", "nh3", "pm10", "pm1", "hcho", "ch4", "co2", "aot40"}
     ),
 }
-OTHERS = tuple(_WORDS)
+ALOFT = "a layer above the ground"
+OTHERS = (*_WORDS, ALOFT)
 """All that something can be instead of the mean."""
 
 _WHOLE = ("one species", "another pollutant", "other data")  # by whole words: so4, o3, t2m

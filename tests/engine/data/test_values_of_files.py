@@ -128,6 +128,49 @@ def test_what_is_no_mean_is_named_and_read_only_on_demand(variables, name, attri
     assert float(load([path], ReadOptions(variable=name))["pm2p5"].max()) == 3
 
 
+def beside(tmp_path, label, value, units, *, scalar):
+    """A file of one step with one value of a further coordinate."""
+    dims = ("time", "lat", "lon") if scalar else ("time", label, "lat", "lon")
+    shape = (1, 4, 5) if scalar else (1, 1, 4, 5)
+    where = ((), value) if scalar else (label, [value])
+    path = tmp_path / "grid.nc"
+    xr.Dataset(
+        {"pm25": (dims, np.full(shape, 30.0), UG)},
+        {
+            "time": ("time", [0], {"units": "days since 2015-01-10"}),
+            "lat": LAT,
+            "lon": LON,
+            label: (*where, {"units": units} if units else {}),
+        },
+    ).to_netcdf(path)
+    return path
+
+
+@pytest.mark.parametrize("scalar", [True, False])
+@pytest.mark.parametrize(
+    ("label", "value", "units", "what"),
+    [
+        ("quantile", 0.95, "", "a percentile"),
+        ("percentile", 5.0, "%", "a percentile"),
+        ("level", 500.0, "hPa", "a layer above the ground"),
+        ("plev", 85000.0, "Pa", "a layer above the ground"),
+        ("height", 250.0, "m", "a layer above the ground"),
+        ("level", 1000.0, "hPa", None),
+        ("level", 0.0, "m", None),
+        ("lev", 72.0, "1", None),
+        ("height", 2.0, "m", None),
+    ],
+)
+def test_one_value_of_a_further_coordinate_says_it_too(tmp_path, label, value, units, what, scalar):
+    path = beside(tmp_path, label, value, units, scalar=scalar)
+    if what is None:
+        assert float(load([path])["pm2p5"].max()) == 30
+        return
+    with pytest.raises(DataError, match=f"by name or attributes pm25 is {what}"):
+        load([path])
+    assert float(load([path], ReadOptions(variable="pm25"))["pm2p5"].max()) == 30
+
+
 @pytest.mark.parametrize(
     ("name", "attributes"),
     [
@@ -219,6 +262,25 @@ def test_fill_values_flags_and_limits_of_packed_data_are_packed(tmp_path, attrib
     got = load([raw_file(tmp_path, values, scale_factor="0.1", **attributes)])["pm2p5"].values[0]
     assert np.isnan(got[0, 0]) and np.isnan(got[1, 1])
     np.testing.assert_allclose(got[2:], 30, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"_FillValue": np.int8(-1), "missing_value": np.int8(-6)},
+        {"flag_values": np.array([-6, -1], np.int8), "flag_meanings": "sea cloud"},
+        {"missing_value": "250, 255"},
+        {"valid_range": np.array([0, -7], np.int8)},
+        {"valid_max": np.int8(-7)},
+    ],
+)
+def test_bytes_that_are_meant_unsigned(tmp_path, attributes):
+    values = np.full((4, 5), 200, np.uint8)
+    values[0, 0], values[1, 1] = 250, 255
+    path = raw_file(tmp_path, values.view(np.int8), _Unsigned="true", **attributes)
+    got = load([path])["pm2p5"].values[0]
+    assert np.isnan(got[0, 0]) and np.isnan(got[1, 1])
+    assert (got[2:] == 200).all()
 
 
 @pytest.mark.parametrize(
