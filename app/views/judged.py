@@ -94,6 +94,15 @@ def why(choice: Row, words: Words, *, kind: str = "reason") -> str:
     return words("judged.why", method=method, reason=reason)
 
 
+def states(result: xr.Dataset, words: Words) -> str:
+    """That the inputs are at several reference states; empty where they are not."""
+    given = json.loads(str(result.attrs.get("reference_states_differ", "{}")))
+    listed = words("study.join").join(
+        words("judged.state", name=name, state=state) for name, state in given.items()
+    )
+    return words("judged.states", states=listed) if given else ""
+
+
 def section(table: Sequence[Row], name: str, words: Words) -> None:
     """The whole table with its files, under a heading."""
     if not table:

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 import xarray as xr
-from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from app import i18n
@@ -28,7 +26,14 @@ from app.style import look, standard_limits
 from app.style.palette import Scale
 from app.style.safe_text import markdown
 from app.style.standard_limits import Bound
-from app.views import judged, map_cards, map_layers, map_overlay, map_sentence
+from app.views import (
+    judged,
+    map_cards,
+    map_layers,
+    map_overlay,
+    map_sentence,
+    map_stations,
+)
 from app.views.map_overlay import Overlay
 from engine.core.errors import EngineError
 from engine.core.standards import Standard
@@ -155,6 +160,8 @@ def _chosen(sheet: Sheet) -> None:
         why = judged.why(sheet.taken.as_record(), words, kind="restore") if sheet.taken else ""
     if why:
         st.caption(markdown(why))
+    if states := judged.states(sheet.result, words):
+        st.warning(markdown(states), icon=":material/compress:")
 
 
 def _stale(sheet: Sheet) -> str:
@@ -271,30 +278,13 @@ def _maker(sheet: Sheet) -> Callable[[dt.date], xr.Dataset]:
 
 def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     """The stations of the dataset that stands beside the map's, over the map's days."""
-    beside = sheet.beside
-    if beside is None:
+    if sheet.beside is None:
         return None
-    dates = map_layers.window(cache.dates(sheet.info.name), sheet.day)
-    values = cache.averages(beside, tuple(dates), sheet.info.period)
-    if not np.isfinite(values).any():
-        return None  # a network that was silent all the while would be rings without a meaning
-    # One object as long as it says the same: a map works out once what it sends of it.
-    key = ("stations", beside, cache.info(beside).checksum, dates[0], dates[-1], scale)
-    if not sheet.finer or "leave_one_out" not in sheet.result:
-        return cache.kept(key, lambda: Stations(cache.station_table(beside), values, scale))
-    made = (*key, _identity(sheet, sheet.day))
-    return cache.kept(made, lambda: _judging(sheet, beside, values, scale, dates.index(sheet.day)))
-
-
-def _judging(
-    sheet: Sheet, beside: str, values: NDArray[np.floating], scale: Scale, at: int
-) -> Stations:
-    """Stations that show their own left-out error on the map of the uncertainty."""
-    table, left_out = cache.station_table(beside), np.full(values.shape, np.nan, dtype=np.float32)
-    error = np.abs(sheet.result["leave_one_out"].values - sheet.result["observed"].values)
-    by_name = dict(zip(sheet.result["station"].values.astype(str), error, strict=True))
-    left_out[at] = [by_name.get(name, np.nan) for name in table["id"]]
-    return Stations(table, values, scale, upon={"uncertainty": left_out})
+    days = map_layers.window(cache.dates(sheet.info.name), sheet.day)
+    identity = _identity(sheet, sheet.day)
+    return map_stations.drawn(
+        sheet.beside, days, sheet.day, sheet.info.period, sheet.result, identity, scale
+    )
 
 
 def _series(sheet: Sheet, click: Click, over: Overlay | None) -> None:

@@ -196,6 +196,14 @@ def finer(
     attrs = result.attrs
     work = "Merged with stations" if attrs["work"] == "fuse" else "Made finer"
     say(f"{work}. {attrs['model_note']}")
+    if "reference_states_differ" in attrs:
+        states = json.loads(str(attrs["reference_states_differ"]))
+        listed = ", ".join(f"{name} at {state}" for name, state in states.items())
+        say(
+            f"airlens: a cubic metre is not the same in all inputs: {listed}. One factor of "
+            "earlier dates takes most of it; the map's level is that of the stations.",
+            err=True,
+        )
     if "station_scores" in attrs:
         say(station_table(json.loads(str(attrs["station_scores"]))))
     say(f"Wrote {out}: {sentence(result)}")

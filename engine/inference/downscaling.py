@@ -190,6 +190,9 @@ def _provenance(
     synthetic = any(about.synthetic for about in used)
     work = "fuse" if fused else "downscale"
     hour = {} if request.hour is None else {"hour": request.hour}
+    states = {about.name: about.reference_state for about in used}
+    known = {name: state for name, state in states.items() if state != "unknown"}
+    mixed = len(set(known.values())) > 1
     scores = {"station_scores": json.dumps(fused.records)} if fused else {}
     return {
         "title": f"{'DEMO (synthetic data): ' if synthetic else ''}PM2.5, {work}, "
@@ -212,6 +215,7 @@ def _provenance(
         "licence": "; ".join(dict.fromkeys(about.licence for about in used)),
         "synthetic": int(synthetic),
         "reference_state": maps.about.reference_state,
+        **({"reference_states_differ": json.dumps(known)} if mixed else {}),
         "sigma_degrees": round(detail.sigma, 4),
         "date": date.isoformat(),
         "region": request.region,

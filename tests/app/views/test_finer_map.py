@@ -101,6 +101,18 @@ def test_merged_stations_show_their_left_out_error_on_the_uncertainty(finer_home
     assert "Checked at 3 stations" in html(at)
 
 
+def test_on_the_error_map_of_a_study_stations_show_their_own_error(finer_home):
+    at = opened("map", dataset="tiny", model="copy")
+    wire = the_map(at)
+    last = [day["key"] for day in wire["days"]].index("2015-01-10")
+    error, read = raster(wire["stations"]["upon"]["error"]), raster(wire["stations"]["values"])
+    fine = raster(wire["days"][last]["urls"]["fine"])
+    row, column = round((NORTH - 32.0) / STEP), round((119.0 - WEST) / STEP)
+    expected = fine[row, column] - read[last, 0]
+    assert error[last, 0] == pytest.approx(expected, abs=0.15)
+    assert np.isnan(error[last - 1]).all()
+
+
 def test_without_climatology_and_stations_the_map_is_drawn_smoothly(finer_home):
     at = opened("map", model="auto", finer=("", ""))
     assert [layer["id"] for layer in the_map(at)["layers"]] == ["coarse", "fine"]

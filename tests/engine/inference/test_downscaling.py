@@ -179,3 +179,13 @@ def test_a_paired_gain_worked_by_hand():
     assert (gain, low, high) == (0.5, 0.5, 0.5)
     alone = paired_gain(error, against, common, np.zeros(4, dtype=np.intp))
     assert alone[0] == 0.5 and np.isnan(alone[1:]).all()
+
+
+@pytest.mark.parametrize(("state", "differ"), [("273 K", True), ("ambient", False)])
+def test_inputs_at_several_reference_states_are_named(kept, state, differ):
+    for name, of in (("coarse", "ambient"), ("stations", state)):
+        data = kept[name].assign_attrs(reference_state=of)
+        library.store(data, f"{name}-2")
+    made = downscale(Request("coarse-2", JUNE, model="auto", stations="stations-2"))
+    found = json.loads(made.attrs.get("reference_states_differ", "{}"))
+    assert found == ({"coarse-2": "ambient", "stations-2": "273 K"} if differ else {})
