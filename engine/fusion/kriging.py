@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from engine.core.covariance import Covariance
-from engine.core.grid import arc_km, distance_km, on_sphere
+from engine.core.grid import arc_km, on_sphere
 from engine.core.kriging import bordered_inverse, place_variance
 from engine.fusion.groups import Groups, Numbers, distances
 
@@ -117,17 +117,18 @@ def variance(
     """
     near = min(NEIGHBOURS, len(stations[0]))
     tree = cKDTree(on_sphere(*stations))
+    # Once for all pairs of stations: a place only picks its neighbours' rows and columns.
+    among = covariance.between(distances(*stations))
     result = np.empty(len(places[0]))
     step = max(1, CHUNK // (near * near))
     for start in range(0, len(result), step):
         part = slice(start, start + step)
-        _, index = tree.query(on_sphere(places[0][part], places[1][part]), k=near)
-        index = index.reshape(-1, near)
-        lat, lon = stations[0][index], stations[1][index]
-        between = distance_km(lat[:, :, None], lon[:, :, None], lat[:, None], lon[:, None])
-        to_place = distance_km(lat, lon, places[0][part][:, None], places[1][part][:, None])
+        chord, index = tree.query(on_sphere(places[0][part], places[1][part]), k=near)
+        index, to_place = index.reshape(-1, near), arc_km(chord.reshape(-1, near))
         unexplained = place_variance(
-            covariance.between(between), covariance.between(to_place), covariance.nugget
+            among[index[:, :, None], index[:, None, :]],
+            covariance.between(to_place),
+            covariance.nugget,
         )
         result[part] = np.maximum(unexplained, 1e-9)
     return result
