@@ -94,6 +94,12 @@ class PageChoices:
         found = offers.station_datasets(about, cache.datasets())
         return [*(o.name for o in found if o.problem is None), ""]
 
+    def hours(self, dataset: str, work: str) -> Sequence[str]:
+        """The mean of the day first, then the hours, where hourly data are made finer."""
+        if work != FINER or cache.info(dataset).period != "hour":
+            return ("",)
+        return ("", *map(str, range(24)))
+
     def models(self, dataset: str, work: str = "", climatology: str = "") -> Sequence[str]:
         """Models of the page's tasks for a dataset: the default, then best first.
 

@@ -60,6 +60,9 @@ def draw(selection: Selection, choices: PageChoices, words: Words) -> None:
         )
         _work(selection, choices, words)
         _date(selection, choices, words)
+        hours = choices.hours(selection.dataset, selection.work)
+        if len(hours) > 1:
+            _select("hour", hours, selection.hour, words, lambda h: hour_title(h, words))
         regions = list(choices.regions(selection.dataset))
         if selection.region not in regions:
             regions.append(selection.region)  # a box from a link
@@ -89,6 +92,11 @@ def dataset_title(name: str, words: Words) -> str:
     """A dataset as people call it."""
     key = f"sidebar.dataset_{name.replace('-', '_')}"
     return words(key) if key in words else name
+
+
+def hour_title(hour: str, words: Words) -> str:
+    """A local hour as people read it; the mean of the day where it is empty."""
+    return words("sidebar.hour_of", hour=hour) if hour else words("sidebar.day_mean")
 
 
 def region_title(region: str, words: Words) -> str:

@@ -17,7 +17,7 @@ from engine.inference.request import Request
 AUTO = "auto"  # the model that `engine.inference.restore_choice` takes
 NONE = "none"  # in a link: no dataset of that kind
 LATEST = "latest"  # the date that is the dataset's last
-KEYS = ("dataset", "work", "climatology", "merge", "date", "region", "model", "standard")
+KEYS = ("dataset", "work", "climatology", "merge", "date", "hour", "region", "model", "standard")
 FINER, RESTORE = "finer", "restore"  # what a map page can do; a page without a choice has ""
 # Longest value of a key that is quoted back to the reader of a broken link.
 QUOTED = 40
@@ -38,6 +38,7 @@ class Selection:
         work: `FINER`, `RESTORE`, or "" on a page that offers no choice.
         climatology: Fine dataset of other dates, to make the map finer; empty: none.
         merge: Stations to merge into the map; empty: none.
+        hour: Local hour of hourly data, "0" to "23"; empty: the mean of the day.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Selection:
     work: str = ""
     climatology: str = ""
     merge: str = ""
+    hour: str = ""
 
     @property
     def day(self) -> dt.date:
@@ -72,6 +74,7 @@ def request_of(selection: Selection) -> Request:
             selection.model,
             stations=selection.merge,
             climatology=selection.climatology,
+            hour=int(selection.hour) if selection.hour else None,
             static="world",
         )
     return Request(selection.dataset, selection.day, selection.region, selection.model)
@@ -116,6 +119,10 @@ class Choices(Protocol):
         """Stations that can be merged into it; an empty name is none."""
         ...
 
+    def hours(self, dataset: str, work: str) -> Sequence[str]:
+        """Local hours that can be looked at; an empty entry is the mean of the day."""
+        ...
+
     def models(self, dataset: str, work: str, climatology: str) -> Sequence[str]:
         """Models, or methods, that the page can run on the dataset."""
         ...
@@ -139,6 +146,7 @@ def write(selection: Selection) -> dict[str, str]:
         **({"climatology": selection.climatology or NONE} if selection.work == FINER else {}),
         **({"merge": selection.merge or NONE} if selection.work == FINER else {}),
         "date": day.isoformat() if day else "",
+        **({"hour": selection.hour} if selection.hour else {}),
         "region": selection.region,
         "model": selection.model,
         "standard": selection.standard,
@@ -179,6 +187,7 @@ def settle(
         "climatology", [s.climatology for s in same], choices.climatologies(dataset, work)
     )
     merge = pick("merge", [s.merge for s in same], choices.merges(dataset, work))
+    hour = pick("hour", [s.hour for s in same], choices.hours(dataset, work))
     models = choices.models(dataset, work, climatology)
     model = pick("model", [s.model for s in recent], models)
     standard = pick("standard", [s.standard for s in recent], choices.standards())
@@ -191,6 +200,7 @@ def settle(
         work=work,
         climatology=climatology,
         merge=merge,
+        hour=hour,
     )
     return _with_date(selection, link.get("date"), recent, choices, notes), notes
 

@@ -76,8 +76,10 @@ class Sheet:
         return self.shown.request.date
 
     def when(self, day: dt.date) -> str:
-        """A date as people read it."""
-        return self.words.date(day, self.info.period)
+        """A date as people read it, with the hour where one is looked at."""
+        hour = self.shown.request.hour
+        said = self.words.date(day, self.info.period)
+        return said if hour is None else f"{said} {sidebar.hour_title(str(hour), self.words)}"
 
 
 def render(selection: Selection) -> None:
@@ -87,6 +89,8 @@ def render(selection: Selection) -> None:
     where = sidebar.place_title(selection.dataset, selection.region, words)
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         when = words.date(selection.day, info.period)
+        if selection.hour:
+            when = f"{when} {sidebar.hour_title(selection.hour, words)}"
         st.title(words("map.title", where=markdown(where), when=when), anchor=False)
         tools = st.container(
             horizontal=True,

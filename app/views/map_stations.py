@@ -36,6 +36,9 @@ def drawn(
         scale: Of concentrations.
     """
     values = cache.averages(name, tuple(days), period)
+    if "observed" in result and "station" in result.coords:  # an hour's, where one is looked at
+        values = values.copy()
+        values[days.index(day)] = _by_id(name, result, result["observed"].values)
     if not np.isfinite(values).any():
         return None  # a network that was silent all the while would be rings without a meaning
     # One object as long as it says the same: a map works out once what it sends of it.
@@ -48,14 +51,18 @@ def _made(name: str, values: Numbers, at: int, result: xr.Dataset, scale: Scale)
     upon = {}
     if "leave_one_out" in result and "observed" in result:
         error = np.abs(result["leave_one_out"].values - result["observed"].values)
-        by_name = dict(zip(result["station"].values.astype(str), error.ravel(), strict=True))
-        row = [by_name.get(station, np.nan) for station in table["id"]]
-        upon["uncertainty"] = _on_day(values, at, row)
+        upon["uncertainty"] = _on_day(values, at, _by_id(name, result, error))
     elif "error" in result:
         # The map against the station's own reading, where the map shows its error.
         place = table["latitude"].to_numpy(), table["longitude"].to_numpy()
         upon["error"] = _on_day(values, at, _at(result, *place) - values[at])
     return Stations(table, values, scale, upon=upon)
+
+
+def _by_id(name: str, result: xr.Dataset, values: Numbers) -> list[float]:
+    """A result's values at its stations in the order of the dataset's; NaN where it has none."""
+    found = dict(zip(result["station"].values.astype(str), values.ravel(), strict=True))
+    return [float(found.get(station, np.nan)) for station in cache.station_table(name)["id"]]
 
 
 def _on_day(values: Numbers, at: int, row: Sequence[float] | Numbers) -> Numbers:

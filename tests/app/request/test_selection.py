@@ -39,6 +39,9 @@ class Library:
     def merges(self, dataset, work):
         return ("monitors", "") if work == "finer" else ("",)
 
+    def hours(self, dataset, work):
+        return ("", "0", "12") if work == "finer" else ("",)
+
     def models(self, dataset, work, climatology):
         if work == "finer":
             return ("auto", "ratio", "area") if climatology else ("auto", "area")
@@ -200,3 +203,12 @@ def test_a_page_without_the_choice_drops_it_without_a_note():
 def test_stations_that_do_not_fit_are_named():
     _, notes = settle({"dataset": "monthly", "work": "finer", "merge": "far"}, [], Library())
     assert notes == [Note("request.unknown_merge", "far")]
+
+
+def test_an_hour_is_kept_in_the_link_and_goes_into_the_request():
+    link = {"dataset": "monthly", "work": "finer", "hour": "12"}
+    selection, notes = settle(link, [], Library())
+    assert (selection.hour, notes) == ("12", [])
+    assert request.write(selection)["hour"] == "12"
+    assert request.request_of(replace(selection, date=MONTHS[0])).hour == 12
+    assert settle(link | {"hour": "77"}, [], Library())[1] == [Note("request.unknown_hour", "77")]
