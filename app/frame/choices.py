@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.jobs import cache
-from app.request.selection import AUTO, FINER, RESTORE
+from app.request.selection import AUTO, FINER, MONTH, RESTORE
 from engine.core import regions, standards
 from engine.core.errors import NotFoundError
 from engine.core.task import TaskName
@@ -94,11 +94,12 @@ class PageChoices:
         found = offers.station_datasets(about, cache.datasets())
         return [*(o.name for o in found if o.problem is None), ""]
 
-    def hours(self, dataset: str, work: str) -> Sequence[str]:
-        """The mean of the day first, then the hours, where hourly data are made finer."""
-        if work != FINER or cache.info(dataset).period != "hour":
+    def means(self, dataset: str, work: str) -> Sequence[str]:
+        """The mean of the day first, then of the month and the hours, where maps are made finer."""
+        period = cache.info(dataset).period
+        if work != FINER or period == "month":
             return ("",)
-        return ("", *map(str, range(24)))
+        return ("", MONTH, *(map(str, range(24)) if period == "hour" else ()))
 
     def models(self, dataset: str, work: str = "", climatology: str = "") -> Sequence[str]:
         """Models of the page's tasks for a dataset: the default, then best first.

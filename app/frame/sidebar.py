@@ -14,7 +14,18 @@ from app import i18n
 from app.frame.choices import PageChoices
 from app.i18n import Words, error_translation
 from app.jobs import cache
-from app.request.selection import FINER, KEYS, NONE, Note, Selection, read, settle, step, write
+from app.request.selection import (
+    FINER,
+    KEYS,
+    MONTH,
+    NONE,
+    Note,
+    Selection,
+    read,
+    settle,
+    step,
+    write,
+)
 from app.style.safe_text import markdown
 from engine.core.regions import REGIONS, WHOLE
 from engine.inference import offers
@@ -60,9 +71,9 @@ def draw(selection: Selection, choices: PageChoices, words: Words) -> None:
         )
         _work(selection, choices, words)
         _date(selection, choices, words)
-        hours = choices.hours(selection.dataset, selection.work)
-        if len(hours) > 1:
-            _select("hour", hours, selection.hour, words, lambda h: hour_title(h, words))
+        means = choices.means(selection.dataset, selection.work)
+        if len(means) > 1:
+            _select("mean", means, selection.mean, words, lambda mean: mean_title(mean, words))
         regions = list(choices.regions(selection.dataset))
         if selection.region not in regions:
             regions.append(selection.region)  # a box from a link
@@ -94,9 +105,17 @@ def dataset_title(name: str, words: Words) -> str:
     return words(key) if key in words else name
 
 
-def hour_title(hour: str, words: Words) -> str:
-    """A local hour as people read it; the mean of the day where it is empty."""
-    return words("sidebar.hour_of", hour=hour) if hour else words("sidebar.day_mean")
+def mean_title(mean: str, words: Words) -> str:
+    """What a map is a mean over, as people read it."""
+    if mean == MONTH:
+        return words("sidebar.mean_month")
+    return words("sidebar.mean_hour", hour=mean) if mean else words("sidebar.mean_day")
+
+
+def when_title(day: dt.date, period: str, mean: str, words: Words) -> str:
+    """The date of a map with what it is a mean over, where that was chosen."""
+    said = words.date(day, "month" if mean == MONTH else period)
+    return f"{said} {mean_title(mean, words)}" if mean.isdecimal() else said
 
 
 def region_title(region: str, words: Words) -> str:

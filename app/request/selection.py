@@ -14,10 +14,11 @@ from engine.core.errors import RequestError
 from engine.core.grid import Region
 from engine.inference.request import Request
 
+MONTH = "month"  # the mean of the date's month, of hourly and daily data
 AUTO = "auto"  # the model that `engine.inference.restore_choice` takes
 NONE = "none"  # in a link: no dataset of that kind
 LATEST = "latest"  # the date that is the dataset's last
-KEYS = ("dataset", "work", "climatology", "merge", "date", "hour", "region", "model", "standard")
+KEYS = ("dataset", "work", "climatology", "merge", "date", "mean", "region", "model", "standard")
 FINER, RESTORE = "finer", "restore"  # what a map page can do; a page without a choice has ""
 # Longest value of a key that is quoted back to the reader of a broken link.
 QUOTED = 40
@@ -38,7 +39,8 @@ class Selection:
         work: `FINER`, `RESTORE`, or "" on a page that offers no choice.
         climatology: Fine dataset of other dates, to make the map finer; empty: none.
         merge: Stations to merge into the map; empty: none.
-        hour: Local hour of hourly data, "0" to "23"; empty: the mean of the day.
+        mean: What the map is a mean over, where that can be chosen: a local hour, "0" to "23", or
+            `MONTH`; empty: the data's own day or month.
     """
 
     dataset: str
@@ -50,7 +52,7 @@ class Selection:
     work: str = ""
     climatology: str = ""
     merge: str = ""
-    hour: str = ""
+    mean: str = ""
 
     @property
     def day(self) -> dt.date:
@@ -74,7 +76,8 @@ def request_of(selection: Selection) -> Request:
             selection.model,
             stations=selection.merge,
             climatology=selection.climatology,
-            hour=int(selection.hour) if selection.hour else None,
+            hour=int(selection.mean) if selection.mean.isdecimal() else None,
+            month=selection.mean == MONTH,
             static="world",
         )
     return Request(selection.dataset, selection.day, selection.region, selection.model)
@@ -119,8 +122,8 @@ class Choices(Protocol):
         """Stations that can be merged into it; an empty name is none."""
         ...
 
-    def hours(self, dataset: str, work: str) -> Sequence[str]:
-        """Local hours that can be looked at; an empty entry is the mean of the day."""
+    def means(self, dataset: str, work: str) -> Sequence[str]:
+        """What a map can be a mean over; an empty entry is the data's own."""
         ...
 
     def models(self, dataset: str, work: str, climatology: str) -> Sequence[str]:
@@ -146,7 +149,7 @@ def write(selection: Selection) -> dict[str, str]:
         **({"climatology": selection.climatology or NONE} if selection.work == FINER else {}),
         **({"merge": selection.merge or NONE} if selection.work == FINER else {}),
         "date": day.isoformat() if day else "",
-        **({"hour": selection.hour} if selection.hour else {}),
+        **({"mean": selection.mean} if selection.mean else {}),
         "region": selection.region,
         "model": selection.model,
         "standard": selection.standard,
@@ -187,7 +190,7 @@ def settle(
         "climatology", [s.climatology for s in same], choices.climatologies(dataset, work)
     )
     merge = pick("merge", [s.merge for s in same], choices.merges(dataset, work))
-    hour = pick("hour", [s.hour for s in same], choices.hours(dataset, work))
+    mean = pick("mean", [s.mean for s in same], choices.means(dataset, work))
     models = choices.models(dataset, work, climatology)
     model = pick("model", [s.model for s in recent], models)
     standard = pick("standard", [s.standard for s in recent], choices.standards())
@@ -200,7 +203,7 @@ def settle(
         work=work,
         climatology=climatology,
         merge=merge,
-        hour=hour,
+        mean=mean,
     )
     return _with_date(selection, link.get("date"), recent, choices, notes), notes
 

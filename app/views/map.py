@@ -21,7 +21,7 @@ from app.jobs.await_result import PredictionResult
 from app.maps.component import Click, MapState, linked_maps
 from app.maps.labels import LABEL_KEYS
 from app.maps.layers import Stations
-from app.request.selection import Selection
+from app.request.selection import MONTH, Selection
 from app.style import look, standard_limits
 from app.style.palette import Scale
 from app.style.safe_text import markdown
@@ -66,6 +66,16 @@ class Sheet:
         return self.shown.request.work != "restore"
 
     @property
+    def average(self) -> str:
+        """What the map is a mean over: "hour", "day" or "month"."""
+        request = self.shown.request
+        if request.month:
+            return "month"
+        if request.hour is not None:
+            return "hour"
+        return "month" if self.info.period == "month" else "day"
+
+    @property
     def beside(self) -> str | None:
         """The station dataset that is drawn on the map."""
         return self.shown.request.stations or cache.stations_beside(self.info.name)
@@ -76,10 +86,10 @@ class Sheet:
         return self.shown.request.date
 
     def when(self, day: dt.date) -> str:
-        """A date as people read it, with the hour where one is looked at."""
-        hour = self.shown.request.hour
-        said = self.words.date(day, self.info.period)
-        return said if hour is None else f"{said} {sidebar.hour_title(str(hour), self.words)}"
+        """A date as people read it, with what the map is a mean over."""
+        request = self.shown.request
+        mean = MONTH if request.month else "" if request.hour is None else str(request.hour)
+        return sidebar.when_title(day, self.info.period, mean, self.words)
 
 
 def render(selection: Selection) -> None:
@@ -88,9 +98,7 @@ def render(selection: Selection) -> None:
     info = cache.info(selection.dataset)
     where = sidebar.place_title(selection.dataset, selection.region, words)
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
-        when = words.date(selection.day, info.period)
-        if selection.hour:
-            when = f"{when} {sidebar.hour_title(selection.hour, words)}"
+        when = sidebar.when_title(selection.day, info.period, selection.mean, words)
         st.title(words("map.title", where=markdown(where), when=when), anchor=False)
         tools = st.container(
             horizontal=True,
@@ -128,9 +136,7 @@ def render(selection: Selection) -> None:
         map_cards.cards(numbers, sheet.bound, words, more=[more] if more else [])
         judged.section(table, downloads.file_name(shown.request, synthetic=info.synthetic), words)
         st.subheader(words("map.cities"), anchor=False)
-        rate = partial(
-            standard_limits.index, rules=sheet.rules, period=sheet.info.period, words=words
-        )
+        rate = partial(standard_limits.index, rules=sheet.rules, period=sheet.average, words=words)
         published = sheet.rules.index.published_as if sheet.rules.index else ""
         key = ("table", _identity(sheet, sheet.day), limit, sheet.rules.key, words.language)
         st.html(cache.kept(key, lambda: map_cards.table(numbers, rate, published, words)))
@@ -142,10 +148,12 @@ def _sheet(
     """The result on the page. While a new one is made it may be of another dataset and day."""
     info = cache.info(shown.request.dataset)
     rules = standard_limits.standard(selection.standard, shown.request.date)
-    bound = standard_limits.bound(rules, info.period, words)
     if shown.stale or (taken is not None and taken.model != shown.request.model):
         taken = None  # what is on the page answers something else
-    return Sheet(info, shown, map_layers.one_step(shown.result), rules, bound, words, taken)
+    sheet = Sheet(info, shown, map_layers.one_step(shown.result), rules, None, words, taken)
+    if sheet.average == "hour":  # never judged by the limit of a day
+        return sheet
+    return replace(sheet, bound=standard_limits.bound(rules, sheet.average, words))
 
 
 def _said(sheet: Sheet, numbers: Summary) -> str:
@@ -212,8 +220,7 @@ def _overlay(sheet: Sheet, switch: DeltaGenerator, controls: DeltaGenerator) -> 
 
 def _draw(sheet: Sheet, over: Overlay | None) -> MapState:
     words = sheet.words
-    # A date of hourly data is shown as the mean of its day.
-    period = "day" if sheet.info.period == "hour" else sheet.info.period
+    period = "day" if sheet.average == "hour" else sheet.average  # an hour has the day's colours
     scale = standard_limits.scale(sheet.rules, period, words)
     model = sidebar.model_title(sheet.shown.request.model, words)
     days = map_layers.days(
@@ -287,7 +294,7 @@ def _stations(sheet: Sheet, scale: Scale) -> Stations | None:
     days = map_layers.window(cache.dates(sheet.info.name), sheet.day)
     identity = _identity(sheet, sheet.day)
     return map_stations.drawn(
-        sheet.beside, days, sheet.day, sheet.info.period, sheet.result, identity, scale
+        sheet.beside, days, sheet.day, sheet.average, sheet.result, identity, scale
     )
 
 

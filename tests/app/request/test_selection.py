@@ -39,8 +39,8 @@ class Library:
     def merges(self, dataset, work):
         return ("monitors", "") if work == "finer" else ("",)
 
-    def hours(self, dataset, work):
-        return ("", "0", "12") if work == "finer" else ("",)
+    def means(self, dataset, work):
+        return ("", "month", "12") if work == "finer" else ("",)
 
     def models(self, dataset, work, climatology):
         if work == "finer":
@@ -205,10 +205,12 @@ def test_stations_that_do_not_fit_are_named():
     assert notes == [Note("request.unknown_merge", "far")]
 
 
-def test_an_hour_is_kept_in_the_link_and_goes_into_the_request():
-    link = {"dataset": "monthly", "work": "finer", "hour": "12"}
+def test_a_mean_is_kept_in_the_link_and_goes_into_the_request():
+    link = {"dataset": "monthly", "work": "finer", "mean": "12"}
     selection, notes = settle(link, [], Library())
-    assert (selection.hour, notes) == ("12", [])
-    assert request.write(selection)["hour"] == "12"
+    assert (selection.mean, notes) == ("12", [])
+    assert request.write(selection)["mean"] == "12"
     assert request.request_of(replace(selection, date=MONTHS[0])).hour == 12
-    assert settle(link | {"hour": "77"}, [], Library())[1] == [Note("request.unknown_hour", "77")]
+    whole = replace(selection, mean="month", date=MONTHS[0])
+    assert (request.request_of(whole).month, request.request_of(whole).hour) == (True, None)
+    assert settle(link | {"mean": "77"}, [], Library())[1] == [Note("request.unknown_mean", "77")]
