@@ -4,6 +4,7 @@ Read are GeoTIFF and NetCDF in degrees. What a value is of its cell has to be kn
 or coarser grid takes means of one and sums of the other.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from rasterio.errors import RasterioError
 from engine.core import size_limits
 from engine.core.errors import DataError, RequestError
 from engine.core.grid import Grid
+from engine.data import netcdf
 
 How = Literal["mean", "count", "fraction"]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -123,19 +125,28 @@ def _geotiff(path: Path, variable: str) -> tuple[NDArray[np.float32], Grid, str]
                     count=file.count,
                 )
             size_limits.CELLS.check(file.height * file.width, what="the map", where=path.name)
-            values = file.read(1, masked=True).astype(np.float64).filled(np.nan)
-            values = values * file.scales[0] + file.offsets[0]
+            block = max(h * w for h, w in file.block_shapes) * 8
+            size_limits.BYTES.check(block, what="one block of it", where=path.name)
+            read = file.read(1, masked=True)
+            values = read.data.astype(np.float32)
+            values[np.ma.getmaskarray(read)] = np.nan
+            del read
+            values *= np.float32(file.scales[0])
+            values += np.float32(file.offsets[0])
             step = file.transform
             grid = Grid(step.f + step.e / 2, step.c + step.a / 2, -step.e, step.a, *values.shape)
-            return values.astype(np.float32), grid, str(file.units[0] or "")
+            return values, grid, str(file.units[0] or "")
     except (RasterioError, OSError, ValueError) as problem:
         raise _damaged(path) from problem
 
 
 def _netcdf(path: Path, variable: str) -> tuple[NDArray[np.float32], Grid, str]:
     try:
-        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as file:
+        # As for maps: nothing kept elsewhere, masked and scaled, nothing loaded yet.
+        with netcdf.opened(path) as file:
             array = _array(file, variable, path)
+            chunk = math.prod(array.encoding.get("chunksizes") or (1,)) * array.dtype.itemsize
+            size_limits.BYTES.check(chunk, what="one chunk of it", where=path.name)
             size_limits.CELLS.check(array.size, what="the map", where=path.name)
             rows, columns = (_axis(array, names, path) for names in (LATITUDES, LONGITUDES))
             array = array.transpose(rows, columns)

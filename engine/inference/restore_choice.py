@@ -39,6 +39,7 @@ JUDGED = 6  # dates, evenly among those that judge
 LEAST_DATES = 8  # of the training part
 MOST_CELLS = 4_000_000  # of a map; the default stands on larger ones
 SECONDS = 60.0  # after which no further candidate is begun
+REASONS = ("default", "better", "no dates", "too large")
 NAN = float("nan")
 SQUARE, BLOCKS = 4.0, 20  # units: squares of so many degrees, or of so many coarse cells if less
 
@@ -276,7 +277,13 @@ def _read(path: Path) -> Taken | None:
         if numbers is not None:
             filled: dict[str, Any] = {k: NAN if v is None else v for k, v in numbers.items()}
             choice = Choice(**filled)
-        if given["model"] not in catalogue.MODELS:
+            numeric = (choice.gain, choice.gain_error, choice.units, choice.rmse)
+            named = (choice.name, choice.default, choice.runner_up)
+            if not all(isinstance(v, float | int) for v in numeric):
+                return None
+            if not all(name in catalogue.MODELS for name in named):
+                return None
+        if given["model"] not in catalogue.MODELS or given["reason"] not in REASONS:
             return None
         return Taken(given["model"], str(given["reason"]), choice, tuple(given["late"]))
     except (OSError, ValueError, KeyError, TypeError):

@@ -102,7 +102,14 @@ def test_a_damaged_record_costs_a_new_choice_and_nothing_else(home):
     about = stored("damaged", grid(60, pattern="stays"), 60)
     restore_choice.find(about)
     (file,) = (home / "choices").glob("*.json")
-    for text in ("{", json.dumps({"model": "rm", "reason": "", "choice": None, "late": []})):
+    whole = json.loads(file.read_text())
+    spoiled = [
+        {"model": "rm", "reason": "", "choice": None, "late": []},
+        whole | {"reason": "{{7*7}}"},
+        whole | {"choice": whole["choice"] | {"gain": "<b>much</b>"}},
+        whole | {"choice": whole["choice"] | {"runner_up": "[x](http://x)"}},
+    ]
+    for text in ("{", *map(json.dumps, spoiled)):
         file.write_text(text)
         assert restore_choice.known(about).reason == "unknown"
 

@@ -1,5 +1,6 @@
 """Static fields: imported on their own grid, brought to another by area, refused where unclear."""
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -151,3 +152,14 @@ def test_a_file_too_large_is_refused_before_it_is_read(home, tmp_path, monkeypat
     monkeypatch.setenv("AIRLENS_MAX_CELLS", "10")
     with pytest.raises(DataError, match="64 cells"):
         import_static(tiff(tmp_path / "a.tif"), "a", "elevation")
+
+
+def test_values_kept_in_another_file_are_refused(home, tmp_path):
+    netcdf(tmp_path / "a.nc")
+    with h5py.File(tmp_path / "linked.nc", "w") as file:
+        for axis in ("lat", "lon"):
+            file[axis] = h5py.ExternalLink("a.nc", f"/{axis}")
+        file["elevation"] = h5py.ExternalLink("a.nc", "/elevation")
+    with pytest.raises(EngineError):
+        import_static(tmp_path / "linked.nc", "a", "elevation")
+    assert "a" not in library.names()
