@@ -45,14 +45,18 @@ def _home(hostile_home, monkeypatch):
     cache.forget()
 
 
+FINER = {"work": "finer", "climatology": hostile.TEXTS[3], "merge": "hostile-stations"}
 PAGES = {
     "map": "hostile", "compare": "hostile", "errors": "hostile", "stations": "hostile-stations",
     "forecast": "hostile-mobile", "about": "hostile",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("page", "dataset"), PAGES.items())
-def test_no_page_makes_markup_of_them(page, dataset):
+@pytest.mark.parametrize(
+    ("page", "dataset", "more"),
+    [*((page, dataset, {}) for page, dataset in PAGES.items()), ("map", "hostile", FINER)],
+)
+def test_no_page_makes_markup_of_them(page, dataset, more):
     import time
 
     at = AppTest.from_file(str(APP / "main.py"), default_timeout=120)
@@ -60,6 +64,8 @@ def test_no_page_makes_markup_of_them(page, dataset):
     at.query_params["page"] = page
     at.query_params["region"] = hostile.TEXTS[5]  # a link holds text of a stranger too
     at.query_params["model"] = "idw" if page == "stations" else ""
+    for key, value in more.items():
+        at.query_params[key] = value
     at.run()
     end = time.monotonic() + 120
     while any(str(b.key).startswith("cancel-") for b in at.button) and time.monotonic() < end:
@@ -134,8 +140,20 @@ COMMANDS = (
     ("predict", hostile.TEXTS[18], "--data", "hostile", "--date", "2015-01-02", "--out", "OUT.nc"),
     ("evaluate", "copy", "--data", "hostile", "--start", "\x1b[31m", "--end", "2015-01-07"),
     ("import", "grid", "\x1b[31m.nc", "--name", "new"),
+    ("check", "hostile-stations"),
+    ("check", "hostile-stations", "--csv", "OUT.csv"),
+    ("predict", "--data", "hostile", "--date", "2015-01-02", "--stations", "hostile-stations",
+     "--out", "OUT.nc"),
+    ("predict", "--data", "hostile", "--date", "2015-01-02", "--climatology", hostile.TEXTS[13],
+     "--out", "OUT.nc"),
+    ("evaluate", "auto", "--data", "hostile", "--stations", "hostile-stations", "--start",
+     "2015-01-02", "--end", "2015-01-04", "--csv", "OUT.csv"),
+    ("import", "static", "\x1b[31m.tif", "--name", "new", "--variable", "\x1b[31m"),
+    ("import", "static", "\x1b[31m.tif", "--name", "new", "--variable", "elevation"),
+    ("inspect", "\x1b[31m.nc"),
+    ("remove", "\x1b[31m", "--yes"),
     ("import", "stations", "[red]a[/red]\x1b.csv", "--name", "new"),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=range(len(COMMANDS)))
