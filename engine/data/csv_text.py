@@ -90,8 +90,11 @@ def with_header(text: str, stem: str) -> tuple[str, int]:
 
 
 def names_of(header: str, separator: str) -> list[str]:
-    """The names of the columns as they are written."""
-    return next(csv.reader([header.strip()], delimiter=separator))
+    """The names of the columns as they are written; one empty name for an empty line."""
+    try:
+        return next(csv.reader([header.strip()], delimiter=separator)) or [""]
+    except csv.Error:  # a stray carriage return, or a name of thousands of letters
+        return header.strip().split(separator)
 
 
 def check_header(header: Sequence[str], path: Path) -> None:
@@ -122,17 +125,20 @@ def decimal_commas(frame: pd.DataFrame) -> bool:
 def ragged(path: Path, text: str, separator: str, problem: Exception) -> DataError:
     """The error about a row with too many cells, found again to name it."""
     rows = csv.reader(StringIO(text), delimiter=separator)
-    width = len(next(rows))
-    for row in rows:
-        if len(row) > width:
-            return DataError(
-                "row {line_num} has {count} cells, the header has {width}",
-                where=path.name,
-                remedy="Quote cells that hold the separator",
-                line_num=rows.line_num,
-                count=len(row),
-                width=width,
-            )
+    try:
+        width = len(next(rows))
+        for row in rows:
+            if len(row) > width:
+                return DataError(
+                    "row {line_num} has {count} cells, the header has {width}",
+                    where=path.name,
+                    remedy="Quote cells that hold the separator",
+                    line_num=rows.line_num,
+                    count=len(row),
+                    width=width,
+                )
+    except csv.Error:  # a stray carriage return: the reader's own words are for programmers
+        pass
     return DataError(
         "the table cannot be read ({problem})",
         where=path.name,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.core.errors import DataError
+from engine.core.errors import DataError, EngineError
 from engine.data import stations
 from engine.data.options import ReadOptions
 
@@ -239,3 +239,21 @@ def test_purpleair_s_file_names_bring_the_place(table_file):
 
 
 # ---- sensor.community, the European agency and CNEMC: test_tables_of_people.py -------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A flipped byte of a line end leaves a carriage return within a row.
+        "station,latitude,longitude,time,pm2p5\na,31,120,2020-01-01,35\na,31,1\r2,x,y,z,5,6\n",
+        "station,latitude\r,longitude,time,pm2p5\na,31,120,2020-01-01T00:00Z,35\n",
+        f"station,{'x' * 200_000},longitude,time,pm2p5\na,31,120,2020-01-01T00:00Z,35\n",
+        "\nDate,time,UK-AIR\n\n",
+    ],
+    ids=["return", "header", "long", "empty"],
+)
+def test_a_table_that_csv_cannot_read_is_one_sentence(tmp_path, text):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    with pytest.raises(EngineError):
+        stations.load([path], ReadOptions(utc_offset_hours=0))
