@@ -67,6 +67,7 @@ CELLS = Limit("AIRLENS_MAX_CELLS", 60_000_000, "cells")
 ROWS = Limit("AIRLENS_MAX_ROWS", 50_000_000, "rows")
 BYTES = Limit("AIRLENS_MAX_BYTES", 4_000_000_000, "bytes unpacked")
 STEPS = Limit("AIRLENS_MAX_STEPS", 2_000_000, "time steps")
+TEXT = Limit("AIRLENS_MAX_TEXT", 200_000_000, "bytes of text")
 LINE = Limit("AIRLENS_MAX_LINE", 1_000_000, "bytes in its first line")
 # Cells of a regular grid for each cell of the curvilinear one that it stands for; at usual map
 # projections 1 to 3.

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from engine.core.errors import DataError
-from engine.core.size_limits import CELLS
+from engine.core.size_limits import CELLS, TEXT
 
 MOST_OBJECTS = 100_000
 
@@ -74,4 +74,7 @@ def _leads_out(thing: h5py.HLObject, where: str) -> bool:
         return False
     if thing.ndim == 1:
         CELLS.check(int(thing.size), what=f"variable {thing.name}", where=where)
+        if thing.dtype.kind in "SUV":  # fifty texts of 100 MB are an axis that is read whole
+            text = int(thing.size) * thing.dtype.itemsize
+            TEXT.check(text, what=f"variable {thing.name}", where=where)
     return bool(thing.external or thing.is_virtual)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import netCDF4
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from affine import Affine
 from engine.core.errors import DataError, RequestError
 from engine.core.size_limits import CELLS
 from engine.data import gridded, mobile, stations
+from engine.data.options import ReadOptions
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_MB = 1500  # of address space above what the modules themselves take
@@ -125,6 +127,7 @@ from pathlib import Path
 import engine.data.geotiff, scipy.spatial, rasterio.warp, pyarrow.parquet
 from engine.core.errors import EngineError
 from engine.data import gridded, mobile, stations
+from engine.data.options import ReadOptions
 read = {"grid": gridded.load, "stations": stations.load, "mobile": mobile.load}[sys.argv[1]]
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 most = size + int(sys.argv[3]) * 10**6
@@ -177,3 +180,20 @@ def test_tables_within_the_limits_are_read(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="AIRLENS_MAX_ROWS"):
         stations.load([path])
     assert mobile  # its array is refused above
+
+
+def test_an_axis_of_long_texts_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRLENS_MAX_TEXT", "1000")
+    path = tmp_path / "a.nc"
+    with h5py.File(path, "w") as file:
+        for name, values in (("lat", [32.0, 31.0]), ("lon", [118.0, 119.0]), ("time", [0.0, 1.0])):
+            file[name] = np.array(values)
+            file[name].make_scale(name)
+        file["time"].attrs["units"] = "days since 2015-01-01"
+        file["pm2p5"] = np.full((2, 2, 2), 30.0, np.float32)
+        for place, name in enumerate(("time", "lat", "lon")):
+            file["pm2p5"].dims[place].attach_scale(file[name])
+        file["z"] = np.zeros(50, "S100")
+        file["z"].make_scale("z")
+    with pytest.raises(DataError, match="5,000 bytes of text"):
+        gridded.load([path], ReadOptions(units="ug m-3"))
